@@ -1,0 +1,62 @@
+//! The one place that asks the system for the time.
+
+use std::sync::Mutex;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use crate::model::Timestamp;
+
+/// How far the system's clock may run ahead of ours before we follow it: a machine that slept, or a clock set forward.
+const STEP: Duration = Duration::from_secs(2);
+
+/// A clock that never goes back. It runs on the monotonic clock from the time at start, so that budgets hold when the
+/// system's clock is set back; where the system's clock has leapt ahead (a machine that slept) it follows.
+#[derive(Debug)]
+pub struct Clock {
+    anchor: Mutex<(tokio::time::Instant, Timestamp)>,
+    follows_system: bool,
+}
+
+impl Clock {
+    /// The system's time.
+    pub fn system() -> Self {
+        Self { anchor: Mutex::new((tokio::time::Instant::now(), system_time())), follows_system: true }
+    }
+
+    /// For tests: starts at a given time and moves with tokio's clock, which a test may pause and advance.
+    pub fn starting_at(start: Timestamp) -> Self {
+        Self { anchor: Mutex::new((tokio::time::Instant::now(), start)), follows_system: false }
+    }
+
+    /// The time now; never less than what was returned before.
+    pub fn now(&self) -> Timestamp {
+        let mut anchor = self.anchor.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let instant = tokio::time::Instant::now();
+        let ours = anchor.1.plus(instant.duration_since(anchor.0));
+        if self.follows_system {
+            let system = system_time();
+            if system.since(ours) > STEP {
+                *anchor = (instant, system);
+                return system;
+            }
+        }
+        ours
+    }
+}
+
+#[expect(clippy::disallowed_methods, reason = "this is the place that asks")]
+fn system_time() -> Timestamp {
+    let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    Timestamp::from_millis(i64::try_from(since_epoch.as_millis()).unwrap_or(i64::MAX))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn it_moves_with_the_monotonic_clock() {
+        let clock = Clock::starting_at(Timestamp::from_millis(1_000));
+        tokio::time::advance(Duration::from_millis(1_500)).await;
+        assert_eq!(clock.now(), Timestamp::from_millis(2_500));
+    }
+}

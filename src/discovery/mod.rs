@@ -1,0 +1,1 @@
+//! Files and HTTP become whole sets of targets, a `TargetUpdate` a source.

@@ -1,0 +1,1 @@
+//! The catalogue of families, their text, blocks of it, compression, negotiation.

@@ -1,0 +1,27 @@
+//! koreai_exporter follows Kore.ai proactive notification jobs to their end and publishes what became of them.
+//!
+//! The rooms, in reading order; imports point from the bottom of this list to its top, and a test keeps it so:
+//!
+//! - [`model`]: plain data: [`model::RequestId`], [`model::Report`], [`model::Job`]. No I/O, no serde.
+//! - [`clock`]: the one place that asks the system for the time.
+//! - [`config`]: file and environment → values that cannot be wrong.
+//! - [`discovery`]: files and HTTP → whole sets of targets.
+//! - [`auth`]: signs and caches tokens.
+//! - [`upstream`]: one GET → a report, or an error with a closed outcome.
+//! - [`scheduler`]: what to ask next, within the budget; pure.
+//! - [`exposition`]: the metric catalogue, text, blocks, compression; pure.
+//! - [`web`]: routes, authentication, TLS.
+//! - [`fake_upstream`]: a strict stand-in for the upstream; imports none of the rooms above.
+//!
+//! What is absent is part of the design: there is no global registry, no lazily made client, no `Arc<Mutex<State>>`
+//! passed around. Only `upstream` knows the service's JSON and URLs; only `exposition` knows metric names.
+pub mod auth;
+pub mod clock;
+pub mod config;
+pub mod discovery;
+pub mod exposition;
+pub mod fake_upstream;
+pub mod model;
+pub mod scheduler;
+pub mod upstream;
+pub mod web;

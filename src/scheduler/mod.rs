@@ -1,0 +1,1 @@
+//! What to ask next within the budget: a pure core that takes `now`.
