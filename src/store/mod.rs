@@ -1,0 +1,25 @@
+//! What is known: the state of every job, and counters that count each thing once.
+//!
+//! One task owns the [`Store`] and is its only writer (see `poller`). Every function takes `now`; nothing here does I/O.
+//! In reading order:
+//!
+//! - `books`: [`Store`]: which jobs are followed; what sources, requests and time do to them.
+//! - `record`: what an answer of upstream does to a job and to the counters.
+//! - `counting`: once-only counting of log entries.
+//! - `entry`, `book`, `sources`, `retired`: one job, one bot's counters, who wants what, what is remembered.
+
+mod book;
+mod books;
+mod counting;
+mod entry;
+mod record;
+mod retired;
+mod sources;
+#[cfg(test)]
+mod tests;
+
+pub use book::{MAX_CAMPAIGNS, MAX_CHANNELS};
+pub use books::{BotSpec, Change, Registered, RegisterError, Settings, Store};
+pub use entry::Entry;
+pub use record::{NOT_FOUND_LIMIT, Recorded, Standing};
+pub use sources::REMOVAL_GRACE;
