@@ -1,0 +1,152 @@
+//! When one job is wanted next.
+
+use std::time::Duration;
+
+use super::forecast::Forecast;
+use super::observation::{LastPoll, Observation, Progress, Start};
+use super::settings::{MIN_GAP, Settings};
+use crate::model::Timestamp;
+
+/// First polls are spread over this time: short, since the budget spreads them too where there are many.
+const FIRST_POLL_SPREAD: Duration = Duration::from_secs(2);
+/// What the interval grows by with every report that brings nothing new.
+const STILL_GROWTH: u32 = 2;
+/// The back-off of a job after a failed call; it doubles up to the longest interval.
+const FAILURE_BACK_OFF: Duration = Duration::from_secs(5);
+/// A foreseen end is asked for this much after it: asking a little late is cheaper than asking twice.
+const END_MARGIN: Duration = Duration::from_millis(250);
+/// And this part of the foreseen time later, since a farther end is foreseen less well.
+const END_MARGIN_PARTS: u32 = 40;
+/// A job whose end was foreseen wrongly so many times in a row is asked at its interval until it moves on.
+const MAX_MISSES: u32 = 6;
+
+/// When and why a waiting job is wanted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Wanted {
+    /// It waits since: its last answer, or the end of its back-off.
+    pub(super) since: Timestamp,
+    /// Its interval is over then.
+    pub(super) due: Timestamp,
+    /// Its end is foreseen, and asked for then.
+    pub(super) end: Option<Timestamp>,
+    /// It has never been asked.
+    pub(super) new: bool,
+}
+
+impl Wanted {
+    /// The earliest time at which it is wanted.
+    pub(super) fn from(&self) -> Timestamp {
+        self.end.map_or(self.due, |end| end.min(self.due))
+    }
+
+    /// The same wish, but not before this time.
+    fn not_before(self, time: Timestamp) -> Self {
+        Self { since: self.since.max(time), due: self.due.max(time), end: self.end.map(|end| end.max(time)), ..self }
+    }
+}
+
+/// How often one job is asked: what was learnt about it.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Cadence {
+    forecast: Forecast,
+    interval: Duration,
+    failures: u32,
+    /// How often, of late, its end was foreseen and did not come.
+    misses: u32,
+}
+
+impl Cadence {
+    /// A job that is taken on, and when it is first wanted.
+    pub(super) fn start(start: Start, now: Timestamp, settings: &Settings) -> (Self, Wanted) {
+        let interval = settings.shortest_interval();
+        let mut cadence = Self { forecast: Forecast::default(), interval, failures: 0, misses: 0 };
+        let jitter = if start.jitter.is_finite() { start.jitter.clamp(0.0, 1.0) } else { 0.0 };
+        let spread = now.plus(FIRST_POLL_SPREAD.mul_f64(jitter));
+        let Some(LastPoll { answered, progress }) = start.last else {
+            return (cadence, Wanted { since: now, due: spread, end: None, new: true });
+        };
+        // The clock may have been set back between the runs.
+        let answered = answered.min(now);
+        if let Some(progress) = progress {
+            cadence.forecast.observe(progress, answered);
+        }
+        let due = answered.plus(interval).max(spread);
+        (cadence, Wanted { since: answered, due, end: None, new: false }.not_before(answered.plus(MIN_GAP)))
+    }
+
+    /// What became of a call that was wanted so and started then; returns when the job is wanted next.
+    pub(super) fn observe(
+        &mut self,
+        observation: Observation,
+        wanted: Wanted,
+        started: Timestamp,
+        now: Timestamp,
+        settings: &Settings,
+    ) -> Wanted {
+        let next = match observation {
+            Observation::Progress { progress, changed } => {
+                let missed = wanted.end.is_some_and(|end| end <= started);
+                self.report(progress, changed, missed, now, settings)
+            }
+            Observation::Unusable | Observation::Unavailable => {
+                self.failures = self.failures.saturating_add(1);
+                let doublings = 2_u32.saturating_pow((self.failures - 1).min(31));
+                let back_off = FAILURE_BACK_OFF.saturating_mul(doublings).min(settings.longest_interval());
+                let due = now.plus(back_off);
+                Wanted { since: due, due, end: None, new: false }
+            }
+            // Nothing was learnt about the job: it is wanted as before.
+            Observation::Finished | Observation::Unauthorized | Observation::Refused(_) => {
+                Wanted { since: now, ..wanted }
+            }
+        };
+        Wanted { since: next.since, ..next.not_before(now.plus(MIN_GAP)) }
+    }
+
+    /// Under other settings.
+    pub(super) fn fit(&mut self, wanted: Wanted, settings: &Settings) -> Wanted {
+        self.interval = self.interval.clamp(settings.shortest_interval(), settings.longest_interval());
+        Wanted { due: wanted.due.min(wanted.since.plus(settings.longest_interval()).plus(MIN_GAP)), ..wanted }
+    }
+
+    fn report(
+        &mut self,
+        progress: Progress,
+        changed: bool,
+        missed: bool,
+        now: Timestamp,
+        settings: &Settings,
+    ) -> Wanted {
+        self.failures = 0;
+        self.misses = match (missed, changed) {
+            (true, _) => self.misses.saturating_add(1),
+            (false, true) => self.misses.saturating_sub(1),
+            (false, false) => self.misses,
+        };
+        self.interval = if changed {
+            settings.shortest_interval()
+        } else {
+            self.interval.saturating_mul(STILL_GROWTH).min(settings.longest_interval())
+        };
+        self.forecast.observe(progress, now);
+        let due = now.plus(self.interval);
+        let end = self.foreseen_end(now);
+        // A look shortly before a foreseen end tells little: the one at the end does for both.
+        let due = match end {
+            Some(end) if end <= due.plus(self.interval / 2) => due.max(end),
+            _ => due,
+        };
+        Wanted { since: now, due, end, new: false }
+    }
+
+    fn foreseen_end(&self, now: Timestamp) -> Option<Timestamp> {
+        if self.misses > MAX_MISSES {
+            return None;
+        }
+        let remaining = self.forecast.remaining()?;
+        let wait = remaining.saturating_add(remaining / END_MARGIN_PARTS).saturating_add(END_MARGIN);
+        // Each miss makes the next attempt wait half as long again.
+        let after_misses = MIN_GAP.mul_f64(1.5_f64.powi(i32::try_from(self.misses.saturating_sub(1)).unwrap_or(0)));
+        Some(now.plus(wait.max(after_misses)))
+    }
+}

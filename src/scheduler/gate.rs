@@ -1,0 +1,246 @@
+//! Closed while the upstream refuses, and opened again with care.
+
+use std::time::Duration;
+
+use super::observation::Refusal;
+use crate::model::Timestamp;
+
+/// `Retry-After` is kept within these.
+const RETRY_AFTER: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(3600));
+/// The pause after a refusal that names none: the length of the window that is probably full.
+const MINUTE_PAUSE: Duration = Duration::from_secs(60);
+/// The pause after the hourly text. UPSTREAM "What an exporter must handle" 18: minutes and not seconds.
+const HOURLY_PAUSE: Duration = Duration::from_secs(300);
+/// What doubling comes to at most, however often the upstream has refused.
+const LONGEST_REFUSAL_PAUSE: Duration = Duration::from_secs(900);
+/// The first pause after 401 or 403, and the longest.
+const UNAUTHORIZED_PAUSES: (Duration, Duration) = (Duration::from_secs(30), Duration::from_secs(600));
+/// The first pause of an upstream that does not answer, and the longest: with a call that times out after
+/// 10 s it is seen again within a minute of its return.
+const UNAVAILABLE_PAUSES: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(30));
+/// So many calls without an answer, and none with one between them, close the gate.
+const UNAVAILABLE_IN_A_ROW: u32 = 5;
+
+/// What one call says of the upstream as a whole.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) enum Verdict {
+    Answers,
+    Unavailable,
+    Unauthorized,
+    Refused(Refusal),
+}
+
+/// The state of the gate when a call started. Calls that were under way when it closed are old news: thirty refusals of
+/// one moment are one refusal, and a late success does not open it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Passage(u64);
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum State {
+    Open,
+    /// No call before this time; the first one after it is a probe.
+    Closed(Timestamp),
+    /// The probe is under way; what was said meanwhile still holds until this time.
+    Probing(Timestamp),
+}
+
+/// The gate of one bot.
+#[derive(Debug, Clone)]
+pub(super) struct Gate {
+    state: State,
+    closings: u64,
+    refused_in_a_row: u32,
+    unauthorized_in_a_row: u32,
+    unavailable_in_a_row: u32,
+}
+
+impl Gate {
+    pub(super) fn new() -> Self {
+        Self { state: State::Open, closings: 0, refused_in_a_row: 0, unauthorized_in_a_row: 0, unavailable_in_a_row: 0 }
+    }
+
+    /// The first time from `now` at which a call may start; `None` while a probe has not been answered.
+    pub(super) fn free_at(&self, now: Timestamp) -> Option<Timestamp> {
+        match self.state {
+            State::Open => Some(now),
+            State::Closed(until) => Some(until.max(now)),
+            State::Probing(_) => None,
+        }
+    }
+
+    /// Until when no call is made, where that is in the future.
+    pub(super) fn paused_until(&self, now: Timestamp) -> Option<Timestamp> {
+        match self.state {
+            State::Closed(until) | State::Probing(until) if until > now => Some(until),
+            _ => None,
+        }
+    }
+
+    /// A call starts.
+    pub(super) fn pass(&mut self) -> Passage {
+        if let State::Closed(until) = self.state {
+            self.state = State::Probing(until);
+        }
+        Passage(self.closings)
+    }
+
+    /// No call before `until`; a longer pause stays.
+    pub(super) fn close_until(&mut self, until: Timestamp) {
+        self.state = match self.state {
+            State::Open => {
+                self.closings += 1;
+                State::Closed(until)
+            }
+            State::Closed(earlier) => State::Closed(earlier.max(until)),
+            State::Probing(earlier) => State::Probing(earlier.max(until)),
+        };
+    }
+
+    /// A call has ended. Returns whether that opened the gate again.
+    pub(super) fn judge(&mut self, passage: Passage, verdict: Verdict, now: Timestamp) -> bool {
+        let news = passage == Passage(self.closings);
+        let counts = news || self.state == State::Open;
+        let pause = match verdict {
+            Verdict::Answers if news => {
+                (self.refused_in_a_row, self.unauthorized_in_a_row, self.unavailable_in_a_row) = (0, 0, 0);
+                return self.answered(now);
+            }
+            Verdict::Answers => return false,
+            Verdict::Unavailable => {
+                if !counts {
+                    return false;
+                }
+                self.unavailable_in_a_row = self.unavailable_in_a_row.saturating_add(1);
+                let beyond = self.unavailable_in_a_row.checked_sub(UNAVAILABLE_IN_A_ROW);
+                match (beyond, self.state) {
+                    (None, State::Open) => return false,
+                    (beyond, _) => doubled(UNAVAILABLE_PAUSES.0, beyond.unwrap_or(0), UNAVAILABLE_PAUSES.1),
+                }
+            }
+            Verdict::Unauthorized => {
+                self.unauthorized_in_a_row = self.unauthorized_in_a_row.saturating_add(u32::from(counts));
+                let times = self.unauthorized_in_a_row.saturating_sub(1);
+                doubled(UNAUTHORIZED_PAUSES.0, times, UNAUTHORIZED_PAUSES.1)
+            }
+            Verdict::Refused(refusal) => {
+                self.refused_in_a_row = self.refused_in_a_row.saturating_add(u32::from(counts));
+                refusal_pause(refusal, self.refused_in_a_row.saturating_sub(1))
+            }
+        };
+        let until = now.plus(pause);
+        if news && let State::Probing(earlier) = self.state {
+            self.closings += 1;
+            self.state = State::Closed(earlier.max(until));
+        } else {
+            self.close_until(until);
+        }
+        false
+    }
+
+    fn answered(&mut self, now: Timestamp) -> bool {
+        let State::Probing(until) = self.state else { return false };
+        if until > now {
+            self.closings += 1;
+            self.state = State::Closed(until);
+            return false;
+        }
+        self.state = State::Open;
+        true
+    }
+}
+
+fn refusal_pause(refusal: Refusal, times: u32) -> Duration {
+    let first = match refusal.retry_after {
+        Some(wanted) => wanted.clamp(RETRY_AFTER.0, RETRY_AFTER.1),
+        None if refusal.hourly => HOURLY_PAUSE,
+        None => MINUTE_PAUSE,
+    };
+    doubled(first, times, LONGEST_REFUSAL_PAUSE.max(first))
+}
+
+/// `first`, doubled so many times, up to a bound.
+fn doubled(first: Duration, times: u32, longest: Duration) -> Duration {
+    first.saturating_mul(2_u32.saturating_pow(times.min(31))).min(longest)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NOW: Timestamp = Timestamp::from_millis(1_000_000);
+
+    fn refused(retry_after: Option<u64>, hourly: bool) -> Verdict {
+        Verdict::Refused(Refusal { retry_after: retry_after.map(Duration::from_secs), hourly })
+    }
+
+    fn pause_after(verdicts: &[Verdict]) -> Duration {
+        let mut gate = Gate::new();
+        let mut now = NOW;
+        for &verdict in verdicts {
+            now = gate.free_at(now).unwrap();
+            let passage = gate.pass();
+            gate.judge(passage, verdict, now);
+        }
+        gate.paused_until(now).map_or(Duration::ZERO, |until| until.since(now))
+    }
+
+    #[test]
+    fn a_pause_is_as_long_as_the_refusal_says() {
+        for (verdict, seconds) in [
+            (refused(None, false), 60),
+            (refused(None, true), 300),
+            (refused(Some(7), false), 7),
+            (refused(Some(7), true), 7),
+            (refused(Some(0), false), 1),
+            (refused(Some(u64::MAX), false), 3600),
+            (Verdict::Unauthorized, 30),
+            (Verdict::Unavailable, 0),
+            (Verdict::Answers, 0),
+        ] {
+            assert_eq!(pause_after(&[verdict]), Duration::from_secs(seconds), "{verdict:?}");
+        }
+    }
+
+    #[test]
+    fn pauses_grow_up_to_a_bound_and_a_success_resets_them() {
+        let pauses = |verdict, times| pause_after(&vec![verdict; times]).as_secs();
+        assert_eq!([1, 2, 3, 9].map(|times| pauses(refused(None, false), times)), [60, 120, 240, 900]);
+        assert_eq!([1, 2, 5, 9].map(|times| pauses(Verdict::Unauthorized, times)), [30, 60, 480, 600]);
+        assert_eq!([4, 5, 6, 20].map(|times| pauses(Verdict::Unavailable, times)), [0, 1, 2, 30]);
+        let verdicts = [refused(None, false), refused(None, false), Verdict::Answers, refused(None, false)];
+        assert_eq!(pause_after(&verdicts), Duration::from_secs(60));
+    }
+
+    #[test]
+    fn thirty_refusals_of_one_moment_are_one() {
+        let mut gate = Gate::new();
+        let passages: Vec<_> = (0..30).map(|_| gate.pass()).collect();
+        for passage in passages {
+            gate.judge(passage, refused(None, false), NOW);
+        }
+        assert_eq!(gate.paused_until(NOW), Some(NOW.plus(Duration::from_secs(60))));
+    }
+
+    #[test]
+    fn a_pause_ends_with_one_probe() {
+        let mut gate = Gate::new();
+        let (early, late) = (gate.pass(), gate.pass());
+        gate.judge(early, refused(Some(10), false), NOW);
+        let after = NOW.plus(Duration::from_secs(10));
+        assert_eq!(gate.free_at(NOW), Some(after));
+        let probe = gate.pass();
+        assert_eq!(gate.free_at(after), None, "one probe at a time");
+        gate.judge(late, Verdict::Answers, after);
+        assert_eq!(gate.free_at(after), None, "a call from before the pause proves nothing");
+        assert!(gate.judge(probe, Verdict::Answers, after));
+        assert_eq!(gate.free_at(after), Some(after));
+    }
+
+    #[test]
+    fn the_longest_pause_wins() {
+        let mut gate = Gate::new();
+        gate.close_until(NOW.plus(Duration::from_secs(100)));
+        gate.close_until(NOW.plus(Duration::from_secs(10)));
+        assert_eq!(gate.paused_until(NOW), Some(NOW.plus(Duration::from_secs(100))));
+    }
+}

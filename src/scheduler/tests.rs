@@ -1,0 +1,221 @@
+//! Stories: a scheduler, a fake passing of time, and what is asked when.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use super::*;
+use crate::model::{JobSlot, Timestamp};
+
+const START: Timestamp = Timestamp::from_millis(1_700_000_000_000);
+
+fn settings() -> Settings {
+    Settings {
+        poll_interval: Duration::from_secs(15),
+        max_poll_interval: Duration::from_secs(300),
+        per_minute: 600,
+        per_hour: 18_000,
+        max_in_flight: 32,
+    }
+}
+
+fn second(second: f64) -> Timestamp {
+    let distance = Duration::from_secs_f64(second.abs());
+    if second < 0.0 { START.minus(distance) } else { START.plus(distance) }
+}
+
+fn slot(index: u32) -> JobSlot {
+    JobSlot::new(index)
+}
+
+fn progress(done: f64, changed: bool) -> Observation {
+    let progress = Progress { completion: Some(done), entries: 0, recipients: None };
+    Observation::Progress { progress, changed }
+}
+
+/// Runs for `span` with calls that take 100 ms; `answer` says what becomes of each. Returns the seconds of all calls.
+fn run(
+    scheduler: &mut Scheduler,
+    span: Duration,
+    mut answer: impl FnMut(JobSlot, Timestamp) -> Observation,
+) -> BTreeMap<JobSlot, Vec<f64>> {
+    let mut calls: BTreeMap<JobSlot, Vec<f64>> = BTreeMap::new();
+    let mut under_way: BTreeMap<Timestamp, Vec<JobSlot>> = BTreeMap::new();
+    let mut now = START;
+    while now < START.plus(span) {
+        for slot in under_way.remove(&now).unwrap_or_default() {
+            scheduler.observe(slot, now, answer(slot, now));
+        }
+        let wake = loop {
+            match scheduler.next(now) {
+                Next::Poll { slot, .. } => {
+                    calls.entry(slot).or_default().push(now.since(START).as_secs_f64());
+                    under_way.entry(now.plus(Duration::from_millis(100))).or_default().push(slot);
+                }
+                Next::WaitUntil(at) => break Some(at),
+                Next::Idle => break None,
+            }
+        };
+        let answered = under_way.keys().next().copied();
+        match wake.into_iter().chain(answered).min() {
+            Some(at) => now = at,
+            None => break,
+        }
+    }
+    calls
+}
+
+#[test]
+fn a_job_that_moves_is_asked_at_its_interval_and_one_that_stands_still_ever_more_rarely() {
+    let mut scheduler = Scheduler::new(settings());
+    scheduler.add(slot(1), START, Start::default());
+    scheduler.add(slot(2), START, Start::default());
+    let calls = run(&mut scheduler, Duration::from_secs(900), |asked, now| {
+        let done = if asked == slot(1) { now.since(START).as_secs_f64() / 100_000.0 } else { 0.5 };
+        progress(done, asked == slot(1))
+    });
+    let gaps = |index| calls[&slot(index)].windows(2).map(|pair| (pair[1] - pair[0]).round()).collect::<Vec<_>>();
+    assert!(gaps(1).iter().all(|&gap| gap == 15.0), "{:?}", gaps(1));
+    assert_eq!(gaps(2)[..4], [30.0, 60.0, 120.0, 240.0]);
+}
+
+#[test]
+fn a_foreseen_end_is_asked_for_just_after_it() {
+    let mut scheduler = Scheduler::new(settings());
+    scheduler.add(slot(1), START, Start::default());
+    let calls = run(&mut scheduler, Duration::from_secs(900), |_, now| {
+        let done = now.since(START).as_secs_f64() / 100.0;
+        if done >= 1.0 { Observation::Finished } else { progress(done, true) }
+    });
+    let last = calls[&slot(1)].last().unwrap();
+    assert!((100.0..101.5).contains(last), "asked at {last} s about an end at 100 s");
+    assert!(calls[&slot(1)].len() <= 8, "{calls:?}");
+    assert_eq!(scheduler.jobs(), 0);
+}
+
+#[test]
+fn an_end_that_does_not_come_is_not_chased_for_ever() {
+    let mut scheduler = Scheduler::new(settings());
+    scheduler.add(slot(1), START, Start::default());
+    let calls = run(&mut scheduler, Duration::from_secs(3600), |_, _| progress(1.0, false));
+    assert!(calls[&slot(1)].len() < 25, "{calls:?}");
+}
+
+#[test]
+fn at_one_call_a_second_three_hundred_jobs_are_each_asked_within_six_minutes() {
+    let mut scheduler = Scheduler::new(Settings { per_minute: 60, ..settings() });
+    for index in 0..300 {
+        scheduler.add(slot(index), START, Start::default());
+    }
+    let span = Duration::from_secs(3600);
+    let lasts = |asked: JobSlot| 1200.0 + f64::from(asked.index()) * 10.0;
+    let calls = run(&mut scheduler, span, |asked, now| {
+        let done = now.since(START).as_secs_f64() / lasts(asked);
+        if done >= 1.0 { Observation::Finished } else { progress(done, true) }
+    });
+    assert_eq!(calls.len(), 300);
+    for (asked, mut times) in calls {
+        times.insert(0, 0.0);
+        if lasts(asked) > span.as_secs_f64() {
+            times.push(span.as_secs_f64());
+        }
+        let longest = times.windows(2).map(|pair| pair[1] - pair[0]).fold(0.0, f64::max);
+        assert!(longest <= 360.0, "{asked:?} was not asked for {longest} s");
+    }
+}
+
+#[test]
+fn a_refusal_stops_all_calls_and_a_probe_resumes_them() {
+    let mut scheduler = Scheduler::new(settings());
+    for index in 0..100 {
+        scheduler.add(slot(index), START, Start::default());
+    }
+    let calls = run(&mut scheduler, Duration::from_secs(400), |_, now| {
+        if now < second(200.0) { Observation::Refused(Refusal::default()) } else { progress(0.5, true) }
+    });
+    let mut all: Vec<f64> = calls.into_values().flatten().collect();
+    all.sort_by(f64::total_cmp);
+    let first = all.iter().filter(|&&at| at < 1.0).count();
+    assert!((1..=32).contains(&first), "{first} calls before the first answer");
+    let probes: Vec<f64> = all.iter().copied().filter(|&at| (1.0..=181.0).contains(&at)).map(f64::round).collect();
+    assert_eq!(probes, [60.0, 180.0], "one minute, then two, then four");
+    assert!(all.iter().filter(|&&at| at > 181.0).count() == 0, "the next probe is due at 420 s");
+}
+
+#[test]
+fn an_upstream_that_is_gone_is_seen_again_within_a_minute_and_not_hammered() {
+    let mut scheduler = Scheduler::new(settings());
+    for index in 0..100 {
+        scheduler.add(slot(index), START, Start::default());
+    }
+    let back = second(1800.0);
+    let calls = run(&mut scheduler, Duration::from_secs(1900), |_, now| {
+        if now < back { Observation::Unavailable } else { progress(0.5, true) }
+    });
+    let all: Vec<f64> = calls.into_values().flatten().collect();
+    let dead = all.iter().filter(|&&at| at < 1800.0).count();
+    assert!(dead < 32 + 80, "{dead} calls in half an hour");
+    assert!(all.iter().any(|&at| (1800.0..1860.0).contains(&at)));
+}
+
+#[test]
+fn after_a_restart_a_job_is_not_asked_sooner_than_its_last_poll_allows() {
+    let mut scheduler = Scheduler::new(settings());
+    let last = LastPoll {
+        answered: second(-1.0),
+        progress: Some(Progress { completion: Some(0.5), entries: 5, recipients: None }),
+    };
+    scheduler.add(slot(1), START, Start { jitter: 0.0, last: Some(last) });
+    assert_eq!(scheduler.next(START), Next::WaitUntil(second(14.0)));
+}
+
+#[test]
+fn a_job_that_comes_back_keeps_its_gap() {
+    let mut scheduler = Scheduler::new(settings());
+    scheduler.add(slot(1), START, Start::default());
+    assert!(matches!(scheduler.next(START), Next::Poll { .. }));
+    scheduler.remove(slot(1), second(0.1));
+    scheduler.add(slot(1), second(0.2), Start::default());
+    assert_eq!(scheduler.next(second(0.3)), Next::Idle, "its call is still under way");
+    scheduler.observe(slot(1), second(1.0), progress(0.1, true));
+    scheduler.remove(slot(1), second(1.1));
+    scheduler.add(slot(1), second(1.2), Start::default());
+    assert_eq!(scheduler.next(second(1.3)), Next::WaitUntil(second(3.0)));
+}
+
+#[test]
+fn a_reload_shortens_waits_and_keeps_the_count_of_calls() {
+    let mut scheduler = Scheduler::new(settings());
+    scheduler.add(slot(1), START, Start::default());
+    let answers = |_, _| progress(0.5, false);
+    run(&mut scheduler, Duration::from_secs(900), answers);
+    let used = scheduler.budget_used(second(900.0));
+    let faster = Settings { max_poll_interval: Duration::from_secs(20), ..settings() };
+    scheduler.set_settings(faster, second(900.0));
+    assert_eq!(scheduler.budget_used(second(900.0)), used);
+    let Next::WaitUntil(at) = scheduler.next(second(900.0)) else { return };
+    assert!(at <= second(922.0), "{at:?}");
+}
+
+#[test]
+fn a_budget_of_nothing_asks_nothing() {
+    for broke in [
+        Settings { per_minute: 0, ..settings() },
+        Settings { per_hour: 0, ..settings() },
+        Settings { max_in_flight: 0, ..settings() },
+    ] {
+        let mut scheduler = Scheduler::new(broke);
+        scheduler.add(slot(1), START, Start::default());
+        assert_eq!(scheduler.next(START), Next::Idle);
+    }
+}
+
+#[test]
+fn what_makes_no_sense_is_ignored() {
+    let mut scheduler = Scheduler::new(settings());
+    scheduler.observe(slot(9), START, Observation::Finished);
+    scheduler.remove(slot(9), START);
+    scheduler.add(slot(1), START, Start { jitter: f64::NAN, last: None });
+    scheduler.observe(slot(1), START, Observation::Finished);
+    assert!(matches!(scheduler.next(second(-5.0)), Next::Poll { .. }), "time that goes back stands still");
+    assert_eq!(scheduler.in_flight(), 1);
+}

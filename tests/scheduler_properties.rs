@@ -1,0 +1,352 @@
+//! The scheduler's promises, held against random populations, budgets, latencies, answers, refusals and removals.
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test may panic")]
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::time::Duration;
+
+use koreai_exporter::model::{JobSlot, Timestamp};
+use koreai_exporter::scheduler::{
+    HOUR_SPAN, LastPoll, MIN_GAP, MINUTE_SPAN, Next, Observation, Progress, Refusal, Scheduler, Settings, Start,
+};
+use proptest::prelude::*;
+
+/// One random world.
+#[derive(Debug, Clone)]
+struct World {
+    settings: Settings,
+    jobs: u32,
+    seed: u64,
+    /// In percent of the answers.
+    finished: u64,
+    unusable: u64,
+    unavailable: u64,
+    unauthorized: u64,
+    refused: u64,
+    /// In percent of the steps.
+    comings_and_goings: u64,
+    longest_call_ms: u64,
+    minutes: u64,
+}
+
+fn settings() -> impl Strategy<Value = Settings> {
+    (1..60_u64, 1..10_u64, 1..80_u32, 1..40_u32, 1..12_usize).prop_map(
+        |(interval, growth, per_minute, hours_minutes, max_in_flight)| Settings {
+            poll_interval: Duration::from_secs(interval),
+            max_poll_interval: Duration::from_secs(interval * growth),
+            per_minute,
+            per_hour: per_minute * hours_minutes,
+            max_in_flight,
+        },
+    )
+}
+
+prop_compose! {
+    fn worlds()(
+        settings in settings(),
+        jobs in 1..60_u32,
+        seed: u64,
+        finished in 0..20_u64,
+        unusable in 0..10_u64,
+        unavailable in prop_oneof![Just(0), 0..10_u64, Just(60)],
+        unauthorized in prop_oneof![Just(0), 0..3_u64],
+        refused in prop_oneof![Just(0), 0..3_u64, Just(40)],
+        comings_and_goings in prop_oneof![Just(0), 0..30_u64],
+        longest_call_ms in 1..15_000_u64,
+        minutes in 10..150_u64,
+    ) -> World {
+        World { settings, jobs, seed, finished, unusable, unavailable, unauthorized, refused, comings_and_goings,
+            longest_call_ms, minutes }
+    }
+}
+
+/// A world in which nothing but the budget holds the scheduler up.
+fn untroubled_worlds() -> impl Strategy<Value = World> {
+    worlds().prop_map(|world| World {
+        settings: Settings { max_in_flight: 1000, ..world.settings },
+        unusable: 0,
+        unavailable: 0,
+        unauthorized: 0,
+        refused: 0,
+        comings_and_goings: 0,
+        longest_call_ms: world.longest_call_ms % 500 + 1,
+        ..world
+    })
+}
+
+/// Small and good enough (splitmix64).
+struct Dice(u64);
+
+impl Dice {
+    fn roll(&mut self, sides: u64) -> u64 {
+        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
+        let mut z = self.0;
+        z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+        (z ^ (z >> 31)) % sides
+    }
+}
+
+/// A scheduler, and everything that was seen of it.
+struct Run {
+    world: World,
+    dice: Dice,
+    scheduler: Scheduler,
+    now: Timestamp,
+    answers: BTreeMap<(Timestamp, JobSlot), Timestamp>,
+    asking: HashSet<JobSlot>,
+    followed: HashSet<JobSlot>,
+    finished: HashSet<JobSlot>,
+    /// When each was last answered, even before it left and came back.
+    answered: HashMap<JobSlot, Timestamp>,
+    /// When it began to wait; jobs that back off after a failed call are not in here.
+    waiting: HashMap<JobSlot, Timestamp>,
+    passed_over: HashMap<JobSlot, usize>,
+    ever: usize,
+    calls: Vec<Timestamp>,
+    /// When calls may be made again, and since when that is known.
+    pauses: Vec<(Timestamp, Timestamp)>,
+    longest_wait: Duration,
+    greatest_patience: Duration,
+}
+
+impl Run {
+    fn of(world: World) -> Self {
+        let now = Timestamp::from_millis(1_700_000_000_000);
+        let mut run = Self {
+            dice: Dice(world.seed),
+            scheduler: Scheduler::new(world.settings),
+            now,
+            answers: BTreeMap::new(),
+            asking: HashSet::new(),
+            followed: HashSet::new(),
+            finished: HashSet::new(),
+            answered: HashMap::new(),
+            waiting: HashMap::new(),
+            passed_over: HashMap::new(),
+            ever: 0,
+            calls: Vec::new(),
+            pauses: Vec::new(),
+            longest_wait: Duration::ZERO,
+            greatest_patience: Duration::ZERO,
+            world,
+        };
+        for index in 0..run.world.jobs {
+            run.add(JobSlot::new(index));
+        }
+        let end = now.plus(Duration::from_secs(60 * run.world.minutes));
+        while run.now < end && run.step() {}
+        run.check_waits();
+        run.check_windows();
+        run
+    }
+
+    /// One moment: answers, comings and goings, then all that the scheduler wants. `false` when nothing is left to do.
+    fn step(&mut self) -> bool {
+        while let Some((&(at, slot), &started)) = self.answers.first_key_value()
+            && at <= self.now
+        {
+            self.answers.remove(&(at, slot));
+            self.answer(slot, started);
+        }
+        if self.dice.roll(100) < self.world.comings_and_goings {
+            let slot = JobSlot::new(u32::try_from(self.dice.roll(u64::from(self.world.jobs) * 2)).unwrap());
+            if self.followed.contains(&slot) { self.remove(slot) } else { self.add(slot) }
+        }
+        self.check_waits();
+        let wake = loop {
+            let patience = self.scheduler.patience();
+            self.greatest_patience = self.greatest_patience.max(patience);
+            match self.scheduler.next(self.now) {
+                Next::Poll { slot, .. } => self.poll(slot, patience),
+                Next::WaitUntil(at) => {
+                    assert!(at > self.now, "told to wait until the past");
+                    break Some(at);
+                }
+                Next::Idle => break None,
+            }
+        };
+        let answer = self.answers.first_key_value().map(|(&(at, _), _)| at);
+        if answer.is_none() && wake.is_none() {
+            assert!(self.followed.is_empty(), "jobs are left, and nothing will ever be asked again");
+            return false;
+        }
+        // At times the loop around it wakes early, for a command.
+        let nudge = (self.dice.roll(4) == 0).then(|| self.now.plus(Duration::from_millis(self.dice.roll(3000) + 1)));
+        self.now = wake.into_iter().chain(answer).chain(nudge).min().unwrap_or(self.now).max(self.now);
+        true
+    }
+
+    fn poll(&mut self, slot: JobSlot, patience: Duration) {
+        assert!(self.followed.contains(&slot), "asked about a job that is not followed");
+        assert!(!self.finished.contains(&slot), "asked about a finished job");
+        assert!(self.asking.insert(slot), "asked about a job with a call under way");
+        assert!(self.asking.len() <= self.world.settings.max_in_flight, "too many calls under way");
+        assert_eq!(self.asking.len(), self.scheduler.in_flight());
+        if let Some(&answered) = self.answered.get(&slot) {
+            assert!(self.now.since(answered) >= MIN_GAP, "asked again {:?} after its answer", self.now.since(answered));
+        }
+        for &(known, until) in &self.pauses {
+            assert!(self.now <= known || self.now >= until, "asked during a pause");
+        }
+        self.waiting.remove(&slot);
+        self.passed_over.remove(&slot);
+        for (&other, &since) in &self.waiting {
+            if self.now.since(since) >= patience {
+                let times = self.passed_over.entry(other).or_default();
+                *times += 1;
+                assert!(*times < self.ever, "{other:?} starves");
+            }
+        }
+        self.calls.push(self.now);
+        let end = self.now.plus(Duration::from_millis(self.dice.roll(self.world.longest_call_ms) + 1));
+        self.answers.insert((end, slot), self.now);
+    }
+
+    fn answer(&mut self, slot: JobSlot, started: Timestamp) {
+        assert!(self.asking.remove(&slot));
+        let observation = self.observation(started);
+        self.answered.insert(slot, self.now);
+        self.scheduler.observe(slot, self.now, observation);
+        match observation {
+            Observation::Finished => {
+                self.followed.remove(&slot);
+                self.finished.insert(slot);
+            }
+            Observation::Unusable | Observation::Unavailable => {}
+            _ if self.followed.contains(&slot) => {
+                self.waiting.insert(slot, self.now);
+            }
+            _ => {}
+        }
+        let paused = match observation {
+            Observation::Refused(refusal) => {
+                let named =
+                    refusal.retry_after.map(|wanted| wanted.clamp(Duration::from_secs(1), Duration::from_secs(3600)));
+                Some(named.unwrap_or(Duration::from_secs(if refusal.hourly { 300 } else { 60 })))
+            }
+            Observation::Unauthorized => Some(Duration::from_secs(30)),
+            _ => None,
+        };
+        if let Some(paused) = paused {
+            let until = self.now.plus(paused);
+            assert!(self.scheduler.paused_until(self.now).is_some_and(|known| known >= until));
+            self.pauses.push((started.max(self.now.minus(Duration::from_millis(1))), until));
+        }
+    }
+
+    fn observation(&mut self, started: Timestamp) -> Observation {
+        let World { finished, unusable, unavailable, unauthorized, refused, .. } = self.world;
+        let mut roll = self.dice.roll(200);
+        for (share, observation) in [
+            (finished, Observation::Finished),
+            (unusable, Observation::Unusable),
+            (unavailable, Observation::Unavailable),
+            (unauthorized, Observation::Unauthorized),
+            (refused, Observation::Refused(self.refusal())),
+        ] {
+            if roll < share {
+                return observation;
+            }
+            roll -= share;
+        }
+        // Upstream's numbers may be anything.
+        let completion = match self.dice.roll(6) {
+            0 => None,
+            1 => Some(1.0),
+            2 => Some(f64::NAN),
+            3 => Some(self.dice.roll(100) as f64 / 100.0),
+            _ => Some((started.as_millis() % 600_000) as f64 / 600_000.0),
+        };
+        let recipients = (self.dice.roll(2) == 0).then(|| self.dice.roll(2000));
+        let progress = Progress { completion, entries: self.dice.roll(1200), recipients };
+        Observation::Progress { progress, changed: self.dice.roll(3) > 0 }
+    }
+
+    fn refusal(&mut self) -> Refusal {
+        let retry_after = match self.dice.roll(4) {
+            0 => Some(Duration::from_secs(self.dice.roll(120))),
+            1 => Some(Duration::MAX),
+            _ => None,
+        };
+        Refusal { retry_after, hourly: self.dice.roll(4) == 0 }
+    }
+
+    fn add(&mut self, slot: JobSlot) {
+        if self.finished.contains(&slot) {
+            return;
+        }
+        let last = self.answered.get(&slot).filter(|_| self.dice.0 % 2 == 0);
+        let last = last.map(|&answered| LastPoll { answered, progress: None });
+        let jitter = self.dice.roll(1001) as f64 / 1000.0;
+        self.scheduler.add(slot, self.now, Start { jitter, last });
+        self.followed.insert(slot);
+        self.ever += 1;
+        if !self.asking.contains(&slot) {
+            self.waiting.insert(slot, self.now);
+        }
+    }
+
+    fn remove(&mut self, slot: JobSlot) {
+        self.scheduler.remove(slot, self.now);
+        self.followed.remove(&slot);
+        self.waiting.remove(&slot);
+        self.passed_over.remove(&slot);
+    }
+
+    fn check_waits(&mut self) {
+        let longest = self.waiting.values().map(|&since| self.now.since(since)).max().unwrap_or_default();
+        self.longest_wait = self.longest_wait.max(longest);
+    }
+
+    fn check_windows(&self) {
+        for (span, limit) in [(MINUTE_SPAN, self.world.settings.per_minute), (HOUR_SPAN, self.world.settings.per_hour)]
+        {
+            let limit = usize::try_from(limit).unwrap();
+            for pair in self.calls.windows(limit + 1) {
+                assert!(pair[limit].since(pair[0]) >= span, "over budget: {} calls in {:?}", limit + 1, span);
+            }
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 300, ..ProptestConfig::default() })]
+
+    #[test]
+    fn every_promise_holds_in_every_world(world in worlds()) {
+        Run::of(world);
+    }
+
+    #[test]
+    fn no_job_waits_beyond_the_bound(world in untroubled_worlds()) {
+        let run = Run::of(world);
+        let bound = run.greatest_patience * 2 + Duration::from_secs(2);
+        prop_assert!(run.longest_wait <= bound, "waited {:?}, the bound is {:?}", run.longest_wait, bound);
+    }
+
+    #[test]
+    fn a_restart_never_doubles_the_budget(world in worlds(), down_ms in 0..120_000_u64) {
+        let first = Run::of(World { minutes: 20, ..world.clone() });
+        let saved: Vec<_> = first.scheduler.calls_by_second(first.now).collect();
+        let mut second = Scheduler::new(world.settings);
+        let mut now = first.now.plus(Duration::from_millis(down_ms));
+        second.restore_calls(&saved, now);
+        prop_assert!(second.budget_used(now)[1] >= first.scheduler.budget_used(now)[1]);
+        for index in 0..200 {
+            second.add(JobSlot::new(index), now, Start::default());
+        }
+        let end = now.plus(Duration::from_secs(3600));
+        let mut calls = first.calls.clone();
+        while now < end {
+            match second.next(now) {
+                Next::Poll { slot, .. } => {
+                    calls.push(now);
+                    second.observe(slot, now, Observation::Progress { progress: Progress::default(), changed: true });
+                }
+                Next::WaitUntil(at) => now = at,
+                Next::Idle => break,
+            }
+        }
+        Run { calls, ..first }.check_windows();
+    }
+}
