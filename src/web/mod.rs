@@ -1,1 +1,23 @@
 //! Routes, authentication, TLS.
+//!
+//! - [`toolkit`]: `--web.config.file`, TLS and basic authentication in the Prometheus exporter-toolkit's own format.
+//! - [`serve`]: takes connections from listeners, bounds them, and drains them at the end.
+//! - [`parse_listen_address`]: `--web.listen-address`.
+//!
+//! `/-/healthy` and `/-/ready` need no password and are not rate-limited, so that a kubelet can ask for them; TLS, and
+//! with it a client certificate where one is required, stands before them as before every path.
+
+mod connection;
+mod error;
+mod listen;
+mod serve;
+mod stall;
+pub mod toolkit;
+
+pub use error::WebError;
+pub use listen::{ListenAddress, parse_listen_address};
+pub use serve::{MAX_CONNECTIONS, serve};
+pub use toolkit::WebConfig;
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,101 @@
+//! What every request passes before a route sees it.
+
+use std::fmt;
+use std::path::Path;
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::Request;
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use rustls::ServerConfig;
+use tokio::time::Instant;
+use tower::ServiceExt;
+
+use super::basic_auth::{BasicAuth, Verdict};
+use super::file::{Loaded, WatchedFile};
+use super::rate_limit::Bucket;
+use crate::web::WebError;
+
+/// Paths that need no password and are not rate-limited: a kubelet has none.
+const EXEMPT: [&str; 2] = ["/-/healthy", "/-/ready"];
+
+/// A loaded `--web.config.file` that follows its file. Cheap to clone.
+#[derive(Clone)]
+pub struct WebConfig(Arc<Inner>);
+
+struct Inner {
+    file: WatchedFile,
+    basic_auth: BasicAuth,
+    bucket: Bucket,
+}
+
+impl WebConfig {
+    /// Reads the file and the certificates that it names; relative paths are below the file's folder.
+    ///
+    /// # Errors
+    /// When it cannot be read, or with all its mistakes: file, line, key, value, and what would be right.
+    pub fn load(path: &Path) -> Result<Self, WebError> {
+        let file = WatchedFile::load(path)?;
+        let basic_auth = BasicAuth::new().map_err(|_| WebError::NoRandomness)?;
+        Ok(Self(Arc::new(Inner { file, basic_auth, bucket: Bucket::default() })))
+    }
+
+    /// Whether HTTPS is served; does not change while the program runs.
+    pub fn serves_tls(&self) -> bool {
+        self.0.file.loaded().tls.is_some()
+    }
+
+    /// The TLS configuration for the next connection.
+    pub(in crate::web) async fn tls(&self) -> Option<Arc<ServerConfig>> {
+        self.current().await.tls.clone()
+    }
+
+    async fn current(&self) -> Arc<Loaded> {
+        let inner = Arc::clone(&self.0);
+        tokio::task::spawn_blocking(move || inner.file.current()).await.unwrap_or_else(|_| self.0.file.loaded())
+    }
+}
+
+impl fmt::Debug for WebConfig {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("WebConfig").field(&self.0.file).finish()
+    }
+}
+
+/// Answers a request: rate limit, password, then the routes; the configured headers go onto every answer.
+pub(in crate::web) async fn answer(config: Option<&WebConfig>, router: Router, request: Request) -> Response {
+    let Some(config) = config else { return route(router, request).await };
+    let loaded = config.current().await;
+    let settings = &loaded.settings;
+    let mut response = if EXEMPT.contains(&request.uri().path()) {
+        route(router, request).await
+    } else if settings.rate_limit.is_some_and(|limit| !config.0.bucket.take(limit, Instant::now())) {
+        (StatusCode::TOO_MANY_REQUESTS, [(header::RETRY_AFTER, "1")], "too many requests\n").into_response()
+    } else {
+        match config.0.basic_auth.judge(settings, request.headers()).await {
+            Verdict::Welcome => route(router, request).await,
+            Verdict::Unauthorized => unauthorized(),
+            Verdict::Busy => {
+                let body = "too many unverified passwords at once\n";
+                (StatusCode::SERVICE_UNAVAILABLE, [(header::RETRY_AFTER, "1")], body).into_response()
+            }
+        }
+    };
+    for (name, value) in &settings.headers {
+        response.headers_mut().insert(name.clone(), value.clone());
+    }
+    response
+}
+
+async fn route(router: Router, request: Request) -> Response {
+    match router.oneshot(request).await {
+        Ok(response) => response,
+        Err(never) => match never {},
+    }
+}
+
+fn unauthorized() -> Response {
+    let challenge = HeaderValue::from_static("Basic realm=\"koreai_exporter\", charset=\"UTF-8\"");
+    (StatusCode::UNAUTHORIZED, [(header::WWW_AUTHENTICATE, challenge)], "unauthorized\n").into_response()
+}
