@@ -27,12 +27,7 @@ const HEAD_BYTES: u32 = 64 * 1024;
 const MAX_STREAMS: u32 = 16;
 
 /// Serves until the client leaves, or `shutdown` and the request under way has been answered.
-pub(super) async fn serve(
-    stream: TcpStream,
-    router: Router,
-    config: Option<WebConfig>,
-    shutdown: CancellationToken,
-) {
+pub(super) async fn serve(stream: TcpStream, router: Router, config: Option<WebConfig>, shutdown: CancellationToken) {
     let stream = Guarded::new(stream);
     let tls = match &config {
         Some(config) => config.tls().await,

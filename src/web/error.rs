@@ -9,7 +9,9 @@ use super::toolkit::Mistakes;
 #[derive(Debug, thiserror::Error)]
 pub enum WebError {
     /// `--web.listen-address` is no address.
-    #[error("`{address}` is no listen address: {why}; write `:10047`, `127.0.0.1:10047`, `[::1]:10047` or `host:10047`")]
+    #[error(
+        "`{address}` is no listen address: {why}; write `:10047`, `127.0.0.1:10047`, `[::1]:10047` or `host:10047`"
+    )]
     ListenAddress {
         /// What was given.
         address: String,

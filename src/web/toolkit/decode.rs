@@ -84,7 +84,8 @@ impl Section {
             [document] => match entry(document, "", mistakes)? {
                 Entry::Section(section) => Some(section),
                 _ => {
-                    mistakes.add(line(document), "is no mapping; the file starts with keys such as `tls_server_config:`");
+                    mistakes
+                        .add(line(document), "is no mapping; the file starts with keys such as `tls_server_config:`");
                     None
                 }
             },

@@ -16,5 +16,5 @@ mod settings;
 mod tls;
 
 pub use decode::Mistakes;
-pub(super) use gate::answer;
 pub use gate::WebConfig;
+pub(super) use gate::answer;

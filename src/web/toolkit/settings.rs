@@ -57,7 +57,10 @@ impl Settings {
         if let Some(users) = root.section("basic_auth_users", mistakes) {
             let entries = users.texts(mistakes);
             if entries.len() > MAX_USERS {
-                mistakes.add(users.line, format!("basic_auth_users: {} users, at most {MAX_USERS} are allowed", entries.len()));
+                mistakes.add(
+                    users.line,
+                    format!("basic_auth_users: {} users, at most {MAX_USERS} are allowed", entries.len()),
+                );
             }
             for (name, hash) in entries {
                 // The hash is a secret: it is not repeated.
@@ -98,7 +101,10 @@ fn rate_limit(section: &Section, mistakes: &mut Mistakes) -> Option<RateLimit> {
     section.only(&["interval", "burst"], mistakes);
     let interval = section.text("interval", mistakes)?;
     let Some(duration) = go_duration(&interval.value) else {
-        mistakes.add(interval.line, format!("{}: `{}` is no duration such as `1s` or `250ms`", interval.key, interval.value));
+        mistakes.add(
+            interval.line,
+            format!("{}: `{}` is no duration such as `1s` or `250ms`", interval.key, interval.value),
+        );
         return None;
     };
     if duration.is_zero() {

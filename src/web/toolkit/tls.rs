@@ -56,7 +56,10 @@ pub(super) fn decode(
     }
     for (pem, name) in [(&certificate, "cert"), (&key, "key")] {
         if matches!(pem, Pem::Absent) {
-            mistakes.add(section.line, format!("tls_server_config: {name}_file is missing; TLS needs it, or `{name}` inline"));
+            mistakes.add(
+                section.line,
+                format!("tls_server_config: {name}_file is missing; TLS needs it, or `{name}` inline"),
+            );
         }
     }
     let chain = certificate.certificates(mistakes);
@@ -68,7 +71,12 @@ pub(super) fn decode(
     let builder = match ServerConfig::builder_with_provider(provider).with_protocol_versions(&versions) {
         Ok(builder) => builder,
         Err(error) => {
-            mistakes.add(section.line, format!("tls_server_config: versions, cipher_suites and curve_preferences leave nothing to speak: {error}"));
+            mistakes.add(
+                section.line,
+                format!(
+                    "tls_server_config: versions, cipher_suites and curve_preferences leave nothing to speak: {error}"
+                ),
+            );
             return None;
         }
     };
@@ -95,7 +103,11 @@ enum Pem {
     Absent,
     /// A mistake, already reported.
     Unreadable,
-    Text { line: usize, key: String, pem: Vec<u8> },
+    Text {
+        line: usize,
+        key: String,
+        pem: Vec<u8>,
+    },
 }
 
 impl Pem {
@@ -116,7 +128,10 @@ impl Pem {
         match PrivateKeyDer::from_pem_slice(pem) {
             Ok(private_key) => Some(private_key),
             Err(_) => {
-                mistakes.add(*line, format!("{key}: has no unencrypted private key in PEM form (`-----BEGIN PRIVATE KEY-----`)"));
+                mistakes.add(
+                    *line,
+                    format!("{key}: has no unencrypted private key in PEM form (`-----BEGIN PRIVATE KEY-----`)"),
+                );
                 None
             }
         }
@@ -209,7 +224,8 @@ impl ClientPolicy {
                 return None;
             }
         };
-        let authority = if verified { Some(self.authority(client_ca, line, mandatory, provider, mistakes)?) } else { None };
+        let authority =
+            if verified { Some(self.authority(client_ca, line, mandatory, provider, mistakes)?) } else { None };
         let policy = ClientCertPolicy::new(authority, mandatory, self.allowed_sans, provider);
         Some(Verifier::Some(Arc::new(policy)))
     }
@@ -223,7 +239,10 @@ impl ClientPolicy {
         mistakes: &mut Mistakes,
     ) -> Option<Arc<dyn ClientCertVerifier>> {
         if matches!(client_ca, Pem::Absent) {
-            mistakes.add(line, "tls_server_config.client_ca_file: is missing; client_auth_type asks for certificates to be verified");
+            mistakes.add(
+                line,
+                "tls_server_config.client_ca_file: is missing; client_auth_type asks for certificates to be verified",
+            );
             return None;
         }
         let mut roots = RootCertStore::empty();
@@ -247,7 +266,10 @@ fn versions(section: &Section, mistakes: &mut Mistakes) -> Option<Vec<&'static S
             "TLS12" => Some(12),
             "TLS13" => Some(13),
             "TLS10" | "TLS11" => {
-                mistakes.add(text.line, format!("{}: `{}` is broken and not spoken here; TLS12 or TLS13", text.key, text.value));
+                mistakes.add(
+                    text.line,
+                    format!("{}: `{}` is broken and not spoken here; TLS12 or TLS13", text.key, text.value),
+                );
                 None
             }
             other => {
@@ -266,7 +288,10 @@ fn versions(section: &Section, mistakes: &mut Mistakes) -> Option<Vec<&'static S
     Some(all.into_iter().filter(|(version, _)| (min..=max).contains(version)).map(|(_, version)| version).collect())
 }
 
-fn provider(suites: Option<Vec<SupportedCipherSuite>>, groups: Option<Vec<&'static dyn SupportedKxGroup>>) -> CryptoProvider {
+fn provider(
+    suites: Option<Vec<SupportedCipherSuite>>,
+    groups: Option<Vec<&'static dyn SupportedKxGroup>>,
+) -> CryptoProvider {
     let mut provider = aws_lc_rs::default_provider();
     if let Some(mut suites) = suites.filter(|suites| !suites.is_empty()) {
         // The toolkit's list is one for TLS 1.2; it leaves TLS 1.3 alone. So do we, unless it names one of 1.3.
@@ -291,7 +316,10 @@ fn cipher_suites(names: &[Text], mistakes: &mut Mistakes) -> Vec<SupportedCipher
             Some(suite) => suites.push(*suite),
             None => {
                 let known: Vec<_> = aws_lc_rs::ALL_CIPHER_SUITES.iter().map(go_name).collect();
-                mistakes.add(text.line, format!("{}: `{}` is not spoken here; one can name {}", text.key, text.value, known.join(", ")));
+                mistakes.add(
+                    text.line,
+                    format!("{}: `{}` is not spoken here; one can name {}", text.key, text.value, known.join(", ")),
+                );
             }
         }
     }
@@ -311,7 +339,8 @@ fn curves(names: &[Text], mistakes: &mut Mistakes) -> Vec<&'static dyn Supported
             Some((_, group)) => groups.push(*group),
             None => {
                 let known = known.map(|(name, _)| name).join(", ");
-                mistakes.add(text.line, format!("{}: `{}` is not spoken here; one can name {known}", text.key, text.value));
+                mistakes
+                    .add(text.line, format!("{}: `{}` is not spoken here; one can name {known}", text.key, text.value));
             }
         }
     }
