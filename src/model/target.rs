@@ -50,7 +50,7 @@ pub struct SourceId {
     pub bot: BotName,
     /// What it is.
     pub kind: SourceKind,
-    /// Which one of its kind: an index into the configuration, or a file's path.
+    /// Which one of its kind: where it stands in the configuration, `file_sd_configs[0]`.
     pub name: Arc<str>,
 }
 
@@ -62,6 +62,11 @@ pub struct TargetUpdate {
     /// The whole set that it names now: what it named before and does not name here is no longer wanted by it.
     /// `None`: it could not be read, its last set stands; the reason is in the log.
     pub targets: Option<Vec<Target>>,
+    /// Whether all of it could be read. A source of many files of which one is broken is down, and still says what the
+    /// others name, with what the broken one named last.
+    pub up: bool,
+    /// Targets that the set would have had, but that were turned away: no request ID, a label out of bounds, one too many.
+    pub invalid: u64,
 }
 
 /// Why something was turned away; the label `reason` of `koreai_exporter_dropped_total`.
