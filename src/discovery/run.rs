@@ -1,0 +1,46 @@
+//! One task a source, joined so that none ends in silence.
+
+use tokio::sync::mpsc::Sender;
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+
+use super::error::DiscoveryError;
+use super::settings::{SourceSettings, sources};
+use super::{file, http};
+use crate::model::TargetUpdate;
+
+/// Reads every source until `shutdown`, and sends what they say.
+///
+/// # Errors
+/// [`DiscoveryError::SourceEnded`] when a source ends before `shutdown`, because it panicked or nobody receives. A source
+/// that cannot be read is logged and ends nothing.
+pub async fn run(
+    settings: Vec<SourceSettings>,
+    sender: Sender<TargetUpdate>,
+    shutdown: CancellationToken,
+) -> Result<(), DiscoveryError> {
+    let mut tasks = JoinSet::new();
+    for (id, settings) in sources(&settings).into_iter().zip(settings) {
+        let sender = sender.clone();
+        match settings {
+            SourceSettings::File(settings) => tasks.spawn(file::follow(id, settings, sender)),
+            SourceSettings::Http(settings) => tasks.spawn(http::follow(id, settings, sender)),
+        };
+    }
+    drop(sender);
+    // Without sources there is nothing to end.
+    let ended = async {
+        match tasks.join_next().await {
+            Some(ended) => ended,
+            None => std::future::pending().await,
+        }
+    };
+    tokio::select! {
+        // Receiver and sources end together at shutdown: that is no source ending by itself.
+        biased;
+        () = shutdown.cancelled() => {}
+        ended = ended => return Err(DiscoveryError::SourceEnded(ended.err())),
+    }
+    tasks.shutdown().await;
+    Ok(())
+}
