@@ -35,10 +35,10 @@ pub(super) async fn follow(id: SourceId, settings: FileSdSettings, sender: Sende
         // It ends early only with the runtime, or in a panic that ends this task too.
         let Ok((next, update)) = scanned.await else { return };
         source = next;
-        if let Some(update) = update {
-            if sender.send(update).await.is_err() {
-                return;
-            }
+        if let Some(update) = update
+            && sender.send(update).await.is_err()
+        {
+            return;
         }
         tokio::select! {
             () = changed.notified() => tokio::time::sleep(DEBOUNCE).await,

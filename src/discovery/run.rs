@@ -24,7 +24,7 @@ pub async fn run(
         let sender = sender.clone();
         match settings {
             SourceSettings::File(settings) => tasks.spawn(file::follow(id, settings, sender)),
-            SourceSettings::Http(settings) => tasks.spawn(http::follow(id, settings, sender)),
+            SourceSettings::Http(settings) => tasks.spawn(http::follow(id, *settings, sender)),
         };
     }
     drop(sender);

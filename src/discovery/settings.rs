@@ -16,7 +16,7 @@ pub enum SourceSettings {
     /// An entry of `file_sd_configs`.
     File(FileSdSettings),
     /// An entry of `http_sd_configs`.
-    Http(HttpSdSettings),
+    Http(Box<HttpSdSettings>),
 }
 
 /// An entry of `file_sd_configs`.

@@ -18,7 +18,7 @@ async fn every_source_reports_once_at_start_even_without_a_file() {
     let expected = sources(&settings);
     assert_eq!(expected.iter().map(|id| &*id.name).collect::<Vec<_>>(), ["file_sd_configs[0]", "file_sd_configs[1]"]);
     let mut discovery = Discovery::start(settings);
-    let mut reported = vec![discovery.next().await, discovery.next().await];
+    let mut reported = [discovery.next().await, discovery.next().await];
     reported.sort_by(|a, b| a.source.cmp(&b.source));
     for (update, source) in reported.iter().zip(expected) {
         assert_eq!(*update, TargetUpdate { source, targets: Some(vec![]), up: true, invalid: 0 });

@@ -62,7 +62,7 @@ fn patient(url: Url) -> HttpSdSettings {
 }
 
 fn start(settings: HttpSdSettings) -> Discovery {
-    Discovery::start(vec![SourceSettings::Http(settings)])
+    Discovery::start(vec![SourceSettings::Http(Box::new(settings))])
 }
 
 #[tokio::test]
@@ -153,31 +153,43 @@ async fn credentials_are_sent_and_a_token_file_is_read_again() {
     discovery.until(false, None).await;
 }
 
+/// Answers one target over TLS, and asserts that the `Host` header is the address.
+async fn serve_tls(listener: tokio::net::TcpListener, acceptor: tokio_rustls::TlsAcceptor) {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    let host = format!("host: {}\r\n", listener.local_addr().unwrap());
+    loop {
+        let (stream, _) = listener.accept().await.unwrap();
+        // Clients that do not trust us hang up.
+        let Ok(mut stream) = acceptor.accept(stream).await else { continue };
+        let mut request = Vec::new();
+        while !request.ends_with(b"\r\n\r\n") {
+            request.push(stream.read_u8().await.unwrap());
+        }
+        assert!(String::from_utf8(request).unwrap().contains(&host));
+        let head = "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\nconnection: close\r\n\r\n";
+        stream.write_all(format!("{head}[{{\"targets\": [\"ds-1\"]}}]").as_bytes()).await.unwrap();
+        stream.shutdown().await.unwrap();
+    }
+}
+
 #[tokio::test]
 async fn a_server_name_is_what_the_certificate_must_have() {
-    let (pem, key) = {
-        let key = rcgen::KeyPair::generate().unwrap();
-        let params = rcgen::CertificateParams::new(vec!["targets.internal".to_owned()]).unwrap();
-        (params.self_signed(&key).unwrap().pem(), key.serialize_pem())
-    };
+    let key = rcgen::KeyPair::generate().unwrap();
+    let params = rcgen::CertificateParams::new(vec!["targets.internal".to_owned()]).unwrap();
+    let certificate = params.self_signed(&key).unwrap();
     let folder = tempfile::tempdir().unwrap();
-    let at = |name: &str| folder.path().join(name);
-    std::fs::write(at("cert.pem"), pem).unwrap();
-    std::fs::write(at("key.pem"), key).unwrap();
-    std::fs::write(at("web.yml"), "tls_server_config: {cert_file: cert.pem, key_file: key.pem}").unwrap();
+    let ca_file = folder.path().join("ca.pem");
+    std::fs::write(&ca_file, certificate.pem()).unwrap();
+    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    let config = rustls::ServerConfig::builder_with_provider(provider).with_safe_default_protocol_versions().unwrap();
+    let key = rustls::pki_types::PrivateKeyDer::try_from(key.serialize_der()).unwrap();
+    let config = config.with_no_client_auth().with_single_cert(vec![certificate.der().clone()], key).unwrap();
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let authority = listener.local_addr().unwrap().to_string();
-    let seen = authority.clone();
-    let handler = move |headers: HeaderMap| async move {
-        assert_eq!(headers["host"], seen.as_str());
-        ([(header::CONTENT_TYPE, "application/json")], r#"[{"targets": ["ds-1"]}]"#)
-    };
-    let config = crate::web::WebConfig::load(&at("web.yml")).unwrap();
-    let router = Router::new().fallback(handler);
-    tokio::spawn(crate::web::serve(vec![listener], router, Some(config), CancellationToken::new(), DEADLINE));
-    let url = Url::parse(&format!("https://{authority}/")).unwrap();
+    let url = Url::parse(&format!("https://{}/", listener.local_addr().unwrap())).unwrap();
+    tokio::spawn(serve_tls(listener, Arc::new(config).into()));
+
     let with = |tls: HttpSdTls| start(HttpSdSettings { tls, ..patient(url.clone()) });
-    let trusting = HttpSdTls { ca_file: Some(at("cert.pem")), ..HttpSdTls::default() };
+    let trusting = HttpSdTls { ca_file: Some(ca_file), ..HttpSdTls::default() };
     let named = HttpSdTls { server_name: Some("targets.internal".to_owned()), ..trusting.clone() };
     with(named).until(true, Some(&["ds-1"])).await;
     with(trusting).until(false, None).await;

@@ -184,11 +184,12 @@ enum Verifier {
 fn client_policy(section: &Section, mistakes: &mut Mistakes) -> ClientPolicy {
     let auth_type = section.text("client_auth_type", mistakes);
     let sans = section.list("client_allowed_sans", mistakes);
-    if let (Some(list), kind) = (&sans, auth_type.as_ref().map_or("", |text| text.value.as_str())) {
-        if !matches!(kind, "RequireAnyClientCert" | "RequireClientCert" | "RequireAndVerifyClientCert") {
-            let line = list.first().map_or(section.line, |text| text.line);
-            mistakes.add(line, "tls_server_config.client_allowed_sans: needs client_auth_type RequireAndVerifyClientCert or RequireAnyClientCert; others let clients in without a certificate");
-        }
+    let kind = auth_type.as_ref().map_or("", |text| text.value.as_str());
+    if let Some(list) = &sans
+        && !matches!(kind, "RequireAnyClientCert" | "RequireClientCert" | "RequireAndVerifyClientCert")
+    {
+        let line = list.first().map_or(section.line, |text| text.line);
+        mistakes.add(line, "tls_server_config.client_allowed_sans: needs client_auth_type RequireAndVerifyClientCert or RequireAnyClientCert; others let clients in without a certificate");
     }
     let allowed_sans = sans.map(|list| list.into_iter().map(|text| text.value).collect());
     ClientPolicy { auth_type, allowed_sans }
