@@ -1,0 +1,183 @@
+//! The writer's side: blocks of jobs, their pieces, and what has to be made again.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::deflate::{Deflater, Effort};
+use super::piece::{Piece, Strip};
+use super::placement::{BlockId, JobSlot, Placement};
+use super::render::family_text;
+use super::sample::{Samples, push_header};
+use super::{BOT_FAMILIES, EXPORTER_FAMILIES, ExporterView, Format, JOB_FAMILIES, Page};
+use crate::model::{BotTotals, Job, JobState};
+
+/// How much text one publication compresses thoroughly (about 25 ms of work). The rest is compressed in haste and done
+/// again by later publications: a restart with 100,000 jobs is served within a second.
+const FINE_BYTES_PER_PUBLICATION: usize = 4 << 20;
+
+/// Families of bots and of the exporter share pieces of about this size: small families would compress badly alone.
+const TOTALS_PIECE_BYTES: usize = 16 << 10;
+
+/// Keeps the text of all jobs rendered and compressed, block by block and family by family. Owned by the one task that
+/// changes jobs; readers take a [`Page`].
+///
+/// It holds no jobs: [`JobBlocks::publish`] looks them up where they are kept. Memory: the text, its segments, and
+/// about 200 bytes a job.
+pub struct JobBlocks {
+    placement: Placement,
+    changed: BTreeSet<JobSlot>,
+    blocks: BTreeMap<BlockId, Block>,
+    headers: Vec<Piece>,
+    totals: [Vec<Piece>; Format::ALL.len()],
+    deflater: Deflater,
+    rough_pieces: usize,
+}
+
+/// One piece a family, in the order of [`JOB_FAMILIES`]; `None` where none of the jobs has a sample.
+type Block = Vec<Option<Piece>>;
+
+impl JobBlocks {
+    /// Without a job.
+    pub fn new() -> Self {
+        let mut deflater = Deflater::new();
+        let header = |row: &super::Row<Job>| {
+            let mut text = String::new();
+            push_header(&mut text, &row.family, Format::Text);
+            Piece::new(&text, Effort::Fine, &mut deflater)
+        };
+        Self {
+            headers: JOB_FAMILIES.iter().map(header).collect(),
+            placement: Placement::default(),
+            changed: BTreeSet::new(),
+            blocks: BTreeMap::new(),
+            totals: Default::default(),
+            deflater,
+            rough_pieces: 0,
+        }
+    }
+
+    /// Notes that the job of a slot is new, has changed or is gone; costs nothing until [`Self::publish`].
+    pub fn note(&mut self, slot: JobSlot) {
+        self.changed.insert(slot);
+    }
+
+    /// Pieces that were compressed in haste: while this is not 0, another publication makes the gzip body smaller.
+    pub fn rough_pieces(&self) -> usize {
+        self.rough_pieces
+    }
+
+    /// Renders what has changed and returns the new page. `jobs` says which job a slot has now, `None` where it is gone;
+    /// it is asked about every job of each block in which a job was noted.
+    pub fn publish<'a>(
+        &mut self,
+        jobs: impl Fn(JobSlot) -> Option<&'a Job>,
+        bots: &[BotTotals],
+        exporter: &ExporterView,
+    ) -> Page {
+        for slot in std::mem::take(&mut self.changed) {
+            match jobs(slot) {
+                Some(job) => self.placement.put(slot, job.state != JobState::Polling),
+                None => self.placement.take(slot),
+            }
+        }
+        self.placement.pack();
+        self.blocks.retain(|id, _| self.placement.holds(*id));
+
+        let mut fine_bytes = FINE_BYTES_PER_PUBLICATION;
+        for id in self.placement.take_touched() {
+            self.render_block(id, &jobs, &mut fine_bytes);
+        }
+        self.refine(fine_bytes);
+        for format in Format::ALL {
+            self.render_totals(format, bots, exporter);
+        }
+        self.page()
+    }
+
+    fn render_block<'a>(&mut self, id: BlockId, jobs: impl Fn(JobSlot) -> Option<&'a Job>, fine_bytes: &mut usize) {
+        let members: Vec<&Job> = self.placement.slots(id).iter().filter_map(|slot| jobs(*slot)).collect();
+        let block = self.blocks.entry(id).or_insert_with(|| JOB_FAMILIES.iter().map(|_| None).collect());
+        let mut text = String::new();
+        for (row, piece) in JOB_FAMILIES.iter().zip(block) {
+            text.clear();
+            // The families of jobs are gauges, which read alike in both formats.
+            let mut samples = Samples::new(&mut text, &row.family, Format::Text);
+            members.iter().for_each(|job| (row.write)(job, &mut samples));
+            renew(piece, &text, fine_bytes, &mut self.deflater);
+        }
+    }
+
+    fn refine(&mut self, mut fine_bytes: usize) {
+        self.rough_pieces = 0;
+        for piece in self.blocks.values_mut().flatten().flatten().filter(|piece| piece.is_rough()) {
+            if fine_bytes == 0 {
+                self.rough_pieces += 1;
+                continue;
+            }
+            fine_bytes = fine_bytes.saturating_sub(piece.text().len());
+            piece.refine(&mut self.deflater);
+        }
+    }
+
+    fn render_totals(&mut self, format: Format, bots: &[BotTotals], exporter: &ExporterView) {
+        let mut texts = vec![String::new()];
+        let families = BOT_FAMILIES
+            .iter()
+            .map(|row| family_text(row, bots.iter(), format))
+            .chain(EXPORTER_FAMILIES.iter().map(|row| family_text(row, [exporter].into_iter(), format)));
+        for family in families {
+            match texts.last_mut().filter(|text| text.len() < TOTALS_PIECE_BYTES) {
+                Some(text) => text.push_str(&family),
+                None => texts.push(family),
+            }
+        }
+        let [text_pieces, openmetrics_pieces] = &mut self.totals;
+        let pieces = match format {
+            Format::Text => text_pieces,
+            Format::OpenMetrics => openmetrics_pieces,
+        };
+        let mut old = std::mem::take(pieces).into_iter();
+        let mut unlimited = usize::MAX;
+        for text in texts {
+            let mut piece = old.next();
+            renew(&mut piece, &text, &mut unlimited, &mut self.deflater);
+            pieces.extend(piece);
+        }
+    }
+
+    fn page(&self) -> Page {
+        let mut jobs = Strip::default();
+        for (index, header) in self.headers.iter().enumerate() {
+            let mut pieces = self.blocks.values().filter_map(|block| block.get(index)?.as_ref()).peekable();
+            if pieces.peek().is_some() {
+                jobs.push(header);
+            }
+            pieces.for_each(|piece| jobs.push(piece));
+        }
+        let totals = self.totals.each_ref().map(|pieces| {
+            let mut strip = Strip::default();
+            pieces.iter().for_each(|piece| strip.push(piece));
+            strip
+        });
+        Page::new(jobs, totals)
+    }
+}
+
+impl Default for JobBlocks {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// Makes a piece again where its text differs; `fine_bytes` is what may still be compressed thoroughly.
+fn renew(piece: &mut Option<Piece>, text: &str, fine_bytes: &mut usize, deflater: &mut Deflater) {
+    if text.is_empty() {
+        *piece = None;
+        return;
+    }
+    if piece.as_ref().is_some_and(|piece| piece.text() == text.as_bytes()) {
+        return;
+    }
+    let effort = if *fine_bytes == 0 { Effort::Fast } else { Effort::Fine };
+    *fine_bytes = fine_bytes.saturating_sub(text.len());
+    *piece = Some(Piece::new(text, effort, deflater));
+}

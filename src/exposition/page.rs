@@ -1,0 +1,139 @@
+//! What a scrape is answered with.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+
+use super::deflate::{GZIP_HEADER, last_segment};
+use super::piece::{Strip, joined_crc, length};
+use super::{Encoding, Format, openmetrics};
+
+/// Everything that is published at one point in time, in both formats and both encodings. Immutable; a clone is a
+/// reference.
+#[derive(Clone)]
+pub struct Page(Arc<Strips>);
+
+struct Strips {
+    /// Jobs read alike in both formats.
+    jobs: Strip,
+    text: Strip,
+    openmetrics: Strip,
+}
+
+impl Page {
+    pub(super) fn new(jobs: Strip, [text, openmetrics]: [Strip; Format::ALL.len()]) -> Self {
+        Self(Arc::new(Strips { jobs, text, openmetrics }))
+    }
+
+    /// The body of a response. `tail` is appended: whole families in text 0.0.4 that are not in the catalogue, of gauges
+    /// and counters, each line ended (`process_*`, read for this very scrape); it is rewritten for OpenMetrics.
+    ///
+    /// Only `tail` is looked at, copied or compressed; everything else is ready.
+    pub fn response(&self, format: Format, encoding: Encoding, tail: &str) -> Body {
+        let tail = match format {
+            Format::Text => tail.to_owned(),
+            Format::OpenMetrics => openmetrics::from_text(tail) + format.end(),
+        };
+        let body = |head: &'static [u8], tail: Vec<u8>| {
+            let ready: u64 = self.strips(format).map(|strip| strip.bytes(encoding)).sum();
+            let length = length(head) + ready + length(&tail);
+            Body {
+                page: self.clone(),
+                format,
+                encoding,
+                head: Bytes::from_static(head),
+                tail: tail.into(),
+                length,
+                next: 0,
+            }
+        };
+        match encoding {
+            Encoding::Identity => body(&[], tail.into_bytes()),
+            Encoding::Gzip => {
+                let trailer = self.gzip_trailer(format, &tail);
+                body(GZIP_HEADER, [last_segment(tail.as_bytes()).as_slice(), &trailer].concat())
+            }
+        }
+    }
+
+    /// CRC-32 and size (modulo 2³², RFC 1952) of the whole text, both little-endian.
+    fn gzip_trailer(&self, format: Format, tail: &str) -> [u8; 8] {
+        let tail = (crc32fast::hash(tail.as_bytes()), length(tail.as_bytes()));
+        let parts = self.strips(format).map(Strip::crc).chain([tail]);
+        let (crc, size) = parts.fold((0, 0), |all, part| (joined_crc(all, part), all.1 + part.1));
+        let size = u32::try_from(size & u64::from(u32::MAX)).unwrap_or_default();
+        let ([a, b, c, d], [e, f, g, h]) = (crc.to_le_bytes(), size.to_le_bytes());
+        [a, b, c, d, e, f, g, h]
+    }
+
+    fn strips(&self, format: Format) -> impl Iterator<Item = &Strip> {
+        let totals = match format {
+            Format::Text => &self.0.text,
+            Format::OpenMetrics => &self.0.openmetrics,
+        };
+        [&self.0.jobs, totals].into_iter()
+    }
+}
+
+impl Strip {
+    fn chunks(&self, encoding: Encoding) -> &[Bytes] {
+        match encoding {
+            Encoding::Identity => &self.texts,
+            Encoding::Gzip => &self.segments,
+        }
+    }
+
+    fn bytes(&self, encoding: Encoding) -> u64 {
+        match encoding {
+            Encoding::Identity => self.text_bytes,
+            Encoding::Gzip => self.segment_bytes,
+        }
+    }
+}
+
+/// A response body of known length, chunk by chunk; none is empty, none is copied. It holds its page, so that a slow
+/// reader delays nobody and sees one point in time.
+pub struct Body {
+    page: Page,
+    format: Format,
+    encoding: Encoding,
+    head: Bytes,
+    tail: Bytes,
+    length: u64,
+    next: usize,
+}
+
+impl Body {
+    /// The length of the whole body in bytes: the value of `Content-Length`.
+    pub fn content_length(&self) -> u64 {
+        self.length
+    }
+
+    fn chunk(&self, index: usize) -> Option<&Bytes> {
+        let mut index = index;
+        let strips = self.page.strips(self.format).map(|strip| strip.chunks(self.encoding));
+        let parts =
+            [std::slice::from_ref(&self.head)].into_iter().chain(strips).chain([std::slice::from_ref(&self.tail)]);
+        for part in parts {
+            match part.get(index) {
+                Some(chunk) => return Some(chunk),
+                None => index -= part.len(),
+            }
+        }
+        None
+    }
+}
+
+impl Iterator for Body {
+    type Item = Bytes;
+
+    fn next(&mut self) -> Option<Bytes> {
+        loop {
+            let chunk = self.chunk(self.next)?.clone();
+            self.next += 1;
+            if !chunk.is_empty() {
+                return Some(chunk);
+            }
+        }
+    }
+}

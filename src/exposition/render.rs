@@ -1,0 +1,35 @@
+//! The plain way: everything rendered at once.
+
+use super::sample::{Samples, push_header};
+use super::{BOT_FAMILIES, EXPORTER_FAMILIES, ExporterView, Format, JOB_FAMILIES, Row};
+use crate::model::{BotTotals, Job};
+
+/// Renders some jobs and bots in full, in the order in which they are given. `exporter` is `None` where the exporter's
+/// own families do not belong, as in the answer to a probe.
+pub fn render<'a>(
+    jobs: impl Iterator<Item = &'a Job> + Clone,
+    bots: &[BotTotals],
+    exporter: Option<&ExporterView>,
+    format: Format,
+) -> String {
+    let mut page = String::new();
+    page.extend(JOB_FAMILIES.iter().map(|row| family_text(row, jobs.clone(), format)));
+    page.extend(BOT_FAMILIES.iter().map(|row| family_text(row, bots.iter(), format)));
+    page.extend(EXPORTER_FAMILIES.iter().map(|row| family_text(row, exporter.into_iter(), format)));
+    page.push_str(format.end());
+    page
+}
+
+/// A family with HELP and TYPE; nothing where it has no samples.
+pub(super) fn family_text<'a, S>(row: &Row<S>, sources: impl Iterator<Item = &'a S>, format: Format) -> String {
+    let mut text = String::new();
+    push_header(&mut text, &row.family, format);
+    let header = text.len();
+    for source in sources {
+        (row.write)(source, &mut Samples::new(&mut text, &row.family, format));
+    }
+    if text.len() == header {
+        text.clear();
+    }
+    text
+}
