@@ -1,0 +1,82 @@
+//! `global`: what holds for every bot.
+
+use std::time::Duration;
+
+use super::decoder::Decoder;
+use super::quantity::spell_duration;
+use super::tree::Node;
+
+/// `global`. Every key may be left out.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Global {
+    /// `poll_interval`, 2s to 1h, default 15s: the shortest time between two polls of a job that moves. The upstream
+    /// allows one call per two seconds for one request ID (page "rate limits").
+    pub poll_interval: Duration,
+    /// `max_poll_interval`, `poll_interval` to 1d, default 5m (or `poll_interval`, if that is longer): what the time
+    /// between two polls grows to while nothing changes.
+    pub max_poll_interval: Duration,
+    /// `poll_timeout`, 100ms to 5m, default 10s: the longest that one call may take, body included.
+    pub poll_timeout: Duration,
+    /// `job_deadline`, 1m to 365d, default 1d: a job still unfinished by then is given up.
+    pub job_deadline: Duration,
+    /// `retention`, 1m to 365d, default 6h: how long a finished job's series stay.
+    pub retention: Duration,
+    /// `max_jobs`, 1 to 1000000, default 100000: jobs beyond it are turned away and counted.
+    pub max_jobs: usize,
+    /// `max_body_bytes`, 64KiB to 1GiB, default 64MiB: a longer answer is given up as too large. Bodies are counted while
+    /// they arrive, so this bounds time and traffic rather than memory.
+    pub max_body_bytes: u64,
+}
+
+impl Default for Global {
+    fn default() -> Self {
+        Self {
+            poll_interval: Duration::from_secs(15),
+            max_poll_interval: Duration::from_secs(5 * 60),
+            poll_timeout: Duration::from_secs(10),
+            job_deadline: DAY,
+            retention: Duration::from_secs(6 * 3600),
+            max_jobs: 100_000,
+            max_body_bytes: 64 << 20,
+        }
+    }
+}
+
+const DAY: Duration = Duration::from_secs(86_400);
+const YEAR: Duration = Duration::from_secs(365 * 86_400);
+const KEYS: &[&str] =
+    &["poll_interval", "max_poll_interval", "poll_timeout", "job_deadline", "retention", "max_jobs", "max_body_bytes"];
+
+impl Global {
+    pub(super) fn decode(d: &mut Decoder<'_>, node: &Node) -> Option<Self> {
+        let fields = d.fields(node, KEYS)?;
+        let default = Self::default();
+        let minute = Duration::from_secs(60);
+        let mut duration = |key: &'static str, range| d.optional(&fields, key, |d, node| d.duration(node, range));
+        let poll_interval = duration("poll_interval", Duration::from_secs(2)..=Duration::from_secs(3600));
+        let max_poll_interval = duration("max_poll_interval", Duration::from_secs(2)..=DAY);
+        let poll_timeout = duration("poll_timeout", Duration::from_millis(100)..=5 * minute);
+        let job_deadline = duration("job_deadline", minute..=YEAR);
+        let retention = duration("retention", minute..=YEAR);
+        let max_jobs = d.optional(&fields, "max_jobs", |d, node| d.whole_number(node, 1..=1_000_000));
+        let max_body_bytes = d.optional(&fields, "max_body_bytes", |d, node| d.bytes(node, (64 << 10)..=(1 << 30)));
+
+        let poll_interval = poll_interval.unwrap_or(default.poll_interval);
+        if max_poll_interval.is_some_and(|most| most < poll_interval) {
+            d.under_key("max_poll_interval", |d| {
+                d.mistake(fields.position_of("max_poll_interval"), || {
+                    format!("is shorter than poll_interval ({}); give at least that", spell_duration(poll_interval))
+                });
+            });
+        }
+        Some(Self {
+            poll_interval,
+            max_poll_interval: max_poll_interval.unwrap_or(default.max_poll_interval.max(poll_interval)),
+            poll_timeout: poll_timeout.unwrap_or(default.poll_timeout),
+            job_deadline: job_deadline.unwrap_or(default.job_deadline),
+            retention: retention.unwrap_or(default.retention),
+            max_jobs: max_jobs.and_then(|jobs| usize::try_from(jobs).ok()).unwrap_or(default.max_jobs),
+            max_body_bytes: max_body_bytes.unwrap_or(default.max_body_bytes),
+        })
+    }
+}

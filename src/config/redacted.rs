@@ -1,0 +1,175 @@
+//! The effective configuration as YAML, every default written out and every secret `<secret>`.
+
+use std::path::Path;
+
+use crate::model::{ApiVersion, Target};
+
+use super::auth::{Auth, KeySource};
+use super::bot::Bot;
+use super::global::Global;
+use super::quantity::{spell_bytes, spell_duration};
+use super::settings::Config;
+use super::sources::{FileSdConfig, HttpSdConfig, StaticConfig};
+use super::tls::TlsConfig;
+
+impl Config {
+    /// The effective configuration as YAML: it reads back as the same configuration, but for passwords and queries of URLs,
+    /// which are `<secret>`. Of secret files it shows the paths, of secret environment variables the names.
+    pub fn redacted(&self) -> String {
+        let mut page = Page::default();
+        page.global(&self.global);
+        page.heading("failure_reasons", self.failure_reasons.is_empty());
+        for rule in &self.failure_reasons {
+            page.line(1, "- match", &quoted(&rule.contains));
+            page.line(2, "reason", rule.reason.as_str());
+        }
+        page.heading("bots", self.bots.is_empty());
+        for bot in &self.bots {
+            page.bot(bot);
+        }
+        page.text
+    }
+}
+
+#[derive(Default)]
+struct Page {
+    text: String,
+}
+
+impl Page {
+    fn line(&mut self, depth: usize, key: &str, value: &str) {
+        let indent = depth * 2;
+        let space = if value.is_empty() { "" } else { " " };
+        self.text.push_str(&format!("{:indent$}{key}:{space}{value}\n", ""));
+    }
+
+    fn heading(&mut self, key: &str, is_empty: bool) {
+        self.line(0, key, if is_empty { "[]" } else { "" });
+    }
+
+    fn path(&mut self, depth: usize, key: &str, path: &Path) {
+        self.line(depth, key, &quoted(&path.display().to_string()));
+    }
+
+    fn global(&mut self, global: &Global) {
+        self.line(0, "global", "");
+        self.line(1, "poll_interval", &spell_duration(global.poll_interval));
+        self.line(1, "max_poll_interval", &spell_duration(global.max_poll_interval));
+        self.line(1, "poll_timeout", &spell_duration(global.poll_timeout));
+        self.line(1, "job_deadline", &spell_duration(global.job_deadline));
+        self.line(1, "retention", &spell_duration(global.retention));
+        self.line(1, "max_jobs", &global.max_jobs.to_string());
+        self.line(1, "max_body_bytes", &spell_bytes(global.max_body_bytes));
+    }
+
+    fn bot(&mut self, bot: &Bot) {
+        self.line(1, "- name", &quoted(bot.name.as_str()));
+        self.line(2, "base_url", &quoted(bot.base_url.as_str()));
+        self.line(2, "bot_id", &quoted(bot.bot_id.as_str()));
+        self.line(2, "api", if bot.api == ApiVersion::V2 { "v2" } else { "v1" });
+        self.auth(&bot.auth);
+        let limit = bot.rate_limit;
+        let limit = format!("{{per_minute: {}, per_hour: {}}}", limit.per_minute, limit.per_hour);
+        self.line(2, "rate_limit", &limit);
+        let channels: Vec<String> = bot.channels.iter().map(|channel| quoted(channel.as_str())).collect();
+        self.line(2, "channels", &format!("[{}]", channels.join(", ")));
+        self.tls(2, &bot.tls);
+        if let Some(proxy) = &bot.proxy_url {
+            self.line(2, "proxy_url", &quoted(&proxy.to_string()));
+        }
+        self.list(2, "static_configs", &bot.static_configs, Self::static_config);
+        self.list(2, "file_sd_configs", &bot.file_sd_configs, Self::file_sd_config);
+        self.list(2, "http_sd_configs", &bot.http_sd_configs, Self::http_sd_config);
+    }
+
+    fn list<T>(&mut self, depth: usize, key: &str, items: &[T], write: fn(&mut Self, &T)) {
+        if items.is_empty() {
+            return;
+        }
+        self.line(depth, key, "");
+        for item in items {
+            write(self, item);
+        }
+    }
+
+    fn auth(&mut self, auth: &Auth) {
+        self.line(2, "auth", "");
+        let signing = match auth {
+            Auth::TokenFile(path) => return self.path(3, "token_file", path),
+            Auth::Sign(signing) => signing,
+        };
+        self.line(3, "client_id", &quoted(signing.client_id.as_str()));
+        match &signing.key {
+            KeySource::SecretFile(path) => self.path(3, "client_secret_file", path),
+            KeySource::SecretEnv { name, .. } => self.line(3, "client_secret_env", &quoted(name)),
+            KeySource::PrivateKeyFile(path) => self.path(3, "private_key_file", path),
+        }
+        self.line(3, "algorithm", signing.algorithm.as_str());
+        self.line(3, "subject", &quoted(&signing.subject));
+        self.line(3, "token_lifetime", &spell_duration(signing.token_lifetime));
+        self.line(3, "jti", &signing.jti.to_string());
+    }
+
+    fn tls(&mut self, depth: usize, tls: &TlsConfig) {
+        if *tls == TlsConfig::default() {
+            return;
+        }
+        self.line(depth, "tls_config", "");
+        for (key, path) in [("ca_file", &tls.ca_file), ("cert_file", &tls.cert_file), ("key_file", &tls.key_file)] {
+            if let Some(path) = path {
+                self.path(depth + 1, key, path);
+            }
+        }
+        if let Some(name) = &tls.server_name {
+            self.line(depth + 1, "server_name", &quoted(name));
+        }
+        self.line(depth + 1, "insecure_skip_verify", &tls.insecure_skip_verify.to_string());
+    }
+
+    /// The targets of one group have the same labels.
+    fn static_config(&mut self, group: &StaticConfig) {
+        let targets: Vec<String> = group.targets.iter().map(|target| quoted(target.id.as_str())).collect();
+        self.line(3, "- targets", &format!("[{}]", targets.join(", ")));
+        let Some(Target { campaign, labels, .. }) = group.targets.first() else { return };
+        let campaign = campaign.iter().map(|value| ("campaign", value.as_str()));
+        let others = labels.iter().map(|(name, value)| (name.as_str(), value.as_str()));
+        let all: Vec<_> = campaign.chain(others).map(|(name, value)| format!("{name}: {}", quoted(value))).collect();
+        if !all.is_empty() {
+            self.line(4, "labels", &format!("{{{}}}", all.join(", ")));
+        }
+    }
+
+    fn file_sd_config(&mut self, source: &FileSdConfig) {
+        let files: Vec<String> = source.files.iter().map(|file| quoted(file)).collect();
+        self.line(3, "- files", &format!("[{}]", files.join(", ")));
+        self.line(4, "refresh_interval", &spell_duration(source.refresh_interval));
+    }
+
+    fn http_sd_config(&mut self, source: &HttpSdConfig) {
+        self.line(3, "- url", &quoted(&source.url.to_string()));
+        self.line(4, "refresh_interval", &spell_duration(source.refresh_interval));
+        self.tls(4, &source.tls);
+        if let Some(basic) = &source.basic_auth {
+            self.line(4, "basic_auth", "");
+            self.line(5, "username", &quoted(&basic.username));
+            self.path(5, "password_file", &basic.password_file);
+        }
+        if let Some(authorization) = &source.authorization {
+            self.line(4, "authorization", "");
+            self.line(5, "type", &quoted(&authorization.scheme));
+            self.path(5, "credentials_file", &authorization.credentials_file);
+        }
+        if let Some(proxy) = &source.proxy_url {
+            self.line(4, "proxy_url", &quoted(&proxy.to_string()));
+        }
+    }
+}
+
+/// In double quotes where YAML might read it as anything but this text.
+fn quoted(text: &str) -> String {
+    let plain = text.starts_with(|c: char| c.is_ascii_alphabetic() || c == '/')
+        && text.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.' | '/'))
+        && !matches!(text.to_ascii_lowercase().as_str(), "null" | "true" | "false" | "yes" | "no" | "on" | "off");
+    // JSON's escapes are YAML's too.
+    if plain { text.to_owned() } else { serde_json::Value::from(text).to_string() }
+}

@@ -1,0 +1,204 @@
+//! Where a bot's targets come from: `static_configs`, `file_sd_configs`, `http_sd_configs`, with Prometheus' own keys.
+
+use std::collections::HashMap;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use crate::model::{RequestId, Target};
+
+use super::auth::MAX_SECRET_FILE_BYTES;
+use super::bot::decode_proxy_url;
+use super::decoder::{Decoder, Fields};
+use super::error::Position;
+use super::file::Kind;
+use super::masked_url::MaskedUrl;
+use super::target_groups::decode_group;
+use super::tls::TlsConfig;
+use super::tree::Node;
+
+/// An item of `static_configs`: one target group.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StaticConfig {
+    /// `targets` with `labels`; no ID twice within a bot.
+    pub targets: Vec<Target>,
+}
+
+/// An item of `file_sd_configs`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FileSdConfig {
+    /// `files`, required, at least one: absolute patterns with `*` in the last segment only, ending in .json, .yml or .yaml.
+    /// A pattern may match nothing yet.
+    pub files: Vec<String>,
+    /// `refresh_interval`, 1s to 1d, default 5m: how often they are read even if no change was seen.
+    pub refresh_interval: Duration,
+}
+
+/// An item of `http_sd_configs`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HttpSdConfig {
+    /// `url`, required: http or https. Its query may hold a token, so it is masked where it is shown.
+    pub url: MaskedUrl,
+    /// `refresh_interval`, 1s to 1d, default 1m.
+    pub refresh_interval: Duration,
+    /// `tls_config`.
+    pub tls: TlsConfig,
+    /// `basic_auth`; excludes `authorization`. Default: none.
+    pub basic_auth: Option<BasicAuth>,
+    /// `authorization`; excludes `basic_auth`. Default: none.
+    pub authorization: Option<Authorization>,
+    /// `proxy_url`. Default: none.
+    pub proxy_url: Option<MaskedUrl>,
+}
+
+/// `basic_auth`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BasicAuth {
+    /// `username`, required.
+    pub username: String,
+    /// `password_file`, required: read for every call.
+    pub password_file: PathBuf,
+}
+
+/// `authorization`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Authorization {
+    /// `type`: the word before the credentials. Default: Bearer.
+    pub scheme: String,
+    /// `credentials_file`, required: read for every call.
+    pub credentials_file: PathBuf,
+}
+
+const LEAST_REFRESH: Duration = Duration::from_secs(1);
+const MOST_REFRESH: Duration = Duration::from_secs(86_400);
+
+impl StaticConfig {
+    pub(super) fn decode_all(d: &mut Decoder<'_>, node: &Node) -> Option<Vec<Self>> {
+        let mut first: HashMap<RequestId, Option<Position>> = HashMap::new();
+        d.items(node, |d, node| {
+            let mut targets = Vec::new();
+            decode_group(d, node, &mut |d, at, target| match first.get(&target.id) {
+                Some(earlier) => {
+                    let earlier = earlier.map_or(String::new(), |at| format!("; first in line {}", at.line));
+                    d.mistake(at, || format!("{:?} is named twice{earlier}", target.id));
+                }
+                None => {
+                    first.insert(target.id.clone(), at);
+                    targets.push(target);
+                }
+            })?;
+            Some(Self { targets })
+        })
+    }
+}
+
+impl FileSdConfig {
+    pub(super) fn decode(d: &mut Decoder<'_>, node: &Node) -> Option<Self> {
+        let fields = d.fields(node, &["files", "refresh_interval"])?;
+        let files = d.required(&fields, "files", "a list like [jobs/*.yml]", |d, node| {
+            let files = d.items(node, decode_pattern)?;
+            if files.is_empty() {
+                d.mistake(node.at, || "is without a valid pattern; give a list like [jobs/*.yml]".to_owned());
+            }
+            Some(files)
+        });
+        let refresh_interval = decode_refresh(d, &fields, Duration::from_secs(300));
+        Some(Self { files: files?, refresh_interval })
+    }
+}
+
+/// A pattern, made absolute. As in Prometheus, only its last segment may hold a `*`.
+fn decode_pattern(d: &mut Decoder<'_>, node: &Node) -> Option<String> {
+    let text = d.text(node, "a pattern like jobs/*.yml")?;
+    let (folder, name) = text.rsplit_once('/').unwrap_or(("", text));
+    let has_extension = [".json", ".yml", ".yaml"].iter().any(|extension| name.ends_with(extension));
+    let problem = if !has_extension {
+        "does not end in .json, .yml or .yaml"
+    } else if folder.contains(['*', '?', '[']) {
+        "has a pattern in a folder's name; `*` is allowed after the last `/` only"
+    } else if glob::Pattern::new(name).is_err() {
+        "is no valid pattern"
+    } else if std::path::Path::new(text).is_absolute() {
+        return Some(text.to_owned());
+    } else {
+        let base = glob::Pattern::escape(&d.folder.display().to_string());
+        return Some(format!("{}/{}", base.trim_end_matches('/'), text.trim_start_matches("./")));
+    };
+    d.wrong(node, problem);
+    None
+}
+
+const HTTP_KEYS: &[&str] = &["url", "refresh_interval", "tls_config", "basic_auth", "authorization", "proxy_url"];
+
+impl HttpSdConfig {
+    pub(super) fn decode(d: &mut Decoder<'_>, node: &Node) -> Option<Self> {
+        let fields = d.fields(node, HTTP_KEYS)?;
+        let url = d.required(&fields, "url", "a URL that serves target groups as JSON", decode_source_url);
+        let refresh_interval = decode_refresh(d, &fields, Duration::from_secs(60));
+        let tls = d.optional(&fields, "tls_config", TlsConfig::decode).unwrap_or_default();
+        let basic_auth = d.optional(&fields, "basic_auth", BasicAuth::decode);
+        let authorization = d.optional(&fields, "authorization", Authorization::decode);
+        let proxy_url = decode_proxy_url(d, &fields);
+        if fields.has("basic_auth") && fields.has("authorization") {
+            let at = fields.position_of("authorization");
+            d.under_key("authorization", |d| {
+                d.mistake(at, || "has no use beside basic_auth; keep one of the two".to_owned());
+            });
+        }
+        Some(Self { url: MaskedUrl::new(url?), refresh_interval, tls, basic_auth, authorization, proxy_url })
+    }
+}
+
+fn decode_source_url(d: &mut Decoder<'_>, node: &Node) -> Option<url::Url> {
+    let url = d.url(node, &["http", "https"])?;
+    if !url.username().is_empty() || url.password().is_some() {
+        d.mistake(node.at, || "this URL has a user in it; use basic_auth".to_owned());
+        return None;
+    }
+    Some(url)
+}
+
+impl BasicAuth {
+    fn decode(d: &mut Decoder<'_>, node: &Node) -> Option<Self> {
+        let fields = d.fields(node, &["username", "password_file"])?;
+        let username = d.required(&fields, "username", "a user's name", |d, node| {
+            let name = d.text(node, "a user's name")?;
+            if name.is_empty() || name.contains(':') || name.chars().any(char::is_control) {
+                d.mistake(node.at, || {
+                    "this is no user's name: it is empty, or has `:` or a control character".to_owned()
+                });
+                return None;
+            }
+            Some(name.to_owned())
+        });
+        let password_file = d.required(&fields, "password_file", "the path of a file", secret_file);
+        Some(Self { username: username?, password_file: password_file? })
+    }
+}
+
+impl Authorization {
+    fn decode(d: &mut Decoder<'_>, node: &Node) -> Option<Self> {
+        let fields = d.fields(node, &["type", "credentials_file"])?;
+        let scheme = d.optional(&fields, "type", |d, node| {
+            let text = d.text(node, "Bearer")?;
+            if text.eq_ignore_ascii_case("basic") {
+                d.wrong(node, "belongs into basic_auth; give Bearer here");
+                return None;
+            }
+            let fits = !text.is_empty() && text.chars().all(|c| c.is_ascii_alphanumeric() || c == '-');
+            if !fits {
+                d.mistake(node.at, || "this is no type; give Bearer".to_owned());
+            }
+            fits.then(|| text.to_owned())
+        });
+        let credentials_file = d.required(&fields, "credentials_file", "the path of a file", secret_file);
+        Some(Self { scheme: scheme.unwrap_or_else(|| "Bearer".to_owned()), credentials_file: credentials_file? })
+    }
+}
+
+fn secret_file(d: &mut Decoder<'_>, node: &Node) -> Option<PathBuf> {
+    d.existing_file(node, Kind::Secret, MAX_SECRET_FILE_BYTES)
+}
+
+fn decode_refresh(d: &mut Decoder<'_>, fields: &Fields<'_>, default: Duration) -> Duration {
+    d.optional(fields, "refresh_interval", |d, node| d.duration(node, LEAST_REFRESH..=MOST_REFRESH)).unwrap_or(default)
+}

@@ -1,0 +1,62 @@
+//! What YAML and JSON have in common: a bounded tree of nodes that know where they stand.
+
+use super::error::Position;
+
+/// The deepest nesting. The configuration needs nine levels.
+pub(super) const MAX_DEPTH: usize = 32;
+
+/// The most nodes of one file, aliases expanded: room for ten times the default `max_jobs`. It bounds memory where a
+/// small file expands to a large tree.
+pub(super) const MAX_NODES: usize = 1_000_000;
+
+/// A node. Its position is none when it came from JSON.
+#[derive(Debug, Clone)]
+pub(super) struct Node {
+    pub(super) at: Option<Position>,
+    pub(super) value: Value,
+}
+
+#[derive(Debug, Clone)]
+pub(super) enum Value {
+    Null,
+    /// A scalar as it was written; a quoted one is a text even if it looks like a number.
+    Scalar {
+        text: Box<str>,
+        quoted: bool,
+    },
+    List(Vec<Node>),
+    /// Entries in the order of the file, duplicates included.
+    Map(Vec<(Key, Node)>),
+}
+
+#[derive(Debug, Clone)]
+pub(super) struct Key {
+    pub(super) text: Box<str>,
+    pub(super) at: Option<Position>,
+}
+
+impl Node {
+    /// How many nodes it is made of, and how deep they nest.
+    pub(super) fn extent(&self) -> (usize, usize) {
+        let of_all = |nodes: &mut dyn Iterator<Item = &Node>| {
+            nodes.map(Node::extent).fold((1, 1), |(count, depth), (c, d)| (count + c, depth.max(d + 1)))
+        };
+        match &self.value {
+            Value::Null | Value::Scalar { .. } => (1, 1),
+            Value::List(items) => of_all(&mut items.iter()),
+            Value::Map(entries) => of_all(&mut entries.iter().map(|(_, node)| node)),
+        }
+    }
+}
+
+impl Node {
+    /// The scalar under a key of a mapping.
+    pub(super) fn scalar_at(&self, key: &str) -> Option<(&Node, &str)> {
+        let Value::Map(entries) = &self.value else { return None };
+        let (_, node) = entries.iter().find(|(known, _)| &*known.text == key)?;
+        match &node.value {
+            Value::Scalar { text, .. } => Some((node, text)),
+            Value::Null | Value::List(_) | Value::Map(_) => None,
+        }
+    }
+}
