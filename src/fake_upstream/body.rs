@@ -1,0 +1,243 @@
+//! The upstream's JSON, written field for field as its samples have it (UPSTREAM §1 and §2).
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use serde::Serialize;
+
+use super::job::{Api, Job, Plan, Shape, Truth};
+
+/// What a body needs to know besides the job.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Setting<'a> {
+    pub(super) bot_id: &'a str,
+    pub(super) canary: &'a str,
+    pub(super) started_at_millis: i64,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Status<'a> {
+    #[serde(flatten)]
+    head: Option<Head<'a>>,
+    status_logs: Option<Vec<LogEntry<'a>>>,
+    #[serde(flatten)]
+    counts: Option<Counted>,
+    #[serde(flatten)]
+    times: Option<Times>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    count: Option<u32>,
+    #[serde(flatten)]
+    tail: Option<Tail<'a>>,
+}
+
+/// What v1 says before the log.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Head<'a> {
+    #[serde(rename = "_id")]
+    id: &'a str,
+    status: &'a str,
+    percentage_complete: u64,
+    stream_id: &'a str,
+    created_by: String,
+    job_type: &'static str,
+    action: &'static str,
+}
+
+/// What only the newer generation of v1 says.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Counted {
+    count_of_dock_statuses: u32,
+    store: Store,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Store {
+    identities_count: u32,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Times {
+    l_mod: String,
+    created_on: String,
+    requested_time: String,
+    #[serde(rename = "__v")]
+    version: u32,
+}
+
+/// What V2 says after the log.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Tail<'a> {
+    status: &'a str,
+    stream_id: &'a str,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct LogEntry<'a> {
+    #[serde(rename = "_id")]
+    id: String,
+    request_id: &'a str,
+    original_id: String,
+    status: &'static str,
+    created_by: String,
+    comments: String,
+    stream_id: &'a str,
+    channel: &'a str,
+    created_on: String,
+    #[serde(rename = "__v")]
+    version: u32,
+    #[serde(flatten)]
+    delivered: Option<Delivered>,
+}
+
+/// What a failed entry lacks.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Delivered {
+    kore_id: String,
+    channel_id: String,
+    #[serde(rename = "messagestoreId")]
+    message_store_id: String,
+}
+
+/// The status body of a job whose truth is this.
+pub(super) fn status(job: &Job, truth: &Truth, setting: Setting<'_>) -> Bytes {
+    to_json(&envelope(job, truth, setting))
+}
+
+/// The same with `"statusLogs": null`.
+pub(super) fn status_with_null_logs(job: &Job, truth: &Truth, setting: Setting<'_>) -> Bytes {
+    to_json(&Status { status_logs: None, ..envelope(job, truth, setting) })
+}
+
+/// What the send of a job answers.
+pub(super) fn send_response(job: &Job, setting: Setting<'_>) -> Bytes {
+    to_json(&accepted(job, setting))
+}
+
+/// A finished job's body in three parts, for a log of any length: what comes before the entries, one entry (to be repeated
+/// with commas between), and what comes after.
+pub(super) fn streamed(job: &Job, setting: Setting<'_>) -> (String, String, String) {
+    let entry = String::from_utf8_lossy(&to_json(&log_entry(job, 0, setting))).into_owned();
+    let id = &job.id;
+    (format!(r#"{{"_id":"{id}","percentageComplete":100,"statusLogs":["#), entry, r#"],"status":"SUCCESS"}"#.to_owned())
+}
+
+/// `{"errors":[{"msg":…,"code":…}]}` (UPSTREAM §4).
+pub(super) fn errors(text: &str, code: u32) -> Bytes {
+    to_json(&serde_json::json!({"errors": [{"msg": text, "code": code}]}))
+}
+
+fn envelope<'a>(job: &'a Job, truth: &'a Truth, setting: Setting<'a>) -> Status<'a> {
+    if job.plan == Plan::Accepted {
+        return accepted(job, setting);
+    }
+    let logs = Some((0..truth.entries).map(|index| log_entry(job, index, setting)).collect());
+    match job.api {
+        Api::V1 => Status {
+            head: Some(head(job, &truth.status, percentage(truth), setting)),
+            status_logs: logs,
+            counts: (job.shape == Shape::Counted).then(|| counted(job)),
+            times: Some(times(job, setting)),
+            count: Some(truth.entries),
+            tail: None,
+        },
+        Api::V2 => Status {
+            head: None,
+            status_logs: logs,
+            counts: None,
+            times: None,
+            count: Some(truth.entries),
+            tail: Some(Tail { status: &truth.status, stream_id: setting.bot_id }),
+        },
+    }
+}
+
+fn accepted<'a>(job: &'a Job, setting: Setting<'a>) -> Status<'a> {
+    Status {
+        head: Some(head(job, "IN_PROGRESS", 0, setting)),
+        status_logs: Some(Vec::new()),
+        counts: Some(counted(job)),
+        times: Some(times(job, setting)),
+        count: None,
+        tail: None,
+    }
+}
+
+fn head<'a>(job: &'a Job, status: &'a str, percentage_complete: u64, setting: Setting<'a>) -> Head<'a> {
+    Head {
+        id: &job.id,
+        status,
+        percentage_complete,
+        stream_id: setting.bot_id,
+        created_by: creator(setting),
+        job_type: "PROACTIVE_NOTIFICATIONS_API",
+        action: "PROACTIVE_NOTIFICATIONS",
+    }
+}
+
+fn counted(job: &Job) -> Counted {
+    Counted { count_of_dock_statuses: 1, store: Store { identities_count: job.recipients } }
+}
+
+/// `lMod` is cut to whole seconds, so it lies before `createdOn`, as observed.
+fn times(job: &Job, setting: Setting<'_>) -> Times {
+    let created = setting.started_at_millis.saturating_add(millis(job.born));
+    Times {
+        l_mod: rfc3339(created - created.rem_euclid(1_000)),
+        created_on: rfc3339(created),
+        requested_time: rfc3339(created),
+        version: 0,
+    }
+}
+
+fn log_entry<'a>(job: &'a Job, index: u32, setting: Setting<'a>) -> LogEntry<'a> {
+    let entry = job.entry(index);
+    let canary = setting.canary;
+    let recipient = format!("{canary}recipient{index}@example.com");
+    let appeared = job.born.saturating_add(job.entry_age(index));
+    LogEntry {
+        id: format!("nl-{index:08x}-0000-4000-8000-000000000000"),
+        request_id: &job.id,
+        status: if entry.failed { "FAILURE" } else { "SUCCESS" },
+        created_by: creator(setting),
+        comments: entry.comment.replace("{who}", &recipient),
+        stream_id: setting.bot_id,
+        channel: entry.channel,
+        created_on: rfc3339(setting.started_at_millis.saturating_add(millis(appeared))),
+        version: 0,
+        delivered: (!entry.failed).then(|| Delivered {
+            kore_id: format!("u-{canary}{index:08x}-0000-4000-8000-000000000000"),
+            channel_id: format!("29:{canary}1964-s{index:05}-1MLqSODuQ"),
+            message_store_id: format!("ms-{index:08x}-0000-4000-8000-000000000000"),
+        }),
+        original_id: recipient,
+    }
+}
+
+fn creator(setting: Setting<'_>) -> String {
+    format!("u-{}10000000-0000-4000-8000-000000000000", setting.canary)
+}
+
+fn percentage(truth: &Truth) -> u64 {
+    (u64::from(truth.entries) * 100).checked_div(u64::from(truth.recipients)).unwrap_or(100)
+}
+
+fn millis(duration: Duration) -> i64 {
+    i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)
+}
+
+fn rfc3339(millis: i64) -> String {
+    jiff::Timestamp::from_millisecond(millis).map(|time| format!("{time:.3}")).unwrap_or_default()
+}
+
+fn to_json(value: &impl Serialize) -> Bytes {
+    // These types have string keys and no fallible parts, so there is nothing that could go wrong.
+    serde_json::to_vec(value).unwrap_or_default().into()
+}

@@ -1,0 +1,135 @@
+//! Answers as HTTP: the good ones, and those that a fault has spoilt.
+
+use std::time::Duration;
+
+use axum::body::{Body, Bytes};
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+use tokio::io::{AsyncWriteExt, DuplexStream};
+use tokio_util::io::ReaderStream;
+use tokio_util::sync::CancellationToken;
+
+use super::body;
+use super::connection::Fuse;
+use super::fault::Fault;
+use super::job::Answer;
+use super::state::Specimen;
+
+/// Bytes of a streamed body that may wait for a slow reader.
+const PIPE_BYTES: usize = 64 * 1024;
+
+/// Entries that a huge body is written by at a time.
+const ENTRIES_A_CHUNK: usize = 500;
+
+/// The pause between two entries of a body that never ends: short enough that a client's read timeout does not fire.
+const TRICKLE: Duration = Duration::from_millis(50);
+
+const HTML: &str =
+    "<!DOCTYPE html><html><head><title>Error</title></head><body><h1>Something went wrong</h1></body></html>\n";
+
+/// An answer as it stands.
+pub(super) fn literal(answer: Answer) -> Response {
+    let mut response = Response::builder().status(answer.status);
+    for (name, value) in answer.headers {
+        response = response.header(name, value);
+    }
+    // A script may hold a code or header that HTTP does not know.
+    response.body(Body::from(answer.body)).unwrap_or_else(|_| StatusCode::INTERNAL_SERVER_ERROR.into_response())
+}
+
+/// The answer that a fault makes of a good one.
+pub(super) async fn answer(fault: Fault, specimen: Specimen, fuse: &Fuse, stopping: &CancellationToken) -> Response {
+    match fault {
+        Fault::Status(code) => literal(html(code)),
+        Fault::Html200 => literal(html(200)),
+        Fault::Empty200 => StatusCode::OK.into_response(),
+        Fault::Truncated => truncated(specimen.whole),
+        Fault::NeverEnding => piped(|pipe| trickle(pipe, specimen.streamed), stopping),
+        Fault::Hang => {
+            stopping.cancelled().await;
+            StatusCode::SERVICE_UNAVAILABLE.into_response()
+        }
+        Fault::Deep(depth) => literal(Answer::ok(deep(depth))),
+        Fault::Huge(entries) => piped(move |pipe| huge(pipe, specimen.streamed, entries), stopping),
+        Fault::Reset => {
+            fuse.blow();
+            StatusCode::OK.into_response()
+        }
+        Fault::Redirect(address) => {
+            let headers = vec![("location".to_owned(), address)];
+            literal(Answer { status: 307, headers, body: Bytes::new() })
+        }
+        Fault::Gibberish => literal(Answer::ok(&b"\x00\xff\xfe{\"statusLogs\":[\x80\x81]]]}\xc3\x28"[..])),
+        Fault::ErrorsEnvelope200 => literal(Answer::ok(body::errors("Something went wrong", 500))),
+        Fault::NullLogs => literal(Answer::ok(specimen.null_logs)),
+        // These two are answered before it comes to this.
+        Fault::RefuseRate(_) | Fault::Unauthorized => StatusCode::UNAUTHORIZED.into_response(),
+    }
+}
+
+fn html(status: u16) -> Answer {
+    let headers = vec![("content-type".to_owned(), "text/html".to_owned())];
+    Answer { status, headers, body: Bytes::from_static(HTML.as_bytes()) }
+}
+
+fn deep(depth: usize) -> String {
+    let (open, close) = ("[".repeat(depth), "]".repeat(depth));
+    format!(r#"{{"status":"SUCCESS","percentageComplete":100,"extra":{open}{close},"statusLogs":[],"count":0}}"#)
+}
+
+/// Promises all and gives half. The half goes through a pipe, because a body of known length must keep its promise.
+fn truncated(whole: Bytes) -> Response {
+    let length = whole.len();
+    let mut response = piped(
+        move |mut pipe| async move {
+            let half = whole.slice(..length / 2);
+            pipe.write_all(&half).await.is_ok()
+        },
+        &CancellationToken::new(),
+    );
+    response.headers_mut().insert("content-length", (length.max(1)).into());
+    response
+}
+
+async fn trickle(mut pipe: DuplexStream, (head, entry, _): (String, String, String)) -> bool {
+    if pipe.write_all(head.as_bytes()).await.is_err() {
+        return false;
+    }
+    let next = format!("{entry},");
+    while pipe.write_all(next.as_bytes()).await.is_ok() {
+        tokio::time::sleep(TRICKLE).await;
+    }
+    false
+}
+
+async fn huge(mut pipe: DuplexStream, (head, entry, tail): (String, String, String), entries: usize) -> bool {
+    let next = format!(",{entry}");
+    let chunk = next.repeat(ENTRIES_A_CHUNK);
+    let first = if entries == 0 { "" } else { entry.as_str() };
+    let mut left = entries.saturating_sub(1);
+    let mut fine = pipe.write_all(format!("{head}{first}").as_bytes()).await.is_ok();
+    while fine && left >= ENTRIES_A_CHUNK {
+        fine = pipe.write_all(chunk.as_bytes()).await.is_ok();
+        left -= ENTRIES_A_CHUNK;
+    }
+    fine && pipe.write_all(format!("{}{tail}", next.repeat(left)).as_bytes()).await.is_ok()
+}
+
+/// A body that a task writes while the client reads; the task ends with the client, or when the stand-in stops.
+fn piped<F>(write: impl FnOnce(DuplexStream) -> F, stopping: &CancellationToken) -> Response
+where
+    F: Future<Output = bool> + Send + 'static,
+{
+    let (ours, theirs) = tokio::io::duplex(PIPE_BYTES);
+    let writing = write(ours);
+    let stopping = stopping.clone();
+    tokio::spawn(async move {
+        tokio::select! {
+            _ = writing => {}
+            () = stopping.cancelled() => {}
+        }
+    });
+    let mut response = Response::new(Body::from_stream(ReaderStream::new(theirs)));
+    response.headers_mut().insert("content-type", axum::http::HeaderValue::from_static("application/json"));
+    response
+}
