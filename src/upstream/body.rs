@@ -1,0 +1,278 @@
+//! The fields of a body that the reader takes; log entries are folded into counts, and nothing else of them is kept.
+//!
+//! Fields in any order; of a field that stands twice, the last wins.
+
+use std::borrow::Borrow;
+use std::marker::PhantomData;
+
+use serde::Deserialize;
+use serde::de::{MapAccess, SeqAccess};
+use serde_json::value::RawValue;
+
+use super::entries::{Entries, Entry};
+use super::failure_reasons::ReasonTable;
+use super::lenient::{Lenient, LenientList, List, Object, Room, Shape};
+use super::refusal::Refusal;
+use super::value::Value;
+
+/// What the fields of a body hold.
+pub(super) struct Body<'c, R> {
+    room: &'c Room,
+    table: &'c ReasonTable,
+    pub(super) status: Option<R>,
+    pub(super) percentage: Option<R>,
+    pub(super) count: Option<R>,
+    pub(super) created_on: Option<R>,
+    pub(super) requested_time: Option<R>,
+    pub(super) modified: Option<R>,
+    pub(super) job_type: Option<R>,
+    pub(super) action: Option<R>,
+    pub(super) store: Store<'c, R>,
+    /// What stood in `statusLogs`; `None` where there was no such field.
+    pub(super) logs: Option<Shape>,
+    pub(super) entries: Entries<'c>,
+    pub(super) errors: Errors<'c, R>,
+}
+
+pub(super) struct Store<'c, R> {
+    room: &'c Room,
+    pub(super) identities_count: Option<R>,
+}
+
+pub(super) struct Errors<'c, R> {
+    room: &'c Room,
+    /// The first entry of the envelope that says something.
+    pub(super) refusal: Option<Refusal>,
+    raw: PhantomData<R>,
+}
+
+impl<'c, R> Body<'c, R> {
+    pub(super) fn new(table: &'c ReasonTable, room: &'c Room) -> Self {
+        Self {
+            room,
+            table,
+            status: None,
+            percentage: None,
+            count: None,
+            created_on: None,
+            requested_time: None,
+            modified: None,
+            job_type: None,
+            action: None,
+            store: Store { room, identities_count: None },
+            logs: None,
+            entries: Entries::new(table),
+            errors: Errors { room, refusal: None, raw: PhantomData },
+        }
+    }
+}
+
+pub(super) enum BodyField {
+    Status,
+    Percentage,
+    Count,
+    CreatedOn,
+    RequestedTime,
+    Modified,
+    JobType,
+    Action,
+    Store,
+    StatusLogs,
+    Errors,
+}
+
+impl<'de, R: Deserialize<'de> + Borrow<RawValue>> Object<'de> for Body<'_, R> {
+    type Field = BodyField;
+
+    fn field(key: &[u8]) -> Option<BodyField> {
+        Some(match key {
+            b"status" => BodyField::Status,
+            b"percentageComplete" => BodyField::Percentage,
+            b"count" => BodyField::Count,
+            b"createdOn" => BodyField::CreatedOn,
+            b"requestedTime" => BodyField::RequestedTime,
+            b"lMod" => BodyField::Modified,
+            b"jobType" => BodyField::JobType,
+            b"action" => BodyField::Action,
+            b"store" => BodyField::Store,
+            b"statusLogs" => BodyField::StatusLogs,
+            b"errors" => BodyField::Errors,
+            _ => return None,
+        })
+    }
+
+    fn take<A: MapAccess<'de>>(&mut self, field: BodyField, map: &mut A) -> Result<(), A::Error> {
+        let slot = match field {
+            BodyField::Status => &mut self.status,
+            BodyField::Percentage => &mut self.percentage,
+            BodyField::Count => &mut self.count,
+            BodyField::CreatedOn => &mut self.created_on,
+            BodyField::RequestedTime => &mut self.requested_time,
+            BodyField::Modified => &mut self.modified,
+            BodyField::JobType => &mut self.job_type,
+            BodyField::Action => &mut self.action,
+            BodyField::Store => {
+                self.store.identities_count = None;
+                map.next_value_seed(Lenient(&mut self.store))?;
+                return Ok(());
+            }
+            BodyField::StatusLogs => {
+                self.entries = Entries::new(self.table);
+                let mut logs = StatusLogs { room: self.room, entries: &mut self.entries, raw: PhantomData::<R> };
+                self.logs = Some(map.next_value_seed(LenientList(&mut logs))?);
+                return Ok(());
+            }
+            BodyField::Errors => {
+                self.errors.refusal = None;
+                map.next_value_seed(LenientList(&mut self.errors))?;
+                return Ok(());
+            }
+        };
+        *slot = Some(map.next_value()?);
+        Ok(())
+    }
+
+    fn room(&self) -> &Room {
+        self.room
+    }
+}
+
+pub(super) enum StoreField {
+    IdentitiesCount,
+}
+
+impl<'de, R: Deserialize<'de>> Object<'de> for Store<'_, R> {
+    type Field = StoreField;
+
+    fn field(key: &[u8]) -> Option<StoreField> {
+        (key == b"identitiesCount").then_some(StoreField::IdentitiesCount)
+    }
+
+    fn take<A: MapAccess<'de>>(&mut self, field: StoreField, map: &mut A) -> Result<(), A::Error> {
+        let StoreField::IdentitiesCount = field;
+        self.identities_count = Some(map.next_value()?);
+        Ok(())
+    }
+
+    fn room(&self) -> &Room {
+        self.room
+    }
+}
+
+struct StatusLogs<'f, 'c, R> {
+    room: &'c Room,
+    entries: &'f mut Entries<'c>,
+    raw: PhantomData<R>,
+}
+
+impl<'de, R: Deserialize<'de> + Borrow<RawValue>> List<'de> for StatusLogs<'_, '_, R> {
+    fn take<A: SeqAccess<'de>>(&mut self, seq: &mut A) -> Result<bool, A::Error> {
+        let mut entry = EntryFields::<R> {
+            room: self.room,
+            entry: Entry { channel: None, status: None, comments: None, created_on: None },
+        };
+        let taken = seq.next_element_seed(Lenient(&mut entry))?.is_some();
+        if taken {
+            self.entries.add(&entry.entry);
+        }
+        Ok(taken)
+    }
+
+    fn room(&self) -> &Room {
+        self.room
+    }
+}
+
+struct EntryFields<'c, R> {
+    room: &'c Room,
+    entry: Entry<R>,
+}
+
+enum EntryField {
+    Channel,
+    Status,
+    Comments,
+    CreatedOn,
+}
+
+impl<'de, R: Deserialize<'de>> Object<'de> for EntryFields<'_, R> {
+    type Field = EntryField;
+
+    fn field(key: &[u8]) -> Option<EntryField> {
+        Some(match key {
+            b"channel" => EntryField::Channel,
+            b"status" => EntryField::Status,
+            b"comments" => EntryField::Comments,
+            b"createdOn" => EntryField::CreatedOn,
+            _ => return None,
+        })
+    }
+
+    fn take<A: MapAccess<'de>>(&mut self, field: EntryField, map: &mut A) -> Result<(), A::Error> {
+        let slot = match field {
+            EntryField::Channel => &mut self.entry.channel,
+            EntryField::Status => &mut self.entry.status,
+            EntryField::Comments => &mut self.entry.comments,
+            EntryField::CreatedOn => &mut self.entry.created_on,
+        };
+        *slot = Some(map.next_value()?);
+        Ok(())
+    }
+
+    fn room(&self) -> &Room {
+        self.room
+    }
+}
+
+impl<'de, R: Deserialize<'de> + Borrow<RawValue>> List<'de> for Errors<'_, R> {
+    fn take<A: SeqAccess<'de>>(&mut self, seq: &mut A) -> Result<bool, A::Error> {
+        let mut error = ErrorFields::<R> { room: self.room, msg: None, code: None };
+        let taken = seq.next_element_seed(Lenient(&mut error))?.is_some();
+        if self.refusal.is_none() && (error.msg.is_some() || error.code.is_some()) {
+            let msg = error.msg.as_ref().map(|raw| Value::of(raw.borrow()));
+            let code = error.code.as_ref().and_then(|raw| Value::of(raw.borrow()).count().ok().flatten());
+            let msg = if let Some(Value::Text(text)) = &msg { text } else { "" };
+            self.refusal = Some(Refusal::read(code, msg));
+        }
+        Ok(taken)
+    }
+
+    fn room(&self) -> &Room {
+        self.room
+    }
+}
+
+struct ErrorFields<'c, R> {
+    room: &'c Room,
+    msg: Option<R>,
+    code: Option<R>,
+}
+
+enum ErrorField {
+    Msg,
+    Code,
+}
+
+impl<'de, R: Deserialize<'de>> Object<'de> for ErrorFields<'_, R> {
+    type Field = ErrorField;
+
+    fn field(key: &[u8]) -> Option<ErrorField> {
+        Some(match key {
+            b"msg" => ErrorField::Msg,
+            b"code" => ErrorField::Code,
+            _ => return None,
+        })
+    }
+
+    fn take<A: MapAccess<'de>>(&mut self, field: ErrorField, map: &mut A) -> Result<(), A::Error> {
+        match field {
+            ErrorField::Msg => self.msg = Some(map.next_value()?),
+            ErrorField::Code => self.code = Some(map.next_value()?),
+        }
+        Ok(())
+    }
+
+    fn room(&self) -> &Room {
+        self.room
+    }
+}

@@ -1,0 +1,241 @@
+//! A status body, read into a [`Report`].
+//!
+//! Two ways in, one set of visitors: [`read_slice`] for a body that is at hand, whose fields are looked at where they
+//! lie; [`read_stream`] for one that is not, in memory that does not grow with it.
+
+use std::borrow::Borrow;
+use std::cell::Cell;
+use std::io::{self, BufReader, Read};
+
+use serde::Deserialize;
+use serde::de::DeserializeSeed;
+use serde_json::error::Category;
+use serde_json::value::RawValue;
+
+use super::body::Body;
+use super::entries::sample;
+use super::failure_reasons::ReasonTable;
+use super::lenient::{Lenient, MAX_VALUE_BYTES, Room, Shape};
+use super::refusal::Refusal;
+use super::repaired::{BLOCK_BYTES, Repaired};
+use super::value::Value;
+use crate::model::{Inconsistency, JobStatus, LabelValue, Report, Timestamp, Unrecognized, UnrecognizedKind};
+
+/// Up to this size a body is collected and read as a slice, which is more than twice as fast; beyond, it is streamed.
+pub const MAX_SLICE_BYTES: usize = MAX_VALUE_BYTES;
+/// The most characters of a job type or action.
+const MAX_CODE_CHARS: usize = 64;
+
+/// Why a body is no report.
+#[derive(Debug, thiserror::Error)]
+pub enum ReadError {
+    /// It is upstream's envelope of errors.
+    #[error("upstream refused the call")]
+    Refused(Refusal),
+    /// It is something else.
+    #[error("the body {0}")]
+    Malformed(Malformed),
+    /// One of its values is beyond what is read into memory.
+    #[error("a value in the body has more than {MAX_VALUE_BYTES} bytes")]
+    ValueTooLarge,
+    /// It could not be read to its end.
+    #[error("the body could not be read")]
+    Source(#[source] io::Error),
+}
+
+/// What a body that is no report looks like: never its content. Reads after "the body ".
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum Malformed {
+    /// Nothing, or white space.
+    #[error("is empty")]
+    Empty,
+    /// It begins with `<`: a page of a gateway, most of the time.
+    #[error("is HTML or XML, not JSON: check base_url, and what stands between here and there")]
+    Html,
+    /// It begins as gzip does, which nobody asked for.
+    #[error("is compressed, which was not asked for")]
+    Compressed,
+    /// JSON up to where it ends.
+    #[error("is JSON that is cut off")]
+    CutOff,
+    /// Anything else.
+    #[error("is not JSON")]
+    NotJson,
+    /// JSON that says nothing about a job.
+    #[error("is JSON without `status` and `statusLogs`: check base_url and api")]
+    NoStatus,
+}
+
+/// Reads a body that is at hand.
+///
+/// # Errors
+/// Where it is no report. What is wrong in single fields is no error but stands in [`Report::inconsistencies`] and
+/// [`Report::unrecognized`].
+pub fn read_slice(body: &[u8], reasons: &ReasonTable) -> Result<Report, ReadError> {
+    let room = Room::default();
+    let text = String::from_utf8_lossy(body);
+    read::<_, &RawValue>(serde_json::Deserializer::from_str(&text), reasons, &room).map_err(|error| match error {
+        Failure::Report(error) => error,
+        Failure::Json(error) => looks_like(body, &error).into(),
+    })
+}
+
+/// Reads a body while it arrives. Blocks whenever `source` does.
+///
+/// # Errors
+/// As [`read_slice`], and where `source` fails or a single value in it has more than 1 MiB.
+pub fn read_stream(source: impl Read, reasons: &ReasonTable) -> Result<Report, ReadError> {
+    let room = Room::default();
+    let start = Cell::new([0; 2]);
+    // `BufReader`, because std reads single bytes from one without a call each.
+    let reader = BufReader::with_capacity(BLOCK_BYTES, Repaired::new(source, &room, &start));
+    read::<_, Box<RawValue>>(serde_json::Deserializer::from_reader(reader), reasons, &room).map_err(|error| match error
+    {
+        Failure::Report(error) => error,
+        Failure::Json(error) if error.is_io() => {
+            let error = io::Error::from(error);
+            if error.kind() == io::ErrorKind::FileTooLarge {
+                ReadError::ValueTooLarge
+            } else {
+                ReadError::Source(error)
+            }
+        }
+        Failure::Json(error) => looks_like(&start.get(), &error).into(),
+    })
+}
+
+impl From<Malformed> for ReadError {
+    fn from(malformed: Malformed) -> Self {
+        Self::Malformed(malformed)
+    }
+}
+
+enum Failure {
+    Report(ReadError),
+    Json(serde_json::Error),
+}
+
+fn read<'de, 't, J, R>(
+    mut json: serde_json::Deserializer<J>,
+    reasons: &'t ReasonTable,
+    room: &'t Room,
+) -> Result<Report, Failure>
+where
+    J: serde_json::de::Read<'de>,
+    R: Deserialize<'de> + Borrow<RawValue>,
+{
+    let mut body = Body::<R>::new(reasons, room);
+    Lenient(&mut body).deserialize(&mut json).map_err(Failure::Json)?;
+    json.end().map_err(Failure::Json)?;
+    report(body).map_err(Failure::Report)
+}
+
+fn looks_like(body: &[u8], error: &serde_json::Error) -> Malformed {
+    match body.trim_ascii_start() {
+        [] | [0, ..] if error.is_eof() => Malformed::Empty,
+        [b'<', ..] => Malformed::Html,
+        [0x1f, 0x8b, ..] => Malformed::Compressed,
+        _ if error.classify() == Category::Eof => Malformed::CutOff,
+        _ => Malformed::NotJson,
+    }
+}
+
+fn report<R: Borrow<RawValue>>(body: Body<'_, R>) -> Result<Report, ReadError> {
+    let status_value = of(&body.status);
+    let status = match &status_value {
+        Value::Text(text) => JobStatus::parse(text),
+        Value::Null | Value::Number(_) | Value::Other => JobStatus::Unknown,
+    };
+    let has_logs = body.logs == Some(Shape::Expected);
+    match body.errors.refusal {
+        // A refusal may carry a `status` too: an HTTP status, or "error".
+        Some(refusal) if status == JobStatus::Unknown && !has_logs => return Err(ReadError::Refused(refusal)),
+        None if body.status.is_none() && body.logs.is_none() => return Err(Malformed::NoStatus.into()),
+        Some(_) | None => {}
+    }
+
+    let mut findings = Findings::default();
+    let created = findings.timestamp(&of(&body.created_on));
+    let requested = findings.timestamp(&of(&body.requested_time));
+    let modified = findings.timestamp(&of(&body.modified));
+    let counted = body.entries.finish(requested.or(created));
+    findings.bad_timestamp |= counted.bad_timestamp;
+
+    let percentage = findings.number(of(&body.percentage).number());
+    let recipients = findings.number(of(&body.store.identities_count).count());
+    let reported_entries = findings.number(of(&body.count).count());
+
+    let mut unrecognized = counted.unrecognized;
+    if status == JobStatus::Unknown && status_value != Value::Null {
+        let sample = if let Value::Text(text) = &status_value { sample(text) } else { None };
+        unrecognized.insert(0, Unrecognized { kind: UnrecognizedKind::JobStatus, sample, count: 1 });
+    }
+
+    // A list that is missing or null says nothing about the number of its entries; one that is no list does.
+    let logs_given = !matches!(body.logs, None | Some(Shape::Null));
+    let inconsistencies = [
+        (Inconsistency::CountMismatch, logs_given && reported_entries.is_some_and(|count| count != counted.entries)),
+        (Inconsistency::MoreEntriesThanRecipients, recipients.is_some_and(|recipients| counted.entries > recipients)),
+        (Inconsistency::PercentageOutOfRange, percentage.is_some_and(|percent| !(0.0..=100.0).contains(&percent))),
+        (
+            Inconsistency::ModifiedBeforeCreated,
+            modified.zip(created).is_some_and(|(modified, created)| modified < created),
+        ),
+        (Inconsistency::BadTimestamp, findings.bad_timestamp),
+        (Inconsistency::BadNumber, findings.bad_number),
+    ];
+    Ok(Report {
+        status,
+        completion: percentage.map(|percent| (percent / 100.0).clamp(0.0, 1.0)),
+        recipients,
+        reported_entries,
+        entries: counted.entries,
+        created,
+        requested,
+        last_notification: counted.newest,
+        job_type: code(&of(&body.job_type)),
+        action: code(&of(&body.action)),
+        tallies: counted.tallies,
+        inconsistencies: inconsistencies.into_iter().filter(|(_, found)| *found).map(|(kind, _)| kind).collect(),
+        unrecognized,
+    })
+}
+
+fn of<R: Borrow<RawValue>>(field: &Option<R>) -> Value<'_> {
+    field.as_ref().map_or(Value::Null, |raw| Value::of(raw.borrow()))
+}
+
+/// What was wrong in single fields.
+#[derive(Default)]
+struct Findings {
+    bad_timestamp: bool,
+    bad_number: bool,
+}
+
+impl Findings {
+    fn timestamp(&mut self, value: &Value<'_>) -> Option<Timestamp> {
+        value.timestamp().unwrap_or_else(|_| {
+            self.bad_timestamp = true;
+            None
+        })
+    }
+
+    fn number<T, E>(&mut self, number: Result<Option<T>, E>) -> Option<T> {
+        number.unwrap_or_else(|_| {
+            self.bad_number = true;
+            None
+        })
+    }
+}
+
+/// A job type or action. Upstream's are codes in capitals; what looks otherwise is left out, so that no address that
+/// strayed into such a field becomes a label.
+fn code(value: &Value<'_>) -> Option<LabelValue> {
+    let Value::Text(text) = value else { return None };
+    let text = text.trim();
+    let fits = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.' | ' ');
+    if text.is_empty() || text.len() > MAX_CODE_CHARS || !text.chars().all(fits) {
+        return None;
+    }
+    LabelValue::parse(text).ok()
+}
