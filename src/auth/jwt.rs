@@ -1,0 +1,75 @@
+//! The token itself: claims, signature, and the expiry of one that someone else signed.
+
+use jsonwebtoken::{EncodingKey, Header};
+use secrecy::SecretString;
+use serde::{Deserialize, Serialize};
+
+use super::{Algorithm, AuthError};
+use crate::model::Timestamp;
+
+/// The claims that upstream reads (pages "API introduction" and "SDK security"); times in seconds.
+#[derive(Serialize)]
+pub(super) struct Claims<'a> {
+    #[serde(rename = "appId")]
+    pub(super) app_id: &'a str,
+    pub(super) sub: &'a str,
+    pub(super) iat: i64,
+    pub(super) exp: i64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) jti: Option<String>,
+}
+
+pub(super) fn sign(claims: &Claims<'_>, algorithm: Algorithm, key: &EncodingKey) -> Result<SecretString, AuthError> {
+    let header = Header::new(match algorithm {
+        Algorithm::Hs256 => jsonwebtoken::Algorithm::HS256,
+        Algorithm::Hs512 => jsonwebtoken::Algorithm::HS512,
+        Algorithm::Rs256 => jsonwebtoken::Algorithm::RS256,
+        Algorithm::Rs512 => jsonwebtoken::Algorithm::RS512,
+    });
+    let token = jsonwebtoken::encode(&header, claims, key).map_err(|source| AuthError::Sign { algorithm, source })?;
+    Ok(token.into())
+}
+
+/// A `jti`: 128 random bits, enough never to repeat.
+pub(super) fn fresh_jti() -> String {
+    format!("{:032x}", rand::random::<u128>())
+}
+
+/// What `exp` of a token says, its signature unchecked; `None` where it is no JWT, encrypted, or does not say.
+pub(super) fn expiry(token: &str) -> Option<Timestamp> {
+    #[derive(Deserialize)]
+    struct Expiry {
+        exp: f64,
+    }
+    /// The year 9999: a number beyond is no point in time.
+    const END_OF_TIME: f64 = 253_402_300_799.0;
+    let Expiry { exp } = jsonwebtoken::dangerous::insecure_decode_claims(token).ok()?;
+    if !(0.0..=END_OF_TIME).contains(&exp) {
+        return None;
+    }
+    #[expect(clippy::cast_possible_truncation, reason = "within 0..=END_OF_TIME, a thousandth of which i64 holds")]
+    Some(Timestamp::from_millis((exp * 1000.0) as i64))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_expiry_is_read_where_there_is_one_and_never_invented() {
+        let token = |claims: serde_json::Value| {
+            jsonwebtoken::encode(&Header::default(), &claims, &EncodingKey::from_secret(b"secret")).unwrap()
+        };
+        assert_eq!(
+            expiry(&token(serde_json::json!({"exp": 1_700_000_000}))),
+            Some(Timestamp::from_millis(1_700_000_000_000))
+        );
+        assert_eq!(expiry(&token(serde_json::json!({"exp": 1.5}))), Some(Timestamp::from_millis(1_500)));
+        for claims in [serde_json::json!({}), serde_json::json!({"exp": -1}), serde_json::json!({"exp": 1e300})] {
+            assert_eq!(expiry(&token(claims.clone())), None, "{claims}");
+        }
+        for text in ["", "opaque", "a.b.c", "a.b.c.d.e", "..", "a.bm90IGpzb24.c"] {
+            assert_eq!(expiry(text), None, "{text:?}");
+        }
+    }
+}
