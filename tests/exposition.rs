@@ -1,0 +1,13 @@
+//! Jobs and totals in, the text of `/metrics` out.
+#![expect(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test says so when it fails")]
+
+#[path = "exposition/catalogue.rs"]
+mod catalogue;
+#[path = "exposition/differential.rs"]
+mod differential;
+#[path = "exposition/golden.rs"]
+mod golden;
+#[path = "exposition/inflaters.rs"]
+mod inflaters;
+#[path = "exposition/world.rs"]
+mod world;
