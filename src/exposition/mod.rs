@@ -35,5 +35,4 @@ pub use format::{Encoding, Format};
 pub use job_families::JOB_FAMILIES;
 pub use negotiation::{Negotiated, negotiate};
 pub use page::{Body, Page};
-pub use placement::JobSlot;
 pub use render::render;

@@ -14,9 +14,6 @@ const HOT_JOBS: usize = 96;
 /// The most jobs of a cold block: 50 KiB of text and more a family, where a longer one gains nothing.
 const COLD_JOBS: usize = 512;
 
-/// A job's number, given out by whoever keeps the jobs; free to be used for another job once this one is gone.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct JobSlot(pub u32);
 
 /// The kind of a block.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

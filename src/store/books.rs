@@ -76,6 +76,12 @@ pub(super) struct Bot {
     api: ApiVersion,
 }
 
+impl Bot {
+    pub(super) fn api(&self) -> ApiVersion {
+        self.api
+    }
+}
+
 /// What was turned away, by reason.
 #[derive(Debug, Default)]
 pub(super) struct Dropped([u64; DropReason::ALL.len()]);
@@ -179,13 +185,12 @@ impl Store {
 
     /// Takes what a source says now.
     pub fn apply(&mut self, update: TargetUpdate, now: Timestamp) {
-        let Some(index) = self.bots.contains_key(&update.source.bot).then(|| self.sources.place(&update.source)).flatten()
-        else {
-            return;
-        };
+        // What a source of an earlier configuration still had to say is passed over.
+        let Some(index) = self.sources.find(&update.source) else { return };
         let Some(source) = self.sources.get_mut(index) else { return };
         source.up = update.up;
-        self.dropped.add(DropReason::InvalidTarget, update.invalid);
+        self.dropped.add(DropReason::InvalidTarget, update.invalid.saturating_sub(source.invalid));
+        source.invalid = update.invalid;
         if let Some(targets) = update.targets {
             source.targets = u64::try_from(targets.len()).unwrap_or(u64::MAX);
             let named: HashSet<&str> = targets.iter().map(|target| target.id.as_str()).collect();

@@ -1,7 +1,7 @@
 //! What an answer of upstream does to a job and to the counters.
 
 use crate::model::{
-    BotTotals, DropReason, Inconsistency, Job, JobSlot, JobState, JobStatus, Outcome, Report, Timestamp, Unrecognized,
+    BotTotals, DropReason, EntryStatus, Inconsistency, Job, JobSlot, JobState, JobStatus, Outcome, Report, Timestamp, Unrecognized,
     UnrecognizedKind,
 };
 
@@ -110,7 +110,7 @@ impl Store {
         let ends_at = now.plus(self.settings.retention);
         self.expiries.push(std::cmp::Reverse((ends_at, slot)));
         if let Some(bot) = self.bots.get_mut(&entry.job.key.bot) {
-            let [_, _, unknown_index] = [0, 1, 2];
+            let unknown_index = EntryStatus::ALL.len() - 1;
             for tally in entry.counted() {
                 let unknown = tally.entries.get(unknown_index).copied().unwrap_or(0);
                 if unknown > 0 {
@@ -222,4 +222,19 @@ fn take_over(job: &mut Job, report: Report, changed: bool, now: Timestamp) {
 fn duration_seconds(job: &Job) -> Option<f64> {
     let start = job.requested.or(job.created)?;
     Some(job.last_notification?.since(start).as_secs_f64())
+}
+
+impl Store {
+    /// What a report makes of a job that is not followed; nothing is counted.
+    pub fn as_job(&self, key: crate::model::JobKey, report: Report, now: Timestamp) -> Job {
+        let api = self.bots.get(&key.bot).map_or(crate::model::ApiVersion::V1, |bot| bot.api());
+        let mut job = Job::new(key, api, None, [].into());
+        let status = report.status;
+        take_over(&mut job, report, true, now);
+        if status.is_terminal() {
+            job.state = JobState::Finished;
+            job.finished = Some(now);
+        }
+        job
+    }
 }

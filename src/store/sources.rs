@@ -23,6 +23,8 @@ pub(super) struct Source {
     pub(super) up: bool,
     /// How many targets it names.
     pub(super) targets: u64,
+    /// How many of them could not be taken.
+    pub(super) invalid: u64,
     /// Whether the configuration still has it.
     pub(super) configured: bool,
 }
@@ -45,8 +47,18 @@ impl Sources {
             return u16::try_from(known).ok().map(SourceIndex);
         }
         let index = u16::try_from(self.table.len()).ok()?;
-        self.table.push(Source { id: id.clone(), up: true, targets: 0, configured: true });
+        self.table.push(Source { id: id.clone(), up: true, targets: 0, invalid: 0, configured: true });
         Some(SourceIndex(index))
+    }
+
+    /// The place of a source that the configuration has.
+    pub(super) fn find(&self, id: &SourceId) -> Option<SourceIndex> {
+        let position = self.table.iter().position(|source| source.configured && source.id == *id)?;
+        u16::try_from(position).ok().map(SourceIndex)
+    }
+
+    pub(super) fn get(&self, index: SourceIndex) -> Option<&Source> {
+        self.table.get(usize::from(index.0))
     }
 
     pub(super) fn get_mut(&mut self, index: SourceIndex) -> Option<&mut Source> {

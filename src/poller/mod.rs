@@ -1,0 +1,23 @@
+//! The loop: the one task that changes anything.
+//!
+//! It owns the store, a scheduler a bot, and the writing side of the exposition. Target sets, commands and answers come
+//! in; calls and pages go out. Nobody else writes, so nothing is locked.
+//!
+//! - [`Poller`]: the loop itself.
+//! - [`Setup`]: what a configuration comes to; a reload hands over another one.
+//! - [`Handle`]: how other tasks ask the loop for something.
+//! - [`Published`]: what readers may look at without asking: the page, readiness, the heartbeat.
+
+mod bot;
+mod call;
+mod command;
+mod narrate;
+mod published;
+mod run;
+mod setup;
+
+pub use bot::BotStatus;
+pub use command::{Filter, Handle, JobRow, Listing, MAX_LISTED, ProbeError, Unavailable};
+pub use published::Published;
+pub use run::{Parts, Poller};
+pub use setup::{BotSetup, Setup};
