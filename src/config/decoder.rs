@@ -12,10 +12,9 @@ use super::suggestion::nearest;
 use super::tree::{Key, Node, Value};
 
 /// Keys under which people elsewhere write a secret itself. Their values are never shown.
-const INLINE_SECRETS: [&str; 12] = [
+const INLINE_SECRETS: [&str; 11] = [
     "api_key",
     "bearer_token",
-    "bearer_token_file",
     "client_secret",
     "credentials",
     "jwt",
@@ -120,8 +119,10 @@ impl<'a> Decoder<'a> {
         let (known_entries, unknown): (Vec<_>, Vec<_>) =
             entries.into_iter().partition(|(key, _)| known.contains(&&*key.text));
         for (key, _) in unknown {
-            let name = key.text.to_string();
-            self.under_key(name, |d| d.mistake(key.at, || unknown_key(&key.text, known)));
+            // What follows the word may be a secret: `client_secret:abc`, without the space, is a key as a whole.
+            let (word, rest) = key.text.split_at(key.text.find(|c| !is_plain(c)).unwrap_or(key.text.len()));
+            let name = if rest.is_empty() { word.to_owned() } else { format!("{word}…") };
+            self.under_key(name, |d| d.mistake(key.at, || unknown_key(word, rest, known)));
         }
         Some(Fields { at: node.at, entries: known_entries })
     }
@@ -276,8 +277,7 @@ impl<'a> Decoder<'a> {
                     if !path.is_empty() {
                         path.push('.');
                     }
-                    let is_plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-');
-                    let plain = !key.is_empty() && key.len() <= 64 && key.chars().all(is_plain);
+                    let plain = !key.is_empty() && key.len() <= 64 && key.trim_end_matches('…').chars().all(is_plain);
                     path.push_str(&if plain { key.clone() } else { Cow::Owned(shown(key)) });
                 }
             }
@@ -295,6 +295,10 @@ pub(super) fn shown(text: &str) -> String {
     }
 }
 
+fn is_plain(c: char) -> bool {
+    c.is_ascii_alphanumeric() || matches!(c, '_' | '-')
+}
+
 fn not_a(value: &Value, wanted: &str) -> String {
     let is = match value {
         Value::Null => "nothing",
@@ -302,10 +306,13 @@ fn not_a(value: &Value, wanted: &str) -> String {
         Value::List(_) => "a list",
         Value::Map(_) => "a mapping",
     };
-    format!("is {is} where {wanted} belongs")
+    format!("this is {is} where {wanted} belongs")
 }
 
-fn unknown_key(key: &str, known: &[&str]) -> String {
+fn unknown_key(key: &str, rest: &str, known: &[&str]) -> String {
+    if rest.starts_with(':') {
+        return "this key is unknown; write a space after the colon".to_owned();
+    }
     let lower = key.to_ascii_lowercase().replace('-', "_");
     if INLINE_SECRETS.contains(&lower.as_str()) {
         let files: Vec<&str> = known.iter().copied().filter(|known| known.ends_with("_file")).collect();

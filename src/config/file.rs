@@ -54,8 +54,8 @@ impl Decoder<'_> {
             Ok(bytes) if kind != Kind::Secret && !is_pem(&bytes) => "the file is not PEM (-----BEGIN …)".to_owned(),
             Ok(_) => return Some(path),
         };
-        let relative =
-            if path.as_path() == Path::new(text) { "" } else { "; relative paths start at this file's folder" };
+        let is_missing = path.as_path() != Path::new(text) && !path.exists();
+        let relative = if is_missing { "; relative paths start at this file's folder" } else { "" };
         let name = if kind == Kind::Certificate { format!("{}: ", shown(text)) } else { String::new() };
         self.mistake(node.at, || format!("{name}{problem}{relative}"));
         None

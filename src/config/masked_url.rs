@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use url::Url;
+use url::{ParseError, Url};
 
 use super::decoder::{Decoder, shown};
 use super::tree::Node;
@@ -83,6 +83,7 @@ impl Decoder<'_> {
         let example = format!("give one like {}://host:port/path", schemes.last().copied().unwrap_or("https"));
         let shown = if text.contains(['@', '?']) { "this".to_owned() } else { shown(text) };
         let problem = match Url::parse(text) {
+            Err(ParseError::RelativeUrlWithoutBase) => format!("is not a URL; {example}"),
             Err(error) => format!("is not a URL ({error}); {example}"),
             Ok(url) if !schemes.contains(&url.scheme()) => {
                 format!("does not begin with {}; {example}", schemes.join(" or "))
