@@ -210,6 +210,13 @@ fn is_an_answer<T>(result: Result<T, ConfigErrors>) -> bool {
     result.map_or_else(|errors| errors.count() > 0 && !errors.to_string().is_empty(), |_| true)
 }
 
+#[test]
+fn a_long_text_cannot_be_multiplied_by_aliases() {
+    let text = format!("a: &a {}\nb: [{}]\n", "x".repeat(1 << 20), "*a, ".repeat(100_000));
+    let errors = parse(&text).unwrap_err().to_string();
+    assert!(errors.ends_with("the file has more than 1000000 values in it"), "{errors}");
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
 

@@ -36,20 +36,25 @@ pub(super) struct Key {
 }
 
 impl Node {
-    /// How many nodes it is made of, and how deep they nest.
+    /// What a copy of it costs, in nodes (a long text costs as much as the nodes that fit into it), and how deep it nests.
     pub(super) fn extent(&self) -> (usize, usize) {
-        let of_all = |nodes: &mut dyn Iterator<Item = &Node>| {
-            nodes.map(Node::extent).fold((1, 1), |(count, depth), (c, d)| (count + c, depth.max(d + 1)))
-        };
+        fn text_cost(text: &str) -> usize {
+            1 + text.len() / size_of::<Node>()
+        }
+        fn sum(extents: impl Iterator<Item = (usize, usize)>) -> (usize, usize) {
+            extents.fold((1, 1), |(cost, depth), (c, d)| (cost.saturating_add(c), depth.max(d + 1)))
+        }
         match &self.value {
-            Value::Null | Value::Scalar { .. } => (1, 1),
-            Value::List(items) => of_all(&mut items.iter()),
-            Value::Map(entries) => of_all(&mut entries.iter().map(|(_, node)| node)),
+            Value::Null => (1, 1),
+            Value::Scalar { text, .. } => (text_cost(text), 1),
+            Value::List(items) => sum(items.iter().map(Self::extent)),
+            Value::Map(entries) => sum(entries.iter().map(|(key, node)| {
+                let (cost, depth) = node.extent();
+                (cost.saturating_add(text_cost(&key.text)), depth)
+            })),
         }
     }
-}
 
-impl Node {
     /// The scalar under a key of a mapping.
     pub(super) fn scalar_at(&self, key: &str) -> Option<(&Node, &str)> {
         let Value::Map(entries) = &self.value else { return None };

@@ -53,6 +53,11 @@ impl Builder {
                 let Some(node) = self.anchors.get(&anchor).cloned() else {
                     return Err(Mistake::of_file(Some(at), "this alias stands inside the node that it names"));
                 };
+                let (count, depth) = node.extent();
+                if self.open.len().saturating_add(depth) > MAX_DEPTH {
+                    return Err(too_deep(at));
+                }
+                self.count(count, at)?;
                 self.place(node, 0, at)
             }
             Event::Scalar(text, style, anchor, tag) => {
@@ -60,6 +65,7 @@ impl Builder {
                 let quoted = text_tag || style != ScalarStyle::Plain;
                 let is_null = !quoted && matches!(&*text, "" | "~" | "null" | "Null" | "NULL");
                 let value = if is_null { Value::Null } else { Value::Scalar { text: Box::from(&*text), quoted } };
+                self.count(1, at)?;
                 self.place(Node { at: Some(at), value }, anchor, at)
             }
             Event::SequenceStart(anchor, tag) => {
@@ -84,21 +90,14 @@ impl Builder {
         if self.open.len() >= MAX_DEPTH {
             return Err(too_deep(at));
         }
+        self.count(1, at)?;
         self.open.push(Open { node: Node { at: Some(at), value }, anchor, key: None });
         Ok(())
     }
 
     fn place(&mut self, node: Node, anchor: usize, at: Position) -> Result<(), Mistake> {
-        let is_expanded = self.anchors_in_use() && !matches!(node.value, Value::Null | Value::Scalar { .. });
-        let (count, depth) = if is_expanded { node.extent() } else { (1, 1) };
-        if self.open.len() + depth > MAX_DEPTH + 1 {
-            return Err(too_deep(at));
-        }
-        self.nodes = self.nodes.saturating_add(count);
-        if self.nodes > MAX_NODES {
-            return Err(Mistake::of_file(Some(at), format!("the file has more than {MAX_NODES} values in it")));
-        }
         if anchor > 0 {
+            self.count(node.extent().0, at)?;
             self.anchors.insert(anchor, node.clone());
         }
         let Some(open) = self.open.last_mut() else {
@@ -120,9 +119,13 @@ impl Builder {
         Ok(())
     }
 
-    /// Only where anchors are in use can a node cost more than the events it came from.
-    fn anchors_in_use(&self) -> bool {
-        !self.anchors.is_empty() || self.open.iter().any(|open| open.anchor > 0)
+    /// Takes copies for anchors and aliases into account, so that a small file cannot become a large tree.
+    fn count(&mut self, nodes: usize, at: Position) -> Result<(), Mistake> {
+        self.nodes = self.nodes.saturating_add(nodes);
+        if self.nodes > MAX_NODES {
+            return Err(Mistake::of_file(Some(at), format!("the file has more than {MAX_NODES} values in it")));
+        }
+        Ok(())
     }
 }
 
