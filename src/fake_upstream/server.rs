@@ -224,8 +224,9 @@ async fn elsewhere(Shared(desk): Handle, ConnectInfo(fuse): Connection, request:
 
 /// Prometheus' http_sd answer for the jobs of the bot at that place in the tenant; without authentication.
 async fn targets(Shared(desk): Handle, Path(bot_index): Path<usize>) -> Response {
-    let now = desk.started.elapsed();
-    let Some(targets) = desk.state().targets(bot_index, now) else { return StatusCode::NOT_FOUND.into_response() };
+    // The time is read under the lock, as everywhere: the state never sees it go back.
+    let targets = desk.state().targets(bot_index, desk.started.elapsed());
+    let Some(targets) = targets else { return StatusCode::NOT_FOUND.into_response() };
     let mut by_campaign: BTreeMap<Option<String>, Vec<String>> = BTreeMap::new();
     for (campaign, id) in targets {
         by_campaign.entry(campaign).or_default().push(id);

@@ -87,7 +87,7 @@ struct JobState {
 
 impl State {
     /// # Errors
-    /// With the bot's place in the tenant, when its public key cannot be read.
+    /// With the bot's ID, when its public key cannot be read.
     pub(super) fn new(tenant: Tenant) -> Result<Self, (String, jsonwebtoken::errors::Error)> {
         let bots = tenant.bots.into_iter().map(BotState::new).collect::<Result<Vec<_>, _>>()?;
         Ok(Self {

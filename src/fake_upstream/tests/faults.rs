@@ -1,0 +1,130 @@
+//! Every fault, as a client meets it.
+
+use super::*;
+
+async fn with_fault(fault: Fault) -> (FakeUpstream, Result<reqwest::Response, reqwest::Error>) {
+    let upstream = start(bot()).await;
+    upstream.advance(Duration::from_secs(60));
+    upstream.add_fault(FaultRule::always(fault));
+    let answer = client().get(status_url(&upstream, "ds-1")).header("auth", token()).send().await;
+    (upstream, answer)
+}
+
+async fn code_and_text(fault: Fault) -> (u16, String) {
+    let (_upstream, answer) = with_fault(fault).await;
+    let response = answer.unwrap();
+    (response.status().as_u16(), String::from_utf8_lossy(&response.bytes().await.unwrap()).into_owned())
+}
+
+#[tokio::test]
+async fn bodies_that_are_not_the_upstreams() {
+    let (code, text) = code_and_text(Fault::Status(502)).await;
+    assert_eq!((code, text.starts_with("<!DOCTYPE html>")), (502, true));
+    let (code, text) = code_and_text(Fault::Html200).await;
+    assert_eq!((code, text.starts_with("<!DOCTYPE html>")), (200, true));
+    assert_eq!(code_and_text(Fault::Empty200).await, (200, String::new()));
+    let (code, text) = code_and_text(Fault::Gibberish).await;
+    assert_eq!((code, serde_json::from_str::<Value>(&text).is_err()), (200, true));
+    let (code, text) = code_and_text(Fault::ErrorsEnvelope200).await;
+    assert_eq!((code, serde_json::from_str(&text).ok()), (200, Some(envelope(500, "Something went wrong"))));
+}
+
+#[tokio::test]
+async fn refusals_without_a_cause() {
+    let form = RefusalForm { status: 200, retry_after: RetryAfter::Absent, text: RefusalText::AfterSomeTime };
+    let (code, text) = code_and_text(Fault::RefuseRate(form)).await;
+    assert_eq!((code, text.contains("Please try again after some time.")), (200, true));
+    assert_eq!(code_and_text(Fault::Unauthorized).await.0, 401);
+}
+
+#[tokio::test]
+async fn null_logs_stand_in_an_otherwise_good_body() {
+    let (_, text) = code_and_text(Fault::NullLogs).await;
+    let body: Value = serde_json::from_str(&text).unwrap();
+    assert_eq!((&body["statusLogs"], &body["count"], &body["status"]), (&Value::Null, &json!(10), &json!("SUCCESS")));
+}
+
+#[tokio::test]
+async fn a_deep_body_is_as_deep_as_told() {
+    let (_, text) = code_and_text(Fault::Deep(100_000)).await;
+    assert_eq!(text.matches('[').count(), 100_001);
+    assert_eq!(text.matches(']').count(), 100_001);
+}
+
+#[tokio::test]
+async fn a_huge_body_has_as_many_entries_as_told() {
+    for entries in [0, 1, 2, 500, 501, 12_345] {
+        let (_, text) = code_and_text(Fault::Huge(entries)).await;
+        let body: Value = serde_json::from_str(&text).unwrap();
+        assert_eq!(body["statusLogs"].as_array().unwrap().len(), entries);
+    }
+}
+
+#[tokio::test]
+async fn a_truncated_body_ends_before_the_length_it_promised() {
+    let (_upstream, answer) = with_fault(Fault::Truncated).await;
+    let response = answer.unwrap();
+    assert_eq!(response.status(), 200);
+    assert!(response.content_length().unwrap() > 1_000);
+    assert!(response.bytes().await.is_err());
+}
+
+#[tokio::test]
+async fn a_body_that_never_ends_keeps_coming() {
+    let (upstream, answer) = with_fault(Fault::NeverEnding).await;
+    let mut response = answer.unwrap();
+    for _ in 0..3 {
+        assert!(response.chunk().await.unwrap().is_some());
+    }
+    drop(response);
+    upstream.stop().await;
+}
+
+#[tokio::test]
+async fn a_reset_connection_gives_no_answer() {
+    let (upstream, answer) = with_fault(Fault::Reset).await;
+    let error = answer.unwrap_err();
+    let mut causes = std::iter::successors(std::error::Error::source(&error), |cause| cause.source());
+    let is_reset = |cause: &(dyn std::error::Error + 'static)| {
+        cause.downcast_ref::<std::io::Error>().is_some_and(|io| io.kind() == std::io::ErrorKind::ConnectionReset)
+    };
+    assert!(causes.any(is_reset), "{error:?}");
+    assert!(upstream.record().calls().all(|call| call.status.is_none()));
+}
+
+#[tokio::test]
+async fn a_call_that_hangs_is_recorded_and_ends_when_the_stand_in_stops() {
+    let upstream = start(bot()).await;
+    upstream.add_fault(FaultRule::always(Fault::Hang));
+    let call = tokio::spawn(client().get(status_url(&upstream, "ds-1")).header("auth", token()).send());
+    assert!(upstream.wait_until(DEADLINE, |record| record.calls().count() == 1).await);
+    assert!(!call.is_finished());
+    upstream.stop().await;
+    assert_eq!(call.await.unwrap().unwrap().status(), 503);
+}
+
+#[tokio::test]
+async fn a_redirect_names_the_other_place() {
+    let (_upstream, answer) = with_fault(Fault::Redirect("http://127.0.0.1:9/x".to_owned())).await;
+    let response = answer.unwrap();
+    assert_eq!(
+        (response.status().as_u16(), &response.headers()["location"]),
+        (307, &"http://127.0.0.1:9/x".parse().unwrap())
+    );
+}
+
+#[tokio::test]
+async fn faults_can_be_for_one_id_for_some_calls_and_for_a_time() {
+    let second = Duration::from_secs;
+    let upstream = start(bot().with_jobs(vec![Job::new("ds-1", 1), Job::new("ds-2", 1)])).await;
+    upstream.add_fault(FaultRule::always(Fault::Unauthorized).for_id("ds-1").for_calls(1));
+    upstream.add_fault(FaultRule::always(Fault::Unauthorized).for_bot(BOT).between(second(3_600), second(7_200)));
+    assert_eq!(
+        [ask(&upstream, "ds-2").await.0, ask(&upstream, "ds-1").await.0, ask(&upstream, "ds-1").await.0],
+        [200, 401, 200]
+    );
+    upstream.advance(second(3_600));
+    assert_eq!(ask(&upstream, "ds-2").await.0, 401);
+    upstream.clear_faults();
+    assert_eq!(ask(&upstream, "ds-2").await.0, 200);
+}

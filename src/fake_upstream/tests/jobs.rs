@@ -1,0 +1,179 @@
+//! Bodies, truth, sends, the record and the demo.
+
+use super::*;
+
+fn keys(value: &Value) -> Vec<&str> {
+    let mut keys: Vec<&str> = value.as_object().unwrap().keys().map(String::as_str).collect();
+    keys.sort_unstable();
+    keys
+}
+
+fn fixture(text: &str) -> Value {
+    serde_json::from_str(text).unwrap()
+}
+
+#[tokio::test]
+async fn bodies_have_the_fields_of_the_published_samples() {
+    let minute = Duration::from_secs(60);
+    let job = |id: &str| Job::new(id, 4).with_failures(50);
+    let jobs = vec![
+        job("ds-1"),
+        Job { shape: Shape::Plain, ..job("ds-2") },
+        Job { api: Api::V2, ..job("ds-3") },
+        job("ds-4").with_plan(Plan::Accepted),
+    ];
+    let upstream = start(bot().with_jobs(jobs)).await;
+    upstream.advance(minute);
+    let v2 = client().get(status_url(&upstream, "ds-3").replace("notify/", "notifyV2/")).header("auth", token());
+    let bodies = [
+        (ask(&upstream, "ds-1").await.1, include_str!("../../../tests/fixtures/status-v1-2023.json")),
+        (ask(&upstream, "ds-2").await.1, include_str!("../../../tests/fixtures/status-v1.json")),
+        (read_json(v2.send().await.unwrap()).await, include_str!("../../../tests/fixtures/status-v2.json")),
+        (ask(&upstream, "ds-4").await.1, include_str!("../../../tests/fixtures/send-response.json")),
+    ];
+    for (body, sample) in &bodies {
+        assert_eq!(keys(body), keys(&fixture(sample)));
+    }
+    let sample = fixture(bodies[1].1);
+    assert_eq!(bodies[0].0["statusLogs"][1]["status"], "FAILURE");
+    assert_eq!(keys(&bodies[0].0["statusLogs"][1]), keys(&sample["statusLogs"][0]), "a failed entry");
+    assert_eq!(keys(&bodies[0].0["statusLogs"][0]), keys(&sample["statusLogs"][1]), "a delivered entry");
+}
+
+#[tokio::test]
+async fn a_body_says_what_the_truth_says_while_the_job_runs_and_after() {
+    let job = Job::new("ds-1", 1_000).with_failures(30).over_channels(&["msteams", "slack", "slack"]);
+    let run = Plan::Runs { over: Duration::from_secs(36_000) };
+    let upstream = start(bot().with_jobs(vec![job.with_plan(run)])).await;
+    for (hours, status, entries) in [(5, "IN_PROGRESS", 500), (5, "PARTIAL_SUCCESS", 1_000)] {
+        upstream.advance(Duration::from_secs(hours * 3_600));
+        let body = ask(&upstream, "ds-1").await.1;
+        let truth = upstream.truth(BOT, "ds-1").unwrap();
+        assert_eq!((truth.status.as_str(), truth.entries), (status, entries));
+        assert_eq!((&body["status"], &body["count"]), (&json!(status), &json!(entries)));
+        assert_eq!(body["percentageComplete"], entries / 10);
+        let logs = body["statusLogs"].as_array().unwrap();
+        for (channel, counts) in &truth.channels {
+            let count = |status: &str| {
+                logs.iter().filter(|log| log["channel"] == channel.as_str() && log["status"] == status).count()
+            };
+            assert_eq!((count("SUCCESS") as u64, count("FAILURE") as u64), (counts.success, counts.failure));
+        }
+        let times: Vec<&str> = logs.iter().map(|log| log["createdOn"].as_str().unwrap()).collect();
+        assert!(times.is_sorted());
+    }
+}
+
+#[tokio::test]
+async fn everything_personal_carries_the_canary() {
+    let mut job = Job::new("ds-1", 2).with_failures(50).with_plan(Plan::Runs { over: Duration::ZERO });
+    job.comments = vec!["{who} has left".to_owned()];
+    let tenant =
+        Tenant { canary: "CANARY".to_owned(), ..Tenant::new(unix_seconds() * 1_000, vec![bot().with_jobs(vec![job])]) };
+    let body = ask(&start_tenant(tenant).await, "ds-1").await.1;
+    let (delivered, failed) = (&body["statusLogs"][0], &body["statusLogs"][1]);
+    let personal = [
+        &body["createdBy"],
+        &delivered["originalId"],
+        &delivered["createdBy"],
+        &delivered["koreId"],
+        &delivered["channelId"],
+        &failed["comments"],
+    ];
+    for value in personal {
+        assert!(value.as_str().unwrap().contains("CANARY"), "{value}");
+    }
+}
+
+#[tokio::test]
+async fn literal_answers_come_one_a_call_and_the_last_is_repeated() {
+    let answers = vec![Answer::json(500, "{}"), Answer::ok(r#"{"status":"SUCCESS"}"#)];
+    let job = Job::new("ds-1", 0).with_plan(Plan::Answers(answers));
+    let upstream = start(bot().with_jobs(vec![job])).await;
+    let codes = [ask(&upstream, "ds-1").await.0, ask(&upstream, "ds-1").await.0, ask(&upstream, "ds-1").await.0];
+    assert_eq!(codes, [500, 200, 200]);
+    let after: Vec<bool> = upstream.record().calls_for("ds-1").map(|call| call.after_finish).collect();
+    assert_eq!(after, [false, false, true]);
+}
+
+#[tokio::test]
+async fn a_call_after_the_end_was_told_is_recorded_as_such() {
+    let upstream = start(bot()).await;
+    ask(&upstream, "ds-1").await;
+    upstream.advance(Duration::from_secs(60));
+    ask(&upstream, "ds-1").await;
+    ask(&upstream, "ds-1").await;
+    let record = upstream.record();
+    let after: Vec<bool> = record.calls_for("ds-1").map(|call| call.after_finish).collect();
+    assert_eq!(after, [false, false, true]);
+    assert!(record.min_gap("ds-1").unwrap() < DEADLINE);
+}
+
+#[tokio::test]
+async fn a_job_that_is_gone_or_not_yet_born_is_unknown() {
+    let second = Duration::from_secs;
+    let gone = Job::new("ds-1", 1).with_plan(Plan::Gone { over: second(3_600), after: second(1_800) });
+    let later = Job { born: second(900), ..Job::new("ds-2", 1) };
+    let upstream = start(bot().with_jobs(vec![gone, later])).await;
+    assert_eq!((ask(&upstream, "ds-1").await.0, ask(&upstream, "ds-2").await.0), (200, 400));
+    upstream.advance(second(1_800));
+    assert_eq!((ask(&upstream, "ds-1").await.0, ask(&upstream, "ds-2").await.0), (400, 200));
+}
+
+#[tokio::test]
+async fn a_send_makes_a_job_that_can_be_asked_about() {
+    let upstream = start(bot()).await;
+    let url = format!("{}/api/public/bot/{BOT}/notify", upstream.url());
+    let send = |body: Value| client().post(&url).header("auth", token()).body(body.to_string()).send();
+    let response = send(json!({"channel": "slack", "identities": ["a@example.com", "b@example.com"]})).await.unwrap();
+    assert_eq!(response.status(), 200);
+    let sent: Value = read_json(response).await;
+    assert_eq!((&sent["status"], &sent["store"]["identitiesCount"]), (&json!("IN_PROGRESS"), &json!(2)));
+    upstream.advance(Duration::from_secs(60));
+    let (code, body) = ask(&upstream, sent["_id"].as_str().unwrap()).await;
+    assert_eq!((code, &body["count"], &body["statusLogs"][0]["channel"]), (200, &json!(2), &json!("slack")));
+    let refused = send(json!({"channel": "slack", "identities": []})).await.unwrap();
+    assert_eq!(refused.status(), 412);
+    assert_eq!(client().post(&url).body("{}").send().await.unwrap().status(), 401);
+}
+
+#[tokio::test]
+async fn a_base_path_stands_in_front_of_everything() {
+    let tenant = Tenant { base_path: "/kore/".to_owned(), ..Tenant::new(unix_seconds() * 1_000, vec![bot()]) };
+    let upstream = start_tenant(tenant).await;
+    assert!(upstream.url().ends_with("/kore"));
+    assert_eq!(ask(&upstream, "ds-1").await.0, 200);
+    let without = status_url(&upstream, "ds-1").replace("/kore", "");
+    assert_eq!(client().get(without).header("auth", token()).send().await.unwrap().status(), 404);
+}
+
+#[tokio::test]
+async fn the_demo_lists_its_jobs_as_http_sd_and_answers_for_them() {
+    let credential = || Credential::hs256("cs-1", SECRET);
+    let upstream = start_tenant(demo_tenant(unix_seconds() * 1_000, credential(), credential())).await;
+    upstream.advance(Duration::from_secs(80));
+    let list = |bot: usize| client().get(format!("{}/demo/targets/{bot}", upstream.url())).send();
+    let groups = read_json(list(0).await.unwrap()).await;
+    let groups = groups.as_array().unwrap();
+    let campaigns: Vec<&Value> = groups.iter().map(|group| &group["labels"]["campaign"]).collect();
+    assert_eq!(campaigns, ["outage-notice", "survey"]);
+    let listed: usize = groups.iter().map(|group| group["targets"].as_array().unwrap().len()).sum();
+    let due = DemoJobs.due(Duration::from_secs(80));
+    assert_eq!(listed, due.iter().filter(|job| job.bot_index == 0).count());
+    let url = format!("{}/api/public/bot/{}/notify/status/{}", upstream.url(), DemoJobs::BOT_IDS.0, due[0].request_id);
+    let response = client().get(url).header("auth", token()).send().await.unwrap();
+    assert_eq!(response.status(), 200);
+    assert_eq!(list(2).await.unwrap().status(), 404);
+}
+
+#[tokio::test]
+async fn one_can_wait_for_a_call_and_stop_it() {
+    let upstream = start(bot()).await;
+    assert!(!upstream.wait_until(Duration::from_millis(1), |record| record.calls().count() > 0).await);
+    let (seen, answer) =
+        tokio::join!(upstream.wait_until(DEADLINE, |record| record.calls().count() > 0), ask(&upstream, "ds-1"));
+    assert_eq!((seen, answer.0), (true, 200));
+    let url = status_url(&upstream, "ds-1");
+    upstream.stop().await;
+    assert!(client().get(url).send().await.unwrap_err().is_connect());
+}
