@@ -86,12 +86,21 @@ impl Phrase {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Refusal {
     code: Option<u64>,
-    pub(super) phrase: Option<Phrase>,
+    phrase: Option<Phrase>,
 }
 
 impl Refusal {
     pub(super) fn read(code: Option<u64>, msg: &str) -> Self {
         Self { code, phrase: Phrase::find(msg.as_bytes()) }
+    }
+
+    pub(super) fn of(phrase: Phrase) -> Self {
+        Self { code: None, phrase: Some(phrase) }
+    }
+
+    /// The same with a phrase that was found elsewhere in the body, where the envelope held none.
+    pub(super) fn or_phrase(self, phrase: Option<Phrase>) -> Self {
+        Self { phrase: self.phrase.or(phrase), ..self }
     }
 
     /// The outcome of a refusal with this HTTP status.

@@ -1,0 +1,223 @@
+//! One call: the GET, its answer, and what the answer means.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use reqwest::header::{ACCEPT, HeaderValue};
+use reqwest::{Response, StatusCode, redirect, retry};
+use secrecy::{ExposeSecret, SecretString};
+use tokio::time::Instant;
+
+use super::body_budget::{BodyBudget, queue};
+use super::endpoint::Endpoint;
+use super::error::{ClientError, PollError};
+use super::failure_reasons::ReasonTable;
+use super::refusal::{Phrase, Refusal};
+use super::report::{MAX_SLICE_BYTES, ReadError, read_slice, read_stream};
+use super::settings::ClientSettings;
+use super::{answer, tls};
+use crate::model::{Outcome, Report, RequestId, Timestamp};
+
+/// How much of the body of a refusal is read.
+const MAX_REFUSAL_BYTES: usize = 64 * 1024;
+/// Idle connections that are kept: as many as a bot's steady rate of 5 calls/s keeps busy.
+const MAX_IDLE_CONNECTIONS: usize = 8;
+/// How long they are kept. Load balancers commonly close theirs after 60 s.
+const IDLE_TIMEOUT: Duration = Duration::from_secs(50);
+
+/// Asks the upstream about the jobs of one bot. Cheap to clone; clones share their connections.
+#[derive(Clone)]
+pub struct Client {
+    http: reqwest::Client,
+    endpoint: Endpoint,
+    timeout: Duration,
+    max_body_bytes: u64,
+    reasons: Arc<ReasonTable>,
+    budget: BodyBudget,
+}
+
+/// What one call came to.
+#[derive(Debug)]
+pub struct Answer {
+    /// The report, or why there is none.
+    pub result: Result<Report, PollError>,
+    /// From the start of the call to its end.
+    pub duration: Duration,
+    /// Bytes of the body that arrived.
+    pub bytes: u64,
+}
+
+impl Answer {
+    /// The outcome, for metrics.
+    pub fn outcome(&self) -> Outcome {
+        self.result.as_ref().map_or_else(|error| error.outcome, |_| Outcome::Ok)
+    }
+}
+
+impl Client {
+    /// A client for one bot; opens no connection yet.
+    ///
+    /// # Errors
+    /// Where a setting cannot be used, or a file of `tls` cannot be read.
+    pub fn new(settings: &ClientSettings, reasons: Arc<ReasonTable>, budget: BodyBudget) -> Result<Self, ClientError> {
+        let endpoint = Endpoint::new(settings)?;
+        let is_https = |url: &url::Url| url.scheme() == "https";
+        let needs_tls = is_https(&settings.base_url) || settings.proxy_url.as_ref().is_some_and(is_https);
+        let tls = if needs_tls { tls::config(&settings.tls)? } else { tls::unused_config()? };
+        let mut http = reqwest::Client::builder()
+            .tls_backend_preconfigured(tls)
+            .user_agent(concat!(env!("CARGO_PKG_NAME"), "/", env!("CARGO_PKG_VERSION")))
+            // The token would travel along.
+            .redirect(redirect::Policy::none())
+            // A call is one request: the scheduler counts it against the budget.
+            .retry(retry::never())
+            .referer(false)
+            .no_proxy()
+            .pool_max_idle_per_host(MAX_IDLE_CONNECTIONS)
+            .pool_idle_timeout(IDLE_TIMEOUT)
+            .tcp_keepalive(IDLE_TIMEOUT);
+        if let Some(proxy_url) = &settings.proxy_url {
+            let proxy =
+                reqwest::Proxy::all(proxy_url.clone()).map_err(|error| ClientError::Proxy(error.without_url()))?;
+            http = http.proxy(proxy);
+        }
+        let http = http.build().map_err(|error| ClientError::Http(error.without_url()))?;
+        let (timeout, max_body_bytes) = (settings.timeout, settings.max_body_bytes);
+        Ok(Self { http, endpoint, timeout, max_body_bytes, reasons, budget })
+    }
+
+    /// Asks about one job: one GET, its body read to the end. `now` is what a `Retry-After` date is held against.
+    ///
+    /// Await it in a task that was spawned: inside `block_on` of a multi-threaded runtime a body arrives three times more
+    /// slowly.
+    pub async fn ask(&self, id: &RequestId, token: &SecretString, now: Timestamp) -> Answer {
+        let start = Instant::now();
+        let mut bytes = 0;
+        let result = match tokio::time::timeout(self.timeout, self.call(id, token, now, &mut bytes)).await {
+            Ok(result) => result,
+            Err(_) => Err(PollError::new(
+                Outcome::Timeout,
+                format!("no complete answer within {:?}; {bytes} bytes of its body arrived", self.timeout),
+            )),
+        };
+        Answer { result, duration: start.elapsed(), bytes }
+    }
+
+    async fn call(
+        &self,
+        id: &RequestId,
+        token: &SecretString,
+        now: Timestamp,
+        bytes: &mut u64,
+    ) -> Result<Report, PollError> {
+        let start = Instant::now();
+        let mut auth = HeaderValue::from_str(token.expose_secret()).map_err(|_| {
+            PollError::new(
+                Outcome::Unauthorized,
+                "the token has characters that a header cannot hold; nothing was sent",
+            )
+        })?;
+        auth.set_sensitive(true);
+        let request = self.http.get(self.endpoint.of(id)).header("auth", auth).header(ACCEPT, "application/json");
+        let response = request.send().await.map_err(answer::no_answer)?;
+        let retry_after = answer::retry_after(response.headers(), || now.plus(start.elapsed()));
+        let status = response.status();
+        let result = if status.is_success() {
+            self.report(response, bytes).await
+        } else if status.is_redirection() {
+            Err(answer::redirect(&response))
+        } else {
+            Err(refusal(response, bytes).await)
+        };
+        result.map_err(|error| PollError { retry_after, ..error })
+    }
+
+    async fn report(&self, mut response: Response, bytes: &mut u64) -> Result<Report, PollError> {
+        let status = response.status();
+        let too_large = || {
+            let detail =
+                format!("the body has more than {} bytes: raise max_body_bytes if it may", self.max_body_bytes);
+            PollError::new(Outcome::TooLarge, detail)
+        };
+        let length = response.content_length();
+        if length.is_some_and(|length| length > self.max_body_bytes) {
+            return Err(too_large());
+        }
+        let reserved = self.budget.reserve(length).await;
+        let known = length.and_then(|length| usize::try_from(length).ok()).unwrap_or(0);
+        let mut collected = Vec::with_capacity(known.min(MAX_SLICE_BYTES));
+        let first = loop {
+            let Some(chunk) = response.chunk().await.map_err(answer::broken)? else { break None };
+            *bytes = bytes.saturating_add(chunk.len() as u64);
+            if *bytes > self.max_body_bytes {
+                return Err(too_large());
+            }
+            if collected.len().saturating_add(chunk.len()) > MAX_SLICE_BYTES {
+                break Some(chunk);
+            }
+            collected.extend_from_slice(&chunk);
+        };
+        let Some(first) = first else {
+            return read_slice(&collected, &self.reasons).map_err(|error| unread(error, status, &collected));
+        };
+
+        let (sender, reader) = queue(collected);
+        let reasons = Arc::clone(&self.reasons);
+        let reading = tokio::task::spawn_blocking(move || {
+            let report = read_stream(reader, &reasons);
+            drop(reserved);
+            report
+        });
+        let mut wanted = sender.send(first).await;
+        while wanted && let Some(chunk) = response.chunk().await.map_err(answer::broken)? {
+            *bytes = bytes.saturating_add(chunk.len() as u64);
+            if *bytes > self.max_body_bytes {
+                return Err(too_large());
+            }
+            wanted = sender.send(chunk).await;
+        }
+        drop(sender);
+        match reading.await {
+            Ok(report) => report.map_err(|error| unread(error, status, &[])),
+            Err(_) => Err(PollError::new(Outcome::Network, "reading the body was cut short")),
+        }
+    }
+}
+
+/// What a body that is no report comes to, on a status that says success.
+fn unread(error: ReadError, status: StatusCode, body: &[u8]) -> PollError {
+    let status = status.as_u16();
+    match error {
+        ReadError::Refused(said) => refused(said, status),
+        ReadError::Malformed(_) => match Phrase::find(body).map(Refusal::of) {
+            Some(said) if said.outcome(status) == Outcome::RateLimited => refused(said, status),
+            _ => PollError::new(Outcome::Malformed, format!("HTTP {status}, but {error}")),
+        },
+        ReadError::ValueTooLarge => PollError::new(Outcome::TooLarge, error.to_string()),
+        ReadError::Source(_) => PollError::new(Outcome::Network, error.to_string()),
+    }
+}
+
+/// What a refusal comes to. A body that breaks off changes nothing: the status has said enough.
+async fn refusal(mut response: Response, bytes: &mut u64) -> PollError {
+    let mut body = Vec::new();
+    while body.len() < MAX_REFUSAL_BYTES
+        && let Ok(Some(chunk)) = response.chunk().await
+    {
+        *bytes = bytes.saturating_add(chunk.len() as u64);
+        let room = MAX_REFUSAL_BYTES - body.len();
+        body.extend_from_slice(chunk.get(..room).unwrap_or(&chunk));
+    }
+    let no_reasons = ReasonTable::new(&[]);
+    let said = match read_slice(&body, &no_reasons) {
+        Err(ReadError::Refused(said)) => said,
+        _ => Refusal::default(),
+    };
+    refused(said.or_phrase(Phrase::find(&body)), response.status().as_u16())
+}
+
+fn refused(said: Refusal, status: u16) -> PollError {
+    let mut error = PollError::new(said.outcome(status), said.detail(status));
+    error.hourly = said.is_hourly();
+    error
+}
