@@ -9,10 +9,10 @@ use std::io::Write;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use koreai_exporter::exposition::{Encoding, ExporterView, Format, JobBlocks, JobSlot, Page, render};
+use koreai_exporter::exposition::{Encoding, ExporterView, Format, JobBlocks, Page, render};
 use koreai_exporter::model::{
-    ApiVersion, BotName, BotTotals, Channel, ChannelTally, DropReason, Job, JobKey, JobState, JobStatus, LabelName,
-    LabelValue, Reason, RequestId, Timestamp,
+    ApiVersion, BotName, BotTotals, Channel, ChannelTally, DropReason, Job, JobKey, JobSlot, JobState, JobStatus,
+    LabelName, LabelValue, Reason, RequestId, Timestamp,
 };
 
 const JOBS: usize = 10_000;
@@ -129,7 +129,7 @@ fn first_publication(jobs: usize, table: &mut Vec<String>) {
 }
 
 fn publish(blocks: &mut JobBlocks, jobs: &[Job], bots: &[BotTotals], exporter: &ExporterView) -> Page {
-    blocks.publish(|slot| jobs.get(usize::try_from(slot.0).unwrap()), bots, exporter)
+    blocks.publish(|slot| jobs.get(usize::try_from(slot.index()).unwrap()), bots, exporter)
 }
 
 fn collect(page: &Page, encoding: Encoding) {

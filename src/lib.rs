@@ -9,19 +9,29 @@
 //! - [`auth`]: signs and caches tokens.
 //! - [`upstream`]: one GET → a report, or an error with a closed outcome.
 //! - [`scheduler`]: what to ask next, within the budget; pure.
+//! - [`store`]: job states and once-only counters; the embedded database.
 //! - [`exposition`]: the metric catalogue, text, blocks, compression; pure.
+//! - [`poller`]: the loop: the single writer that joins the rooms above.
+//! - [`ui`]: the status page.
 //! - [`web`]: routes, authentication, TLS.
 //! - [`fake_upstream`]: a strict stand-in for the upstream; imports none of the rooms above.
+//! - [`cli`], [`telemetry`], [`app`]: flags, log, wiring.
 //!
 //! What is absent is part of the design: there is no global registry, no lazily made client, no `Arc<Mutex<State>>`
 //! passed around. Only `upstream` knows the service's JSON and URLs; only `exposition` knows metric names.
+pub mod app;
 pub mod auth;
+pub mod cli;
 pub mod clock;
 pub mod config;
 pub mod discovery;
 pub mod exposition;
 pub mod fake_upstream;
 pub mod model;
+pub mod poller;
 pub mod scheduler;
+pub mod store;
+pub mod telemetry;
+pub mod ui;
 pub mod upstream;
 pub mod web;

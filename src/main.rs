@@ -1,2 +1,12 @@
 //! Arguments, run, exit code; nothing else.
-fn main() {}
+
+use std::process::ExitCode;
+
+use clap::Parser;
+use koreai_exporter::{app, cli::Cli, telemetry};
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    telemetry::start(cli.log.level, cli.log.format);
+    app::main(cli)
+}

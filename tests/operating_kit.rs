@@ -13,52 +13,10 @@ use serde_json::Value;
 
 type Labels = BTreeSet<String>;
 
-const JOB: &[&str] = &["bot", "request_id", "campaign"];
-const BOT: &[&str] = &["bot"];
-
-/// Name, whether it is a histogram, labels. To be replaced by `koreai_exporter::exposition::families()`.
-fn catalogue() -> Vec<(&'static str, bool, &'static [&'static str])> {
-    vec![
-        ("koreai_job_info", false, &["bot", "request_id", "campaign", "api", "job_type", "action"]),
-        ("koreai_job_completion_ratio", false, JOB),
-        ("koreai_job_status", false, &["bot", "request_id", "campaign", "status"]),
-        ("koreai_job_notifications", false, &["bot", "request_id", "campaign", "channel", "status"]),
-        ("koreai_job_failures", false, &["bot", "request_id", "campaign", "channel", "reason"]),
-        ("koreai_job_recipients", false, JOB),
-        ("koreai_job_reported_entries", false, JOB),
-        ("koreai_job_created_timestamp_seconds", false, JOB),
-        ("koreai_job_requested_timestamp_seconds", false, JOB),
-        ("koreai_job_last_notification_timestamp_seconds", false, JOB),
-        ("koreai_job_last_change_timestamp_seconds", false, JOB),
-        ("koreai_job_finished_timestamp_seconds", false, JOB),
-        ("koreai_job_poll_up", false, JOB),
-        ("koreai_job_last_poll_success_timestamp_seconds", false, JOB),
-        ("koreai_notifications_total", false, &["bot", "channel", "status"]),
-        ("koreai_notification_failures_total", false, &["bot", "channel", "reason"]),
-        ("koreai_notification_delivery_seconds", true, &["bot", "channel"]),
-        ("koreai_jobs_finished_total", false, &["bot", "status"]),
-        ("koreai_job_duration_seconds", true, &["bot", "status"]),
-        ("koreai_jobs", false, &["bot", "state"]),
-        ("koreai_upstream_requests_total", false, &["bot", "outcome"]),
-        ("koreai_upstream_request_duration_seconds", true, BOT),
-        ("koreai_upstream_response_bytes_total", false, BOT),
-        ("koreai_upstream_budget_requests", false, &["bot", "window"]),
-        ("koreai_upstream_budget_used_requests", false, &["bot", "window"]),
-        ("koreai_upstream_paused_until_timestamp_seconds", false, BOT),
-        ("koreai_upstream_token_expiry_timestamp_seconds", false, BOT),
-        ("koreai_exporter_targets", false, &["bot", "source"]),
-        ("koreai_exporter_target_source_up", false, &["bot", "source"]),
-        ("koreai_exporter_polls_overdue", false, BOT),
-        ("koreai_exporter_poll_delay_seconds", true, BOT),
-        ("koreai_exporter_unrecognized_total", false, &["bot", "kind"]),
-        ("koreai_exporter_inconsistencies_total", false, &["bot", "kind"]),
-        ("koreai_exporter_build_info", false, &["version", "revision", "rustversion"]),
-        ("koreai_exporter_config_last_reload_successful", false, &[]),
-        ("koreai_exporter_config_last_reload_success_timestamp_seconds", false, &[]),
-        ("koreai_exporter_dropped_total", false, &["reason"]),
-        ("koreai_exporter_storage_size_bytes", false, &[]),
-        ("koreai_exporter_storage_errors_total", false, &["operation"]),
-    ]
+/// Name, whether it is a histogram, labels.
+fn catalogue() -> impl Iterator<Item = (&'static str, bool, &'static [&'static str])> {
+    use koreai_exporter::exposition::{Kind, families};
+    families().map(|family| (family.name, family.kind == Kind::Histogram, family.labels))
 }
 
 const ALERT_LABELS: &[&str] =

@@ -40,6 +40,9 @@ pub enum DiscoveryError {
     /// A certificate, key, proxy or server name that cannot be used.
     #[error("prepare the HTTP client")]
     Client(#[source] reqwest::Error),
+    /// Credentials with characters that a header cannot have.
+    #[error("the credentials cannot be sent in a header")]
+    Credentials,
     /// No answer, or only half of one.
     #[error("ask for targets")]
     Request(#[source] reqwest::Error),

@@ -95,7 +95,9 @@ async fn authenticated(request: RequestBuilder, settings: &HttpSdSettings) -> Re
         Some(HttpSdAuth::Basic { username, password }) => {
             request.basic_auth(username, Some(reveal(password).await?.expose_secret()))
         }
-        Some(HttpSdAuth::Bearer(token)) => request.bearer_auth(reveal(token).await?.expose_secret()),
+        Some(HttpSdAuth::Authorization { scheme, credentials }) => {
+            request.header("authorization", authorization(scheme, reveal(credentials).await?.expose_secret())?)
+        }
     })
 }
 
@@ -141,4 +143,12 @@ async fn body(mut response: Response) -> Result<String, DiscoveryError> {
 /// A URL may carry credentials; the source's name says which one it is.
 fn unanswered(error: reqwest::Error) -> DiscoveryError {
     DiscoveryError::Request(error.without_url())
+}
+
+/// The header's value, never shown.
+fn authorization(scheme: &str, credentials: &str) -> Result<reqwest::header::HeaderValue, DiscoveryError> {
+    let mut value = reqwest::header::HeaderValue::try_from(format!("{scheme} {credentials}"))
+        .map_err(|_| DiscoveryError::Credentials)?;
+    value.set_sensitive(true);
+    Ok(value)
 }

@@ -58,7 +58,12 @@ pub enum HttpSdAuth {
         password: Secret,
     },
     /// `authorization` with a bearer token.
-    Bearer(Secret),
+    Authorization {
+        /// The word before the credentials, `Bearer`.
+        scheme: String,
+        /// What follows it.
+        credentials: Secret,
+    },
 }
 
 /// A secret, or the file that has it. A file is read for every request; white space at its end is cut off.

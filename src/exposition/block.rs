@@ -4,11 +4,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::deflate::{Deflater, Effort};
 use super::piece::{Piece, Strip};
-use super::placement::{BlockId, JobSlot, Placement};
+use super::placement::{BlockId, Placement};
 use super::render::family_text;
 use super::sample::{Samples, push_header};
 use super::{BOT_FAMILIES, EXPORTER_FAMILIES, ExporterView, Format, JOB_FAMILIES, Page};
-use crate::model::{BotTotals, Job, JobState};
+use crate::model::{BotTotals, Job, JobSlot, JobState};
 
 /// How much text one publication compresses thoroughly (about 25 ms of work). The rest is compressed in haste and done
 /// again by later publications: a restart with 100,000 jobs is served within a second.

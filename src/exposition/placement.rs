@@ -7,13 +7,14 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::mem;
 
+use crate::model::JobSlot;
+
 /// The most jobs of a hot or settling block. A family with one line per job then has 10 KiB of text a block: small
 /// enough to be made again for one job, large enough for deflate to get going (with 64, a page of hot blocks only was
 /// 7 % larger than one deflated as a whole; with 96, it is 4 %).
 const HOT_JOBS: usize = 96;
 /// The most jobs of a cold block: 50 KiB of text and more a family, where a longer one gains nothing.
 const COLD_JOBS: usize = 512;
-
 
 /// The kind of a block.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -154,7 +155,7 @@ mod tests {
     }
 
     fn slots(count: usize) -> impl Iterator<Item = JobSlot> {
-        (0..u32::try_from(count).unwrap()).map(JobSlot)
+        (0..u32::try_from(count).unwrap()).map(JobSlot::new)
     }
 
     #[test]
@@ -164,7 +165,7 @@ mod tests {
         placement.pack();
         assert!(shape(&placement).iter().all(|(tier, jobs)| *tier == Tier::Hot && *jobs <= HOT_JOBS));
 
-        placement.put(JobSlot(3), true);
+        placement.put(JobSlot::new(3), true);
         placement.pack();
         assert_eq!(shape(&placement).first(), Some(&(Tier::Hot, HOT_JOBS - 1)));
         assert_eq!(shape(&placement).last(), Some(&(Tier::Settling, 1)));
@@ -182,7 +183,7 @@ mod tests {
         slots(COLD_JOBS).for_each(|slot| placement.put(slot, true));
         placement.pack();
         assert_eq!(shape(&placement), [(Tier::Cold, COLD_JOBS)]);
-        placement.put(JobSlot(7), false);
+        placement.put(JobSlot::new(7), false);
         placement.pack();
         assert_eq!(shape(&placement), [(Tier::Cold, COLD_JOBS - 1), (Tier::Hot, 1)]);
     }
@@ -193,12 +194,12 @@ mod tests {
         slots(HOT_JOBS * 3).for_each(|slot| placement.put(slot, false));
         placement.pack();
         assert_eq!(placement.take_touched().len(), 3);
-        placement.put(JobSlot(0), false);
-        placement.put(JobSlot(1), false);
+        placement.put(JobSlot::new(0), false);
+        placement.put(JobSlot::new(1), false);
         placement.pack();
         let touched = placement.take_touched();
         assert_eq!(touched.len(), 1);
-        assert!(placement.slots(touched[0]).contains(&JobSlot(1)));
+        assert!(placement.slots(touched[0]).contains(&JobSlot::new(1)));
         assert!(placement.take_touched().is_empty());
     }
 
@@ -206,7 +207,7 @@ mod tests {
     fn blocks_that_have_emptied_are_joined() {
         let mut placement = Placement::default();
         slots(HOT_JOBS * 10).for_each(|slot| placement.put(slot, false));
-        slots(HOT_JOBS * 10).filter(|slot| slot.0 % 16 != 0).for_each(|slot| placement.take(slot));
+        slots(HOT_JOBS * 10).filter(|slot| slot.index() % 16 != 0).for_each(|slot| placement.take(slot));
         placement.pack();
         assert_eq!(shape(&placement), [(Tier::Hot, HOT_JOBS * 10 / 16)]);
         slots(HOT_JOBS * 10).for_each(|slot| placement.take(slot));

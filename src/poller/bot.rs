@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::auth::TokenSource;
-use crate::model::{BotName, BotTotals, Outcome, Timestamp};
+use crate::model::{BotTotals, Outcome, Timestamp};
 use crate::scheduler::Scheduler;
 use crate::upstream::Client;
 
@@ -59,12 +59,9 @@ impl Bot {
 /// Whether an outcome speaks of the upstream or the credential rather than of one job.
 pub(super) fn concerns_bot(outcome: Outcome) -> bool {
     match outcome {
-        Outcome::Unauthorized
-        | Outcome::RateLimited
-        | Outcome::ServerError
-        | Outcome::Timeout
-        | Outcome::Network => true,
+        Outcome::Unauthorized | Outcome::RateLimited | Outcome::ServerError | Outcome::Timeout | Outcome::Network => {
+            true
+        }
         Outcome::Ok | Outcome::NotFound | Outcome::ClientError | Outcome::Malformed | Outcome::TooLarge => false,
     }
 }
-

@@ -3,7 +3,7 @@
 use tokio::sync::{mpsc, oneshot};
 
 use super::{BotStatus, Setup};
-use crate::model::{BotName, Job, JobKey, JobState, JobStatus, RequestId, SourceKind, Target, Timestamp};
+use crate::model::{BotName, Job, JobKey, JobState, JobStatus, LabelValue, RequestId, SourceKind, Target, Timestamp};
 use crate::store::{RegisterError, Registered};
 
 /// The most jobs of one listing.
@@ -18,6 +18,7 @@ pub(super) enum Command {
     ReloadFailed(oneshot::Sender<()>),
     Register(BotName, Vec<Target>, oneshot::Sender<Vec<Result<Registered, RegisterError>>>),
     Forget(JobKey, oneshot::Sender<bool>),
+    Keys(Filter, oneshot::Sender<Vec<(JobKey, Option<LabelValue>)>>),
     List(Filter, oneshot::Sender<Listing>),
     Bots(oneshot::Sender<Vec<BotStatus>>),
     Probe(JobKey, oneshot::Sender<Result<Box<Job>, ProbeError>>),
@@ -62,7 +63,7 @@ pub struct JobRow {
     pub job: Job,
     /// Who wants it.
     pub sources: Vec<SourceKind>,
-    /// When it is asked about next; `None` where it is not.
+    /// When an answer last came, whatever it was.
     pub last_poll: Option<Timestamp>,
 }
 
@@ -137,6 +138,11 @@ impl Handle {
     /// Lists jobs.
     pub async fn list(&self, filter: Filter) -> Result<Listing, Unavailable> {
         self.ask(|reply| Command::List(filter, reply)).await
+    }
+
+    /// The keys and campaigns of all jobs that match, sorted; offset and limit are passed over.
+    pub async fn keys(&self, filter: Filter) -> Result<Vec<(JobKey, Option<LabelValue>)>, Unavailable> {
+        self.ask(|reply| Command::Keys(filter, reply)).await
     }
 
     /// How the bots are.

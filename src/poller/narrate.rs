@@ -1,29 +1,55 @@
 //! What the log tells: each change of state once, repeated failures when they start and when they end.
 
-use std::error::Error;
-use std::fmt::Write as _;
-
 use super::bot::{Bot, Trouble, concerns_bot};
 use super::call::CallError;
-use crate::model::{Job, JobKey, Outcome, Timestamp};
+use crate::model::{Inconsistency, Job, JobKey, Outcome, Timestamp, with_causes};
 use crate::store::{Recorded, Standing};
 
 /// An answer was taken in.
 pub(super) fn recorded(job: &Job, recorded: &Recorded) {
     let (bot, request_id) = (job.key.bot.as_str(), job.key.id.as_str());
     for kind in &recorded.inconsistencies {
-        tracing::warn!(bot, request_id, kind = kind.as_label(), "upstream's report contradicts itself; its values are shown as they came");
+        let kind_label = kind.as_label();
+        if *kind == Inconsistency::ModifiedBeforeCreated {
+            // Upstream's own published answers have it: `lMod` in whole seconds, `createdOn` in milliseconds.
+            tracing::debug!(bot, request_id, kind = kind_label, "the report contradicts itself");
+        } else {
+            tracing::warn!(
+                bot,
+                request_id,
+                kind = kind_label,
+                "the report contradicts itself; its values are shown as they came"
+            );
+        }
     }
     for word in &recorded.unrecognized {
         let (kind, sample) = (word.kind.as_label(), word.sample.as_deref().unwrap_or("(not shown)"));
-        tracing::warn!(bot, request_id, kind, sample, count = word.count, "upstream uses a word that this exporter does not know");
+        tracing::warn!(
+            bot,
+            request_id,
+            kind,
+            sample,
+            count = word.count,
+            "upstream uses a word that this exporter does not know"
+        );
     }
     match &recorded.standing {
         Standing::Finished(status) => {
             let count = |index: usize| -> u64 { job.tallies.iter().filter_map(|tally| tally.entries.get(index)).sum() };
-            tracing::info!(bot, request_id, status = status.as_label(), success = count(0), failure = count(1), "job has finished");
+            tracing::info!(
+                bot,
+                request_id,
+                status = status.as_label(),
+                success = count(0),
+                failure = count(1),
+                "job has finished"
+            );
         }
-        Standing::Gone => tracing::warn!(bot, request_id, "upstream does not know this job (any more); its last values stay until retention is over"),
+        Standing::Gone => tracing::warn!(
+            bot,
+            request_id,
+            "upstream does not know this job (any more); its last values stay until retention is over"
+        ),
         Standing::Running { changed, entries } => {
             tracing::debug!(bot, request_id, status = job.status.as_label(), entries, changed, "job runs");
         }
@@ -33,7 +59,7 @@ pub(super) fn recorded(job: &Job, recorded: &Recorded) {
 
 /// A call gave no report.
 pub(super) fn failed(bot: &mut Bot, key: &JobKey, was_up: bool, outcome: Outcome, error: &CallError, now: Timestamp) {
-    let detail = chain(error);
+    let detail = with_causes(error);
     let (name, request_id, outcome_label) = (key.bot.as_str(), key.id.as_str(), outcome.as_label());
     if concerns_bot(outcome) {
         let known = bot.trouble.as_ref().is_some_and(|trouble| trouble.outcome == outcome);
@@ -57,15 +83,4 @@ pub(super) fn succeeded(bot: &mut Bot, key: &JobKey, now: Timestamp) {
         let seconds = now.since(trouble.since).as_secs();
         tracing::info!(bot = key.bot.as_str(), after = trouble.outcome.as_label(), seconds, "upstream answers again");
     }
-}
-
-/// An error with all its causes, on one line.
-pub(super) fn chain(error: &dyn Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(inner) = cause {
-        let _written = write!(text, ": {inner}");
-        cause = inner.source();
-    }
-    text
 }

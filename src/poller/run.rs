@@ -14,9 +14,11 @@ use super::command::{Command, Filter, Handle, JobRow, Listing, MAX_LISTED, Probe
 use super::{BotSetup, BotStatus, Published, Setup, narrate};
 use crate::clock::Clock;
 use crate::exposition::{ExporterView, JobBlocks};
-use crate::model::{BotName, Job, JobKey, JobSlot, JobState, Outcome, SourceId, TargetUpdate, Timestamp};
+use crate::model::{
+    BotName, Job, JobKey, JobSlot, JobState, Outcome, Shard, SourceId, TargetUpdate, Timestamp, with_causes,
+};
 use crate::scheduler::{LastPoll, Next, Observation, Progress, Refusal, Scheduler, Start};
-use crate::store::{Change, Settings, Standing, Store};
+use crate::store::{Change, Standing, Store};
 
 /// The loop turns at least this often: gauges that move with time are never older.
 const TURN: Duration = Duration::from_secs(1);
@@ -26,6 +28,10 @@ const PAGE_INTERVAL: Duration = Duration::from_millis(100);
 
 /// Answers and updates taken in before the loop looks at schedules and page again.
 const BATCH: usize = 256;
+
+/// How long polls pause after a probe that upstream refused without a `Retry-After`, and at most.
+const PROBE_REFUSED_PAUSE: Duration = Duration::from_secs(60);
+const MAX_PROBE_PAUSE: Duration = Duration::from_secs(3600);
 
 /// What other tasks need to talk to the loop.
 pub struct Parts {
@@ -43,6 +49,7 @@ const UPDATES: usize = 64;
 /// The loop and all that it owns.
 pub struct Poller {
     clock: Arc<Clock>,
+    shard: Shard,
     store: Store,
     bots: BTreeMap<BotName, Bot>,
     /// Whose a slot is; the store cannot say any more once the job has gone.
@@ -68,7 +75,10 @@ struct Flight {
 
 enum Purpose {
     /// A followed job's poll; `removed`: the job has gone meanwhile.
-    Poll { slot: JobSlot, removed: bool },
+    Poll {
+        slot: JobSlot,
+        removed: bool,
+    },
     Probe(oneshot::Sender<Result<Box<Job>, ProbeError>>),
 }
 
@@ -83,6 +93,7 @@ impl Poller {
         let published = Arc::new(Published::new(page, now));
         let mut poller = Self {
             clock,
+            shard: setup.shard,
             store: Store::new(setup.life),
             bots: BTreeMap::new(),
             owners: HashMap::new(),
@@ -271,19 +282,38 @@ impl Poller {
     ) {
         let answer = match called.result {
             Ok(report) => Ok(Box::new(self.store.as_job(key.clone(), report, now))),
-            Err(error) => Err(ProbeError::Failed(narrate::chain(&error))),
+            Err(error) => {
+                self.heed_refusal(key, &error, now);
+                Err(ProbeError::Failed(with_causes(&error)))
+            }
         };
         // The one who asked may have gone; the call is counted either way.
         let _gone = reply.send(answer);
     }
 
+    /// A probe that was refused pauses the bot's polls as well: they would be refused too.
+    fn heed_refusal(&mut self, key: &JobKey, error: &CallError, now: Timestamp) {
+        let CallError::Poll(error) = error else { return };
+        if let (Outcome::RateLimited, Some(bot)) = (error.outcome, self.bots.get_mut(&key.bot)) {
+            bot.scheduler.pause(now.plus(error.retry_after.unwrap_or(PROBE_REFUSED_PAUSE).min(MAX_PROBE_PAUSE)));
+        }
+    }
+
     fn take_in(&mut self, update: TargetUpdate) {
         let now = self.clock.now();
         self.awaited.remove(&update.source);
-        self.store.apply(update, now);
+        self.apply(update, now);
         self.follow_changes(now);
         self.check_ready();
         self.page_soon();
+    }
+
+    fn apply(&mut self, mut update: TargetUpdate, now: Timestamp) {
+        let (shard, bot) = (self.shard, update.source.bot.clone());
+        if let Some(targets) = &mut update.targets {
+            targets.retain(|target| shard.owns(&bot, &target.id));
+        }
+        self.store.apply(update, now);
     }
 
     fn check_ready(&mut self) {
@@ -295,7 +325,7 @@ impl Poller {
 
     fn configure(&mut self, setup: Setup, now: Timestamp) {
         let specs: Vec<_> = setup.bots.iter().map(|bot| bot.spec.clone()).collect();
-        self.configure_store(setup.life, &specs, &setup.sources);
+        self.store.configure(setup.life, &specs, &setup.sources);
         let mut before = std::mem::take(&mut self.bots);
         for BotSetup { spec, pace, client, tokens } in setup.bots {
             let bot = match before.remove(&spec.name) {
@@ -317,17 +347,14 @@ impl Poller {
         }
         let static_sources: HashSet<&SourceId> = setup.static_targets.iter().map(|update| &update.source).collect();
         self.awaited = setup.sources.iter().filter(|source| !static_sources.contains(source)).cloned().collect();
+        self.shard = setup.shard;
         for update in setup.static_targets {
-            self.store.apply(update, now);
+            self.apply(update, now);
         }
         self.follow_changes(now);
         self.check_ready();
         self.exporter.config_last_reload_successful = true;
         self.exporter.config_last_reload_success = now;
-    }
-
-    fn configure_store(&mut self, life: Settings, specs: &[crate::store::BotSpec], sources: &[SourceId]) {
-        self.store.configure(life, specs, sources);
     }
 
     fn obey(&mut self, command: Command) {
@@ -354,6 +381,12 @@ impl Poller {
                 self.follow_changes(now);
                 self.publish(now);
                 answer(reply, found);
+            }
+            Command::Keys(filter, reply) => {
+                let matching = self.store.jobs().filter(|job| filter.admits(job));
+                let mut keys: Vec<_> = matching.map(|job| (job.key.clone(), job.campaign.clone())).collect();
+                keys.sort();
+                answer(reply, keys);
             }
             Command::List(filter, reply) => answer(reply, self.list(&filter)),
             Command::Bots(reply) => answer(reply, self.bot_statuses(now)),

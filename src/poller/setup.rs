@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::auth::TokenSource;
-use crate::model::{SourceId, TargetUpdate};
+use crate::model::{Shard, SourceId, TargetUpdate};
 use crate::upstream::Client;
 use crate::{scheduler, store};
 
@@ -17,6 +17,8 @@ pub struct Setup {
     pub sources: Vec<SourceId>,
     /// What the static sources name.
     pub static_targets: Vec<TargetUpdate>,
+    /// Which request IDs are ours; those of other shards are passed over.
+    pub shard: Shard,
 }
 
 /// One bot.

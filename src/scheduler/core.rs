@@ -3,7 +3,7 @@
 use std::collections::{HashMap, VecDeque};
 use std::time::Duration;
 
-use super::budget::Budget;
+use super::budget::{Budget, Urgency};
 use super::cadence::{Cadence, Wanted};
 use super::gate::{Gate, Passage, Verdict};
 use super::observation::{Observation, Start};
@@ -165,6 +165,17 @@ impl Scheduler {
             }
             job.wanted = fitting;
         }
+    }
+
+    /// Takes one call out of the budget for something else than a followed job, if one can be made now: the gate is open
+    /// and neither window nor pace is spent.
+    pub fn take_call(&mut self, now: Timestamp) -> bool {
+        let now = self.tick(now);
+        let free = self.gate.is_open() && self.budget.free_at(now, Urgency::Urgent).is_some_and(|at| at <= now);
+        if free {
+            self.budget.record(now);
+        }
+        free
     }
 
     /// Makes no call before `until`, then a single one to see whether the upstream answers. A longer pause stays.

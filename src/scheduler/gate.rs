@@ -68,6 +68,11 @@ impl Gate {
         }
     }
 
+    /// Whether calls pass freely: neither closed nor waiting for the answer of a probe.
+    pub(super) fn is_open(&self) -> bool {
+        self.state == State::Open
+    }
+
     /// Until when no call is made, where that is in the future.
     pub(super) fn paused_until(&self, now: Timestamp) -> Option<Timestamp> {
         match self.state {

@@ -1,7 +1,8 @@
 //! The counters of one bot, and the bounded sets that its labels come from.
 
 use crate::model::{
-    Channel, ChannelTally, Histogram, JobStatus, Reason, Report, UnrecognizedKind, {BotName, BotTotals, DELIVERY_BOUNDS},
+    Channel, ChannelTally, Histogram, JobStatus, Reason, Report, UnrecognizedKind,
+    {BotName, BotTotals, DELIVERY_BOUNDS},
 };
 
 /// The most channels that one bot's series may have, configured and learnt together; the rest is `other`.
@@ -75,11 +76,8 @@ impl Book {
                 let sum = self.totals.failures.entry((tally.channel.clone(), reason.clone())).or_default();
                 *sum = sum.saturating_add(*plus);
             }
-            let histogram = self
-                .totals
-                .delivery
-                .entry(tally.channel.clone())
-                .or_insert_with(|| Histogram::new(DELIVERY_BOUNDS));
+            let histogram =
+                self.totals.delivery.entry(tally.channel.clone()).or_insert_with(|| Histogram::new(DELIVERY_BOUNDS));
             for (bucket, count) in tally.delivery.iter().enumerate() {
                 histogram.add(bucket, *count, 0.0);
             }

@@ -9,10 +9,10 @@ use crate::model::{
     SourceKind, Target, TargetUpdate, Timestamp,
 };
 
+use super::Entry;
 use super::book::{Book, MAX_CAMPAIGNS};
 use super::retired::Retired;
 use super::sources::{MAX_WAITING, REMOVAL_GRACE, SourceIndex, Sources};
-use super::Entry;
 
 /// What the configuration says of the life of a job.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -67,6 +67,9 @@ pub enum RegisterError {
     /// `max_jobs` is reached.
     #[error("max_jobs is reached; a job is taken again when others have expired")]
     Full,
+    /// The database could not keep it, so that a restart would lose it.
+    #[error("it could not be written to the database; see the log")]
+    NotKept,
 }
 
 /// One bot.
@@ -158,9 +161,8 @@ impl Store {
             self.sources.place(source);
         }
         let kept: HashSet<&SourceId> = sources.iter().collect();
-        let gone = self
-            .sources
-            .retain(|id| kept.contains(id) || (id.kind == SourceKind::Api && wanted.contains(&id.bot)));
+        let gone =
+            self.sources.retain(|id| kept.contains(id) || (id.kind == SourceKind::Api && wanted.contains(&id.bot)));
         for slot in self.slots().collect::<Vec<_>>() {
             let Some(entry) = self.entry_mut(slot) else { continue };
             let bot = entry.job.key.bot.clone();

@@ -15,11 +15,9 @@ mod entry;
 mod record;
 mod retired;
 mod sources;
-#[cfg(test)]
-mod tests;
 
 pub use book::{MAX_CAMPAIGNS, MAX_CHANNELS};
-pub use books::{BotSpec, Change, Registered, RegisterError, Settings, Store};
+pub use books::{BotSpec, Change, RegisterError, Registered, Settings, Store};
 pub use entry::Entry;
 pub use record::{NOT_FOUND_LIMIT, Recorded, Standing};
 pub use sources::REMOVAL_GRACE;

@@ -1,8 +1,8 @@
 //! What an answer of upstream does to a job and to the counters.
 
 use crate::model::{
-    BotTotals, DropReason, EntryStatus, Inconsistency, Job, JobSlot, JobState, JobStatus, Outcome, Report, Timestamp, Unrecognized,
-    UnrecognizedKind,
+    BotTotals, DropReason, EntryStatus, Inconsistency, Job, JobSlot, JobState, JobStatus, Outcome, Report, Timestamp,
+    Unrecognized, UnrecognizedKind,
 };
 
 use super::books::{Change, Store};

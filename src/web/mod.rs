@@ -9,14 +9,23 @@
 
 mod connection;
 mod error;
+mod job_api;
 mod listen;
+mod metrics;
+mod pages;
+mod probe;
+mod process;
+mod routes;
 mod serve;
 mod stall;
+mod state;
 pub mod toolkit;
 
 pub use error::WebError;
 pub use listen::{ListenAddress, parse_listen_address};
+pub use routes::router;
 pub use serve::{MAX_CONNECTIONS, serve};
+pub use state::{ReloadRequest, Reloads, Shown, State};
 pub use toolkit::WebConfig;
 
 #[cfg(test)]

@@ -2,8 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use koreai_exporter::exposition::{Encoding, Format, JobBlocks, JobSlot, Page, render};
-use koreai_exporter::model::{Job, JobState, JobStatus, Timestamp};
+use koreai_exporter::exposition::{Encoding, Format, JobBlocks, Page, render};
+use koreai_exporter::model::{Job, JobSlot, JobState, JobStatus, Timestamp};
 use proptest::prelude::*;
 
 use crate::inflaters::{gzip_accepts, inflated_by_all};
@@ -107,20 +107,20 @@ fn run(events: &[Event]) -> Page {
     for event in events {
         match *event {
             Event::Report { from, count, sent } => (from..from + count).for_each(|slot| {
-                report(jobs.entry(JobSlot(slot)).or_insert_with(|| job(slot)), slot, sent);
-                blocks.note(JobSlot(slot));
+                report(jobs.entry(JobSlot::new(slot)).or_insert_with(|| job(slot)), slot, sent);
+                blocks.note(JobSlot::new(slot));
             }),
             Event::Finish { from, count } => (from..from + count).for_each(|slot| {
-                if let Some(job) = jobs.get_mut(&JobSlot(slot)) {
+                if let Some(job) = jobs.get_mut(&JobSlot::new(slot)) {
                     job.state = JobState::Finished;
                     job.status = JobStatus::Success;
                     job.finished = job.last_change;
-                    blocks.note(JobSlot(slot));
+                    blocks.note(JobSlot::new(slot));
                 }
             }),
             Event::Remove { from, count } => (from..from + count).for_each(|slot| {
-                jobs.remove(&JobSlot(slot));
-                blocks.note(JobSlot(slot));
+                jobs.remove(&JobSlot::new(slot));
+                blocks.note(JobSlot::new(slot));
             }),
             Event::Publish => drop(publish(&mut blocks, &jobs)),
         }
@@ -162,7 +162,7 @@ fn what_was_compressed_in_haste_is_made_smaller_by_later_publications() {
         .map(|slot| {
             let mut job = job(slot);
             report(&mut job, slot, 2);
-            (JobSlot(slot), job)
+            (JobSlot::new(slot), job)
         })
         .collect();
     let mut blocks = JobBlocks::new();

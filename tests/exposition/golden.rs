@@ -4,7 +4,7 @@ use std::io::Write;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
-use koreai_exporter::exposition::{Encoding, Format, JobBlocks, JobSlot, render};
+use koreai_exporter::exposition::{Encoding, Format, JobBlocks, render};
 
 use crate::world;
 
@@ -31,8 +31,8 @@ fn check(name: &str, actual: &str) {
 fn page(format: Format) -> String {
     let jobs = world::jobs();
     let mut blocks = JobBlocks::new();
-    (0..5).for_each(|slot| blocks.note(JobSlot(slot)));
-    let page = blocks.publish(|slot| jobs.get(slot.0 as usize), &world::bots(), &world::exporter());
+    (0..5).for_each(|slot| blocks.note(JobSlot::new(slot)));
+    let page = blocks.publish(|slot| jobs.get(slot.index() as usize), &world::bots(), &world::exporter());
     let body: Vec<u8> = page.response(format, Encoding::Identity, TAIL).flatten().collect();
     String::from_utf8(body).unwrap()
 }

@@ -142,7 +142,7 @@ async fn credentials_are_sent_and_a_token_file_is_read_again() {
     let file = folder.path().join("token");
     std::fs::write(&file, "first\n").unwrap();
     let (rote, url) = Rote::start(vec![json("[]")]).await;
-    let auth = Some(HttpSdAuth::Bearer(Secret::File(file.clone())));
+    let auth = Some(HttpSdAuth::Authorization { scheme: "Bearer".to_owned(), credentials: Secret::File(file.clone()) });
     let mut discovery = start(HttpSdSettings { auth, ..patient(url) });
     discovery.until(true, Some(&[])).await;
     assert_eq!(rote.headers()["authorization"], "Bearer first");

@@ -1,0 +1,391 @@
+//! `/api/v1/jobs`: list, register, forget.
+
+use axum::body::Bytes;
+use axum::extract::{DefaultBodyLimit, Query, State as Extract};
+use axum::http::{HeaderMap, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+use super::State;
+use super::probe::misdirected;
+use crate::model::{
+    BotName, DropReason, InvalidLabel, Job, JobKey, JobState, JobStatus, LabelName, LabelValue, RequestId, SourceKind,
+    Target,
+};
+use crate::poller::{Filter, MAX_LISTED};
+use crate::store::{RegisterError, Registered};
+
+/// The most jobs of one POST.
+const MAX_JOBS_A_POST: usize = 10_000;
+/// The most labels that a job may bring.
+const MAX_LABELS: usize = 32;
+/// Jobs listed where the caller does not say how many.
+const DEFAULT_LISTED: usize = 100;
+
+/// The largest body of a POST, in bytes: ten thousand jobs with labels.
+pub(super) fn body_limit() -> DefaultBodyLimit {
+    DefaultBodyLimit::max(8 << 20)
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct ListParameters {
+    bot: Option<String>,
+    state: Option<String>,
+    status: Option<String>,
+    campaign: Option<String>,
+    request_id: Option<String>,
+    offset: Option<usize>,
+    limit: Option<usize>,
+    format: Option<String>,
+}
+
+#[derive(Serialize)]
+struct Row<'a> {
+    bot: &'a str,
+    request_id: &'a str,
+    campaign: Option<&'a str>,
+    labels: serde_json::Map<String, Value>,
+    api: &'static str,
+    state: &'static str,
+    status: &'static str,
+    completion_ratio: Option<f64>,
+    recipients: Option<u64>,
+    success: u64,
+    failure: u64,
+    poll_up: Option<bool>,
+    last_change_timestamp_seconds: Option<f64>,
+    finished_timestamp_seconds: Option<f64>,
+    last_poll_timestamp_seconds: Option<f64>,
+    last_poll_success_timestamp_seconds: Option<f64>,
+    sources: Vec<&'static str>,
+}
+
+/// `GET`.
+pub(super) async fn list(
+    Extract(state): Extract<State>,
+    parameters: Result<Query<ListParameters>, axum::extract::rejection::QueryRejection>,
+) -> Response {
+    let parameters = match parameters {
+        Ok(Query(parameters)) => parameters,
+        Err(error) => return refuse(StatusCode::BAD_REQUEST, &error.body_text()),
+    };
+    let http_sd = match parameters.format.as_deref() {
+        None | Some("json") => false,
+        Some("http_sd") => true,
+        Some(_) => return refuse(StatusCode::BAD_REQUEST, "format is json or http_sd"),
+    };
+    let filter = match filter(&parameters) {
+        Ok(filter) => filter,
+        Err(message) => return refuse(StatusCode::BAD_REQUEST, &message),
+    };
+    if http_sd {
+        return match state.poller.keys(filter).await {
+            Ok(keys) => as_http_sd(&keys),
+            Err(error) => refuse(StatusCode::SERVICE_UNAVAILABLE, &error.to_string()),
+        };
+    }
+    let (offset, limit) = (filter.offset, filter.limit);
+    match state.poller.list(filter).await {
+        Ok(listing) => {
+            let rows: Vec<Row<'_>> = listing.jobs.iter().map(|row| row_of(&row.job, row)).collect();
+            let data = json!({"matching": listing.matching, "offset": offset, "limit": limit, "jobs": rows});
+            respond(StatusCode::OK, &json!({"status": "success", "data": data}))
+        }
+        Err(error) => refuse(StatusCode::SERVICE_UNAVAILABLE, &error.to_string()),
+    }
+}
+
+fn filter(parameters: &ListParameters) -> Result<Filter, String> {
+    let bot = parameters.bot.as_deref().map(BotName::parse).transpose().map_err(|error| format!("bot {error}"))?;
+    let state = one_of("state", parameters.state.as_deref(), &JobState::ALL, JobState::as_label)?;
+    let status = one_of("status", parameters.status.as_deref(), &JobStatus::ALL, JobStatus::as_label)?;
+    let request_id = parameters.request_id.as_deref().map(RequestId::parse).transpose();
+    Ok(Filter {
+        bot,
+        state,
+        status,
+        campaign: parameters.campaign.clone(),
+        request_id: request_id.map_err(|error| format!("request_id {error}"))?,
+        offset: parameters.offset.unwrap_or(0),
+        limit: parameters.limit.unwrap_or(DEFAULT_LISTED).min(MAX_LISTED),
+    })
+}
+
+fn one_of<T: Copy>(
+    key: &str,
+    text: Option<&str>,
+    all: &[T],
+    label: fn(T) -> &'static str,
+) -> Result<Option<T>, String> {
+    let Some(text) = text else { return Ok(None) };
+    let found = all.iter().copied().find(|value| label(*value) == text);
+    found.map(Some).ok_or_else(|| {
+        let known: Vec<_> = all.iter().map(|value| label(*value)).collect();
+        format!("{key} is one of {}", known.join(", "))
+    })
+}
+
+fn row_of<'a>(job: &'a Job, row: &crate::poller::JobRow) -> Row<'a> {
+    let sum = |index: usize| job.tallies.iter().filter_map(|tally| tally.entries.get(index)).sum();
+    let labels = job.labels.iter().map(|(name, value)| (name.to_string(), Value::from(value.as_str())));
+    Row {
+        bot: job.key.bot.as_str(),
+        request_id: job.key.id.as_str(),
+        campaign: job.campaign.as_ref().map(LabelValue::as_str),
+        labels: labels.collect(),
+        api: job.api.as_label(),
+        state: job.state.as_label(),
+        status: job.status.as_label(),
+        completion_ratio: job.completion,
+        recipients: job.recipients,
+        success: sum(0),
+        failure: sum(1),
+        poll_up: job.poll_up,
+        last_change_timestamp_seconds: job.last_change.map(|at| at.as_seconds()),
+        finished_timestamp_seconds: job.finished.map(|at| at.as_seconds()),
+        last_poll_timestamp_seconds: row.last_poll.map(|at| at.as_seconds()),
+        last_poll_success_timestamp_seconds: job.last_poll_success.map(|at| at.as_seconds()),
+        sources: row.sources.iter().map(|kind| kind.as_label()).collect(),
+    }
+}
+
+/// Prometheus' http_sd format, for those who let Prometheus ask `/probe`.
+fn as_http_sd(keys: &[(JobKey, Option<LabelValue>)]) -> Response {
+    let mut groups: std::collections::BTreeMap<(&str, &str), Vec<&str>> = std::collections::BTreeMap::new();
+    for (key, campaign) in keys {
+        let campaign = campaign.as_ref().map_or("", LabelValue::as_str);
+        groups.entry((key.bot.as_str(), campaign)).or_default().push(key.id.as_str());
+    }
+    let groups: Vec<Value> = groups
+        .into_iter()
+        .map(|((bot, campaign), targets)| {
+            let mut labels = json!({"__param_bot": bot, "__meta_koreai_bot": bot});
+            if !campaign.is_empty()
+                && let Some(labels) = labels.as_object_mut()
+            {
+                labels.insert("campaign".to_owned(), Value::from(campaign));
+            }
+            json!({"targets": targets, "labels": labels})
+        })
+        .collect();
+    respond(StatusCode::OK, &Value::from(groups))
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RegisterParameters {
+    bot: Option<String>,
+    campaign: Option<String>,
+}
+
+/// `POST`: one job, a list of jobs, or the upstream's own answer to a send with `?bot=`. All or nothing.
+pub(super) async fn register(
+    Extract(state): Extract<State>,
+    parameters: Result<Query<RegisterParameters>, axum::extract::rejection::QueryRejection>,
+    body: Result<Bytes, axum::extract::rejection::BytesRejection>,
+) -> Response {
+    if !state.enable_job_api {
+        return refuse(StatusCode::FORBIDDEN, "the job API is not enabled; start with --web.enable-job-api");
+    }
+    let parameters = match parameters {
+        Ok(Query(parameters)) => parameters,
+        Err(error) => return refuse(StatusCode::BAD_REQUEST, &error.body_text()),
+    };
+    let body = match body {
+        Ok(body) => body,
+        Err(error) => return refuse(error.status(), "the body is too large or was cut off; at most 8 MiB are taken"),
+    };
+    let wanted = match wanted_jobs(&body, &parameters) {
+        Ok(wanted) => wanted,
+        Err(message) => return refuse(StatusCode::BAD_REQUEST, &message),
+    };
+    let known = state.shown.get();
+    for (bot, target) in &wanted {
+        if !known.bots.contains(bot) {
+            return refuse(StatusCode::BAD_REQUEST, &format!("{}: no bot {bot} in the configuration", target.id));
+        }
+        if !state.shard.owns(bot, &target.id) {
+            return misdirected(&state, bot, &target.id);
+        }
+    }
+    take_in(&state, wanted).await
+}
+
+async fn take_in(state: &State, wanted: Vec<(BotName, Target)>) -> Response {
+    let mut by_bot: std::collections::BTreeMap<BotName, Vec<Target>> = std::collections::BTreeMap::new();
+    for (bot, target) in wanted {
+        by_bot.entry(bot).or_default().push(target);
+    }
+    let (mut new, mut before, mut full) = (0_usize, 0_usize, 0_usize);
+    for (bot, targets) in by_bot {
+        match state.poller.register(bot.clone(), targets).await {
+            Ok(results) => {
+                for result in results {
+                    match result {
+                        Ok(Registered::New) => new += 1,
+                        Ok(Registered::Known) => before += 1,
+                        Err(RegisterError::Full) => full += 1,
+                        Err(error @ (RegisterError::UnknownBot | RegisterError::NotKept)) => {
+                            return refuse(StatusCode::SERVICE_UNAVAILABLE, &format!("bot {bot}: {error}"));
+                        }
+                    }
+                }
+            }
+            Err(error) => return refuse(StatusCode::SERVICE_UNAVAILABLE, &error.to_string()),
+        }
+    }
+    if full > 0 {
+        let message = format!(
+            "{full} job(s) turned away, max_jobs is reached (koreai_exporter_dropped_total{{reason=\"{}\"}}); {new} new and \
+             {before} known ones are followed; send the same again later",
+            DropReason::MaxJobs.as_label()
+        );
+        return refuse(StatusCode::SERVICE_UNAVAILABLE, &message);
+    }
+    respond(StatusCode::OK, &json!({"status": "success", "data": {"new": new, "known": before}}))
+}
+
+fn wanted_jobs(body: &[u8], parameters: &RegisterParameters) -> Result<Vec<(BotName, Target)>, String> {
+    let value: Value = serde_json::from_slice(body).map_err(|error| format!("the body is no JSON: {}", at(&error)))?;
+    let items = match value {
+        Value::Array(items) => items,
+        item @ Value::Object(_) => vec![item],
+        _ => return Err(FORMS.to_owned()),
+    };
+    if items.len() > MAX_JOBS_A_POST {
+        return Err(format!("{} jobs in one request, at most {MAX_JOBS_A_POST} are taken", items.len()));
+    }
+    let mut wanted = Vec::with_capacity(items.len());
+    let mut mistakes = Vec::new();
+    for (index, item) in items.iter().enumerate() {
+        match wanted_job(item, parameters) {
+            Ok(job) => wanted.push(job),
+            Err(message) => mistakes.push(format!("[{index}]: {message}")),
+        }
+    }
+    match mistakes.is_empty() {
+        true => Ok(wanted),
+        false => {
+            mistakes.truncate(20);
+            Err(format!("nothing was taken: {}", mistakes.join("; ")))
+        }
+    }
+}
+
+const FORMS: &str = "give {\"bot\": …, \"request_id\": \"ds-…\", \"labels\": {…}}, a list of them, or the upstream's send \
+                     response with ?bot=NAME";
+
+/// One job. The upstream's send response is known by its `_id`; nothing else of it is looked at.
+fn wanted_job(item: &Value, parameters: &RegisterParameters) -> Result<(BotName, Target), String> {
+    let item = item.as_object().ok_or(FORMS)?;
+    let sent = item.get("_id").filter(|_| !item.contains_key("request_id"));
+    if sent.is_none()
+        && let Some(key) = item.keys().find(|key| !["bot", "request_id", "labels"].contains(&key.as_str()))
+    {
+        return Err(format!("unknown key {:?}; {FORMS}", shortened(key)));
+    }
+    let text = |key: &str, value: Option<&Value>| match value {
+        None | Some(Value::Null) => Ok(None),
+        Some(Value::String(text)) => Ok(Some(text.clone())),
+        Some(_) => Err(format!("{key} is not a text")),
+    };
+    let own_bot = if sent.is_some() { None } else { text("bot", item.get("bot"))? };
+    let bot =
+        own_bot.or_else(|| parameters.bot.clone()).ok_or("bot is missing; give it in the body or as ?bot=NAME")?;
+    let bot = BotName::parse(&bot).map_err(|error| format!("bot {error}"))?;
+    let id = text("request_id", sent.or_else(|| item.get("request_id")))?.ok_or("request_id is missing")?;
+    let id = RequestId::parse(&id).map_err(|error| format!("request_id {error}"))?;
+    let labels = if sent.is_some() { None } else { item.get("labels") };
+    let (campaign, labels) = labels_of(labels)?;
+    let campaign = match (campaign, &parameters.campaign) {
+        (None, Some(text)) => Some(LabelValue::parse(text).map_err(|error| format!("campaign {error}"))?),
+        (own, _) => own,
+    };
+    Ok((bot, Target { id, campaign: campaign.filter(|value| !value.as_str().is_empty()), labels: labels.into() }))
+}
+
+type Labels = (Option<LabelValue>, Vec<(LabelName, LabelValue)>);
+
+fn labels_of(labels: Option<&Value>) -> Result<Labels, String> {
+    let map = match labels {
+        None | Some(Value::Null) => return Ok((None, Vec::new())),
+        Some(Value::Object(map)) => map,
+        Some(_) => return Err("labels is not an object".to_owned()),
+    };
+    if map.len() > MAX_LABELS {
+        return Err(format!("{} labels, at most {MAX_LABELS} are taken", map.len()));
+    }
+    let mut campaign = None;
+    let mut others = Vec::new();
+    for (name, value) in map {
+        let shown = shortened(name);
+        let value = value.as_str().ok_or_else(|| format!("label {shown:?} is not a text"))?;
+        let value =
+            LabelValue::parse(value).map_err(|error: InvalidLabel| format!("the value of label {shown:?} {error}"))?;
+        if name == "campaign" {
+            campaign = Some(value);
+        } else {
+            others.push((LabelName::parse(name).map_err(|error| format!("{shown:?} {error}"))?, value));
+        }
+    }
+    others.sort();
+    Ok((campaign, others))
+}
+
+/// Error texts are bounded, whatever was sent.
+fn shortened(text: &str) -> String {
+    text.chars().take(64).collect()
+}
+
+/// Where a JSON mistake is; not what stands there.
+fn at(error: &serde_json::Error) -> String {
+    format!("line {}, column {}", error.line(), error.column())
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct ForgetParameters {
+    bot: String,
+    request_id: String,
+}
+
+/// `DELETE ?bot=NAME&request_id=ID`.
+pub(super) async fn forget(
+    Extract(state): Extract<State>,
+    parameters: Result<Query<ForgetParameters>, axum::extract::rejection::QueryRejection>,
+) -> Response {
+    if !state.enable_job_api {
+        return refuse(StatusCode::FORBIDDEN, "the job API is not enabled; start with --web.enable-job-api");
+    }
+    let Ok(Query(parameters)) = parameters else {
+        return refuse(StatusCode::BAD_REQUEST, "give ?bot=NAME&request_id=ID");
+    };
+    let (bot, id) = match (BotName::parse(&parameters.bot), RequestId::parse(&parameters.request_id)) {
+        (Ok(bot), Ok(id)) => (bot, id),
+        (Err(error), _) => return refuse(StatusCode::BAD_REQUEST, &format!("bot {error}")),
+        (_, Err(error)) => return refuse(StatusCode::BAD_REQUEST, &format!("request_id {error}")),
+    };
+    if !state.shard.owns(&bot, &id) {
+        return misdirected(&state, &bot, &id);
+    }
+    match state.poller.forget(JobKey { bot, id }).await {
+        Ok(true) => respond(StatusCode::OK, &json!({"status": "success", "data": {"forgotten": 1}})),
+        Ok(false) => refuse(
+            StatusCode::NOT_FOUND,
+            &format!("no such job was taken in by this API (source {:?})", SourceKind::Api.as_label()),
+        ),
+        Err(error) => refuse(StatusCode::SERVICE_UNAVAILABLE, &error.to_string()),
+    }
+}
+
+fn refuse(status: StatusCode, message: &str) -> Response {
+    respond(status, &json!({"status": "error", "error": message}))
+}
+
+fn respond(status: StatusCode, value: &Value) -> Response {
+    let mut headers = HeaderMap::new();
+    headers.insert(header::CONTENT_TYPE, header::HeaderValue::from_static("application/json"));
+    (status, headers, value.to_string()).into_response()
+}

@@ -1,0 +1,81 @@
+//! The routes.
+//!
+//! | path | answers |
+//! | --- | --- |
+//! | `/` | the status page |
+//! | `/metrics` (`--web.telemetry-path`) | the page of the moment |
+//! | `/probe?bot=NAME&target=ID` | one job, asked now or from memory |
+//! | `/-/healthy`, `/-/ready` | liveness, readiness |
+//! | `POST /-/reload` | reloads the configuration (`--web.enable-lifecycle`) |
+//! | `/config` | the configuration in force, secrets redacted |
+//! | `GET`, `POST`, `DELETE /api/v1/jobs` | the job API (`--web.enable-job-api` for the last two) |
+
+use axum::Router;
+use axum::extract::State as Extract;
+use axum::http::{StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{get, post};
+
+use super::{State, job_api, metrics, pages, probe, state};
+
+/// All routes, below the path of `--web.external-url` too where it has one.
+pub fn router(state: State) -> Router {
+    let routes = Router::new()
+        .route("/", get(pages::status))
+        .route(&state.telemetry_path, get(metrics::metrics))
+        .route("/probe", get(probe::probe))
+        .route("/-/healthy", get(healthy))
+        .route("/-/ready", get(ready))
+        .route("/-/reload", post(reload).put(reload))
+        .route("/config", get(config))
+        .route(
+            "/api/v1/jobs",
+            get(job_api::list).post(job_api::register).delete(job_api::forget).layer(job_api::body_limit()),
+        )
+        .fallback(not_found);
+    let prefix = state.prefix.clone();
+    let routes = routes.with_state(state);
+    if prefix.is_empty() { routes } else { routes.clone().nest(&prefix, routes) }
+}
+
+async fn healthy(Extract(state): Extract<State>) -> Response {
+    if state.published.is_alive(state.clock.now()) {
+        text(StatusCode::OK, "koreai_exporter is healthy.\n")
+    } else {
+        text(StatusCode::SERVICE_UNAVAILABLE, "the polling loop has not turned for a minute.\n")
+    }
+}
+
+async fn ready(Extract(state): Extract<State>) -> Response {
+    if state.published.is_ready() {
+        text(StatusCode::OK, "koreai_exporter is ready.\n")
+    } else {
+        text(StatusCode::SERVICE_UNAVAILABLE, "not every target source has been read yet.\n")
+    }
+}
+
+async fn reload(Extract(state): Extract<State>) -> Response {
+    if !state.enable_lifecycle {
+        return text(StatusCode::FORBIDDEN, "reloading is not enabled; start with --web.enable-lifecycle.\n");
+    }
+    match state::ask_for_reload(&state.reloads).await {
+        Some(Ok(())) => text(StatusCode::OK, "reloaded.\n"),
+        Some(Err(mistakes)) => text(
+            StatusCode::INTERNAL_SERVER_ERROR,
+            format!("not reloaded, the last good configuration stays:\n{}\n", mistakes.trim_end()),
+        ),
+        None => text(StatusCode::SERVICE_UNAVAILABLE, "shutting down.\n"),
+    }
+}
+
+async fn config(Extract(state): Extract<State>) -> Response {
+    ([(header::CONTENT_TYPE, "text/plain; charset=utf-8")], state.shown.get().text.clone()).into_response()
+}
+
+async fn not_found() -> Response {
+    text(StatusCode::NOT_FOUND, "no such page.\n")
+}
+
+pub(super) fn text(status: StatusCode, body: impl Into<String>) -> Response {
+    (status, [(header::CONTENT_TYPE, "text/plain; charset=utf-8")], body.into()).into_response()
+}
