@@ -275,7 +275,7 @@ impl Run {
         if self.finished.contains(&slot) {
             return;
         }
-        let last = self.answered.get(&slot).filter(|_| self.dice.0 % 2 == 0);
+        let last = self.answered.get(&slot).filter(|_| self.dice.0.is_multiple_of(2));
         let last = last.map(|&answered| LastPoll { answered, progress: None });
         let jitter = self.dice.roll(1001) as f64 / 1000.0;
         self.scheduler.add(slot, self.now, Start { jitter, last });
@@ -320,7 +320,7 @@ proptest! {
     #[test]
     fn no_job_waits_beyond_the_bound(world in untroubled_worlds()) {
         let run = Run::of(world);
-        let bound = run.greatest_patience * 2 + Duration::from_secs(2);
+        let bound = run.greatest_patience * 2 + MINUTE_SPAN;
         prop_assert!(run.longest_wait <= bound, "waited {:?}, the bound is {:?}", run.longest_wait, bound);
     }
 

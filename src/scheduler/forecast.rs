@@ -7,10 +7,16 @@ use crate::model::Timestamp;
 
 /// UPSTREAM §1: a call sends to at most 1,000 recipients. A job that does not say how many it has is taken to be a full
 /// one, for in a campaign nearly all are; if it is not, it is still asked at its interval.
-const FULL_JOB: u64 = 1000;
+const FULL_JOB: f64 = 1000.0;
 
 /// `percentageComplete` may be a whole number, log entries are finer; where the two agree to this, entries are used.
 const FINER_WITHIN: f64 = 0.011;
+
+/// How much of the remaining time is doubtful besides the chance in each delivery.
+const SPEED_DOUBT: f64 = 0.05;
+
+/// The grain of `percentageComplete`.
+const PERCENT: f64 = 0.01;
 
 /// What an earlier stretch of time weighs beside a later one of the same length.
 const FADING: f64 = 0.7;
@@ -19,15 +25,19 @@ const FADING: f64 = 0.7;
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Forecast {
     last: Option<(Timestamp, f64)>,
+    /// Between these lies the number of recipients, if percentage and entries grow together.
+    size: Option<(f64, f64)>,
     /// Parts done, and milliseconds passed, between reports; earlier ones fade.
     grown: f64,
     passed: f64,
+    /// The part that one delivery is.
+    grain: f64,
 }
 
 impl Forecast {
     /// Takes in a report.
     pub(super) fn observe(&mut self, progress: Progress, now: Timestamp) {
-        let Some(done) = part_done(progress) else {
+        let Some(done) = self.part_done(progress) else {
             *self = Self::default();
             return;
         };
@@ -43,29 +53,57 @@ impl Forecast {
         self.last = Some((now, done));
     }
 
-    /// How long after the last report the job will end, if it goes on as it did; `None` where that is not known.
-    pub(super) fn remaining(&self) -> Option<Duration> {
+    /// How long one delivery takes; zero where that is not known.
+    pub(super) fn delivery_time(&self) -> Duration {
+        Duration::try_from_secs_f64(self.grain * self.passed / self.grown / 1000.0).unwrap_or_default()
+    }
+
+    /// How long after the last report the job will end, if it goes on as it did, and how sure that is: its deviation.
+    /// `None` where that is not known.
+    pub(super) fn remaining(&self) -> Option<(Duration, Duration)> {
         let (_, done) = self.last?;
         if done >= 1.0 {
-            return Some(Duration::ZERO);
+            return Some((Duration::ZERO, Duration::ZERO));
         }
         if self.grown <= 0.0 || self.passed <= 0.0 {
             return None;
         }
-        Duration::try_from_secs_f64((1.0 - done) * self.passed / self.grown / 1000.0).ok()
+        let pace = self.passed / self.grown / 1000.0;
+        let left = (1.0 - done) * pace;
+        let deviation = (left * pace * self.grain).sqrt() + left * SPEED_DOUBT;
+        Some((Duration::try_from_secs_f64(left).ok()?, Duration::try_from_secs_f64(deviation).ok()?))
+    }
+
+    /// The part of the job that is done, as finely as the report tells it; `None` where it cannot be told.
+    fn part_done(&mut self, progress: Progress) -> Option<f64> {
+        let completion = progress.completion.filter(|part| part.is_finite()).map(|part| part.clamp(0.0, 1.0));
+        let entries = progress.entries as f64;
+        let size = progress.recipients.map(|count| count as f64).or_else(|| self.learn_size(completion?, entries));
+        self.grain = size.map_or(PERCENT, |size| 1.0 / size.max(1.0));
+        let by_entries = part_of(entries, size.unwrap_or(FULL_JOB));
+        match (completion, by_entries) {
+            (Some(rough), Some(fine)) if (fine - rough).abs() <= FINER_WITHIN => Some(fine),
+            (Some(rough), _) => Some(rough),
+            (None, fine) => fine,
+        }
+    }
+
+    /// The number of recipients, from what whole percentages and log entries of all reports so far have in common.
+    fn learn_size(&mut self, completion: f64, entries: f64) -> Option<f64> {
+        if completion <= 0.0 || entries <= 0.0 {
+            return None;
+        }
+        let (least, most) = (entries / (completion + PERCENT), entries / completion);
+        let both = self.size.map_or((least, most), |(low, high)| (low.max(least), high.min(most)));
+        // Where they have nothing in common, the last report is what counts.
+        let (low, high) = if both.0 <= both.1 { both } else { (least, most) };
+        self.size = Some((low, high));
+        Some((low + high) / 2.0)
     }
 }
 
-/// The part of the job that is done, as finely as the report tells it; `None` where it cannot be told.
-fn part_done(progress: Progress) -> Option<f64> {
-    let completion = progress.completion.filter(|part| part.is_finite()).map(|part| part.clamp(0.0, 1.0));
-    let total = progress.recipients.unwrap_or(FULL_JOB);
-    let by_entries = (total > 0 && progress.entries <= total).then(|| progress.entries as f64 / total as f64);
-    match (completion, by_entries) {
-        (Some(rough), Some(fine)) if (fine - rough).abs() <= FINER_WITHIN => Some(fine),
-        (Some(rough), _) => Some(rough),
-        (None, fine) => fine,
-    }
+fn part_of(entries: f64, size: f64) -> Option<f64> {
+    (size > 0.0 && entries <= size).then_some(entries / size)
 }
 
 fn millis(duration: Duration) -> f64 {
@@ -81,7 +119,7 @@ mod tests {
         for &(second, progress) in reports {
             forecast.observe(progress, Timestamp::from_millis(second * 1000));
         }
-        forecast.remaining().map(|left| left.as_secs())
+        forecast.remaining().map(|(left, _)| left.as_secs())
     }
 
     fn v1(completion: f64, entries: u64) -> Progress {

@@ -11,8 +11,11 @@ const RETRY_AFTER: (Duration, Duration) = (Duration::from_secs(1), Duration::fro
 const MINUTE_PAUSE: Duration = Duration::from_secs(60);
 /// The pause after the hourly text. UPSTREAM "What an exporter must handle" 18: minutes and not seconds.
 const HOURLY_PAUSE: Duration = Duration::from_secs(300);
-/// What doubling comes to at most, however often the upstream has refused.
+/// What a pause grows to at most, however long the upstream has refused.
 const LONGEST_REFUSAL_PAUSE: Duration = Duration::from_secs(900);
+/// A pause doubles to a minute, and later to this part of the time for which the upstream has refused: a probe a minute
+/// is nothing beside the limit, and the end of the refusals is seen late by a tenth of them at most.
+const REFUSED_TIME_PARTS: u32 = 10;
 /// The first pause after 401 or 403, and the longest.
 const UNAUTHORIZED_PAUSES: (Duration, Duration) = (Duration::from_secs(30), Duration::from_secs(600));
 /// The first pause of an upstream that does not answer, and the longest: with a call that times out after
@@ -50,13 +53,21 @@ pub(super) struct Gate {
     state: State,
     closings: u64,
     refused_in_a_row: u32,
+    refused_since: Option<Timestamp>,
     unauthorized_in_a_row: u32,
     unavailable_in_a_row: u32,
 }
 
 impl Gate {
     pub(super) fn new() -> Self {
-        Self { state: State::Open, closings: 0, refused_in_a_row: 0, unauthorized_in_a_row: 0, unavailable_in_a_row: 0 }
+        Self {
+            state: State::Open,
+            closings: 0,
+            refused_in_a_row: 0,
+            refused_since: None,
+            unauthorized_in_a_row: 0,
+            unavailable_in_a_row: 0,
+        }
     }
 
     /// The first time from `now` at which a call may start; `None` while a probe has not been answered.
@@ -108,6 +119,7 @@ impl Gate {
         let pause = match verdict {
             Verdict::Answers if news => {
                 (self.refused_in_a_row, self.unauthorized_in_a_row, self.unavailable_in_a_row) = (0, 0, 0);
+                self.refused_since = None;
                 return self.answered(now);
             }
             Verdict::Answers => return false,
@@ -129,7 +141,8 @@ impl Gate {
             }
             Verdict::Refused(refusal) => {
                 self.refused_in_a_row = self.refused_in_a_row.saturating_add(u32::from(counts));
-                refusal_pause(refusal, self.refused_in_a_row.saturating_sub(1))
+                let since = *self.refused_since.get_or_insert(now);
+                refusal_pause(refusal, self.refused_in_a_row.saturating_sub(1), now.since(since))
             }
         };
         let until = now.plus(pause);
@@ -154,13 +167,14 @@ impl Gate {
     }
 }
 
-fn refusal_pause(refusal: Refusal, times: u32) -> Duration {
+fn refusal_pause(refusal: Refusal, times: u32, refused_for: Duration) -> Duration {
     let first = match refusal.retry_after {
         Some(wanted) => wanted.clamp(RETRY_AFTER.0, RETRY_AFTER.1),
         None if refusal.hourly => HOURLY_PAUSE,
         None => MINUTE_PAUSE,
     };
-    doubled(first, times, LONGEST_REFUSAL_PAUSE.max(first))
+    let grown = (refused_for / REFUSED_TIME_PARTS).clamp(MINUTE_PAUSE, LONGEST_REFUSAL_PAUSE);
+    doubled(first, times, grown.max(first))
 }
 
 /// `first`, doubled so many times, up to a bound.
@@ -209,11 +223,13 @@ mod tests {
     #[test]
     fn pauses_grow_up_to_a_bound_and_a_success_resets_them() {
         let pauses = |verdict, times| pause_after(&vec![verdict; times]).as_secs();
-        assert_eq!([1, 2, 3, 9].map(|times| pauses(refused(None, false), times)), [60, 120, 240, 900]);
+        assert_eq!([1, 2, 10, 999].map(|times| pauses(refused(None, false), times)), [60, 60, 60, 900]);
+        assert_eq!([1, 2, 10, 999].map(|times| pauses(refused(None, true), times)), [300, 300, 300, 900]);
+        assert_eq!([1, 2, 3, 9].map(|times| pauses(refused(Some(1), false), times)), [1, 2, 4, 60]);
         assert_eq!([1, 2, 5, 9].map(|times| pauses(Verdict::Unauthorized, times)), [30, 60, 480, 600]);
         assert_eq!([4, 5, 6, 20].map(|times| pauses(Verdict::Unavailable, times)), [0, 1, 2, 30]);
-        let verdicts = [refused(None, false), refused(None, false), Verdict::Answers, refused(None, false)];
-        assert_eq!(pause_after(&verdicts), Duration::from_secs(60));
+        let verdicts = [refused(Some(7), false), refused(Some(7), false), Verdict::Answers, refused(Some(7), false)];
+        assert_eq!(pause_after(&verdicts), Duration::from_secs(7));
     }
 
     #[test]

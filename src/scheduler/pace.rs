@@ -11,6 +11,7 @@ use crate::model::Timestamp;
 pub(super) struct Pace {
     step: i64,
     burst: i64,
+    span: i64,
     /// The time up to which calls have been given out; the burst is how far it may be ahead.
     spent_until: i64,
 }
@@ -21,7 +22,7 @@ impl Pace {
         let burst = burst.clamp(1, limit.max(1));
         let steps = i64::from(limit.max(1) - burst) + 1;
         let span = i64::try_from(span.as_micros()).unwrap_or(i64::MAX);
-        Self { step: span.div_euclid(steps).saturating_add(1), burst: i64::from(burst), spent_until: i64::MIN }
+        Self { step: span.div_euclid(steps).saturating_add(1), burst: i64::from(burst), span, spent_until: i64::MIN }
     }
 
     /// The same place in time under other limits.
@@ -38,7 +39,9 @@ impl Pace {
 
     /// Counts a call that starts now.
     pub(super) fn record(&mut self, now: Timestamp) {
-        self.spent_until = self.spent_until.max(micros(now)).saturating_add(self.step);
+        let spent = self.spent_until.max(micros(now)).saturating_add(self.step);
+        // Calls that do not keep to the pace may run ahead of it, but what has left the window is forgotten.
+        self.spent_until = spent.min(micros(now).saturating_add(self.span));
     }
 
     /// Forgets what was saved up for a burst: from now on one call a step.

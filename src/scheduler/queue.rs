@@ -12,7 +12,7 @@ use crate::model::{JobSlot, Timestamp};
 pub(super) enum Lane {
     /// It has waited longer than the patience allows: this is why none starves.
     Starving,
-    /// Its end was foreseen for now.
+    /// Its end is foreseen, and possible by now.
     Ending,
     /// It has never been asked: nothing can be foreseen before it has.
     New,
@@ -27,7 +27,8 @@ impl Lane {
     /// How urgent a call for a job of this lane is.
     pub(super) const fn urgency(self) -> Urgency {
         match self {
-            Self::Starving | Self::Ending | Self::New => Urgency::Urgent,
+            Self::Starving | Self::Ending => Urgency::Urgent,
+            Self::New => Urgency::Prompt,
             Self::Due => Urgency::Routine,
         }
     }
