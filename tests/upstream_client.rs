@@ -1,4 +1,5 @@
 //! The client against local servers: for each behaviour the request that was sent, and the answer that came of it.
+#![expect(clippy::unwrap_used, reason = "a test stops where something is wrong")]
 
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};

@@ -22,6 +22,7 @@ fn with_canaries(body: &str) -> String {
     personal.iter().fold(body.to_owned(), |body, text| body.replace(text, &format!("canary@leak {text}")))
 }
 
+#[expect(clippy::indexing_slicing, reason = "every index is drawn from within the body")]
 /// Flips, cuts, inserts, or copies a piece elsewhere, up to four times.
 fn mutate(body: &mut Vec<u8>, random: &mut StdRng) {
     for _ in 0..random.random_range(1..=4) {

@@ -1,4 +1,11 @@
 //! Status bodies, and the report that is read from each.
+#![expect(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a test stops where something is wrong"
+)]
 
 use std::fmt::Write as _;
 use std::io::Read;

@@ -17,7 +17,6 @@ const MAX_SPELLINGS: usize = 2 * MAX_CHANNELS_PER_REPORT;
 const MAX_SAMPLE_CHARS: usize = 48;
 
 /// What is taken of one log entry; the rest of it is passed over unread.
-#[derive(Default)]
 pub(super) struct Entry<R> {
     pub(super) channel: Option<R>,
     pub(super) status: Option<R>,
