@@ -228,7 +228,7 @@ fn peer_prometheus_client(text: &str) -> Duration {
 }
 
 fn slot(index: usize) -> JobSlot {
-    JobSlot(u32::try_from(index).unwrap())
+    JobSlot::new(u32::try_from(index).unwrap())
 }
 
 fn channels() -> [Channel; 1] {

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
 use koreai_exporter::exposition::{Encoding, Format, JobBlocks, render};
+use koreai_exporter::model::JobSlot;
 
 use crate::world;
 
