@@ -31,7 +31,7 @@ const STYLE: &str = "\
 body{font:14px/1.45 system-ui,sans-serif;margin:2rem auto;max-width:90rem;padding:0 1rem;color:#1c2024;background:#fff}\
 h1{font-size:1.5rem;margin:0}h2{font-size:1.1rem;margin:2rem 0 .5rem}p{margin:.3rem 0}a{color:#0a58ca}\
 .meta,.none{color:#596068}nav a{margin-right:1rem}div.wide{overflow-x:auto}\
-table{border-collapse:collapse;width:100%}th,td{text-align:left;padding:.3rem .8rem .3rem 0;border-bottom:1px solid #e3e6e8;\
+table{border-collapse:collapse;width:100%}th,td{text-align:left;padding:.3rem 1.1rem .3rem 0;border-bottom:1px solid #e3e6e8;\
 vertical-align:top;white-space:nowrap}td.n,th.n{text-align:right;font-variant-numeric:tabular-nums}td.words{white-space:normal}\
 th{font-weight:600;color:#596068}code{font-size:.92em}\
 .s{padding:.05rem .45rem;border-radius:.3rem;font-size:.85em;font-weight:600}\
