@@ -77,7 +77,7 @@ pub struct WebFlags {
     pub telemetry_path: String,
 
     /// File with TLS and basic authentication, in the format of the Prometheus exporter-toolkit.
-    #[arg(long = "web.config.file", value_name = "FILE", global = true)]
+    #[arg(id = "web.config.file", long = "web.config.file", value_name = "FILE", global = true)]
     pub config_file: Option<PathBuf>,
 
     /// Allow POST /-/reload.
