@@ -98,7 +98,7 @@ impl Store {
                 }
             }
         }
-        self.changes.push(Change::Changed(slot));
+        self.note(Change::Changed(slot));
         recorded
     }
 
@@ -121,7 +121,7 @@ impl Store {
                 }
             }
         }
-        self.changes.push(Change::Ended(slot));
+        self.note(Change::Ended(slot));
     }
 }
 
