@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use koreai_exporter::fake_upstream::{Fault, FaultRule, Job, Plan};
+use koreai_exporter::fake_upstream::{Answer, Fault, FaultRule, Job, Plan};
 
 use crate::support::{BOT_ID, Configuration, Exporter, Time, V1, V1_ID, bot, of, tenant, upstream};
 
@@ -105,16 +105,17 @@ async fn calls_are_gets_two_seconds_apart_and_end_with_the_job() {
 #[tokio::test]
 async fn a_job_that_upstream_forgets_becomes_gone_and_keeps_its_values() {
     let time = Time::stop();
-    let plan = Plan::Gone { over: Duration::from_secs(3600), after: Duration::from_secs(20) };
-    let upstream = upstream(tenant(bot(vec![Job::new("ds-1", 3600).with_plan(plan)]))).await;
-    let exporter = Exporter::start(&Configuration::new(&upstream, &["ds-1"])).await;
-    exporter.during(&time, Duration::from_secs(19), |_| {}).await;
-    let before = exporter.scrape().await;
+    let running = Answer::ok(V1.replace("PARTIAL_SUCCESS", "IN_PROGRESS"));
+    let unknown = Answer::json(400, r#"{"errors":[{"msg":"Invalid request ID","code":400}]}"#);
+    let job = Job::new(V1_ID, 2).with_plan(Plan::Answers(vec![running, unknown]));
+    let upstream = upstream(tenant(bot(vec![job]))).await;
+    let exporter = Exporter::start(&Configuration::new(&upstream, &[V1_ID])).await;
+    let before = exporter.until(&time, MINUTE, |samples| samples.calls("ok") == 1.0).await;
     let samples = exporter.until(&time, 2 * MINUTE, |samples| samples.jobs("gone") == 1.0).await;
 
-    assert_eq!(before.statuses("ds-1"), ["IN_PROGRESS"]);
-    assert_eq!(samples.values_of("ds-1"), before.values_of("ds-1"));
-    assert_eq!(samples.value("koreai_job_poll_up", &of("ds-1")), Some(0.0));
+    assert_eq!(before.statuses(V1_ID), ["IN_PROGRESS"]);
+    assert_eq!(samples.values_of(V1_ID), before.values_of(V1_ID));
+    assert_eq!(samples.value("koreai_job_poll_up", &of(V1_ID)), Some(0.0));
     let calls = upstream.record().calls().count();
     exporter.during(&time, 5 * MINUTE, |_| {}).await;
     assert_eq!(upstream.record().calls().count(), calls);
@@ -149,7 +150,7 @@ async fn each_fault_has_its_outcome_and_loses_nothing_that_was_known() {
         (Fault::Html200, "malformed"),
         (Fault::Empty200, "malformed"),
         (Fault::Gibberish, "malformed"),
-        (Fault::ErrorsEnvelope200, "client_error"),
+        (Fault::ErrorsEnvelope200, "server_error"),
         (Fault::Truncated, "network"),
         (Fault::Reset, "network"),
         (Fault::Hang, "timeout"),
