@@ -97,7 +97,8 @@ async fn calls_are_gets_two_seconds_apart_and_end_with_the_job() {
         assert!(gap.is_none_or(|gap| gap >= Duration::from_secs(2)), "{id}: {gap:?}");
     }
     // Four jobs of forty recipients each, ten of which failed: every entry counted once.
-    let counted = |status: &str| samples.of_bot("koreai_notifications_total", &format!(r#"channel="msteams",{status}"#));
+    let counted =
+        |status: &str| samples.of_bot("koreai_notifications_total", &format!(r#"channel="msteams",{status}"#));
     assert_eq!((counted(r#"status="SUCCESS""#), counted(r#"status="FAILURE""#)), (120.0, 40.0));
     exporter.stop().await;
 }
@@ -164,7 +165,9 @@ async fn each_fault_has_its_outcome_and_loses_nothing_that_was_known() {
         let exporter = Exporter::start(&configuration).await;
         let before = exporter.until(&time, MINUTE, |samples| samples.calls("ok") == 1.0).await;
         upstream.add_fault(FaultRule::always(fault.clone()).for_calls(1));
-        let samples = exporter.until(&time, MINUTE, |samples| samples.value("koreai_job_poll_up", &of("ds-1")) == Some(0.0)).await;
+        let samples = exporter
+            .until(&time, MINUTE, |samples| samples.value("koreai_job_poll_up", &of("ds-1")) == Some(0.0))
+            .await;
         assert_eq!(samples.calls(outcome), 1.0, "{fault:?}\n{}", samples.0);
         assert_eq!(samples.values_of("ds-1"), before.values_of("ds-1"), "{fault:?}");
         exporter.until(&time, MINUTE, |samples| samples.calls("ok") == 2.0).await;
@@ -181,7 +184,8 @@ async fn a_redirect_to_another_host_is_not_followed() {
     let address = format!("http://localhost:{}/api/public/bot/{BOT_ID}/notify/status/ds-1", elsewhere.address().port());
     upstream.add_fault(FaultRule::always(Fault::Redirect(address)));
     let exporter = Exporter::start(&Configuration::new(&upstream, &["ds-1"])).await;
-    let samples = exporter.until(&time, MINUTE, |samples| samples.value("koreai_job_poll_up", &of("ds-1")) == Some(0.0)).await;
+    let samples =
+        exporter.until(&time, MINUTE, |samples| samples.value("koreai_job_poll_up", &of("ds-1")) == Some(0.0)).await;
     exporter.during(&time, MINUTE, |_| {}).await;
     assert_eq!(elsewhere.record().calls().count(), 0, "neither the call nor the token went there");
     assert_eq!(samples.calls("ok"), 0.0);

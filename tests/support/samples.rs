@@ -15,7 +15,8 @@ impl Samples {
 
     /// A sample of the bot `support`; 0 is a value, a missing one is a mistake of the test.
     pub(crate) fn of_bot(&self, name: &str, further: &str) -> f64 {
-        let labels = if further.is_empty() { r#"bot="support""#.to_owned() } else { format!(r#"bot="support",{further}"#) };
+        let labels =
+            if further.is_empty() { r#"bot="support""#.to_owned() } else { format!(r#"bot="support",{further}"#) };
         self.value(name, &labels).unwrap_or_else(|| panic!("no {name}{{{labels}}} in\n{}", self.0))
     }
 
