@@ -21,3 +21,6 @@ pub use books::{BotSpec, Change, RegisterError, Registered, Settings, Store};
 pub use entry::Entry;
 pub use record::{NOT_FOUND_LIMIT, Recorded, Standing};
 pub use sources::REMOVAL_GRACE;
+
+#[cfg(test)]
+mod tests;
