@@ -14,6 +14,9 @@ use super::book::{Book, MAX_CAMPAIGNS};
 use super::retired::Retired;
 use super::sources::{MAX_WAITING, REMOVAL_GRACE, SourceIndex, Sources};
 
+/// The campaign of jobs whose own is beyond [`MAX_CAMPAIGNS`].
+const OTHER_CAMPAIGN: &str = "other";
+
 /// What the configuration says of the life of a job.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Settings {
@@ -438,7 +441,9 @@ impl Store {
             self.changes.push(Change::Changed(slot));
         }
         let Some(before) = self.entry(slot).map(|entry| entry.job.campaign.clone()) else { return };
-        if before != target.campaign {
+        let stays_other = before.as_ref().is_some_and(|before| before.as_str() == OTHER_CAMPAIGN)
+            && target.campaign.as_ref().is_some_and(|campaign| !self.admits_campaign(campaign));
+        if before != target.campaign && !stays_other {
             let campaign = self.enter_campaign(target.campaign);
             self.leave_campaign(before.as_ref());
             if let Some(entry) = self.entry_mut(slot) {
@@ -482,12 +487,16 @@ impl Store {
 
     fn enter_campaign(&mut self, campaign: Option<LabelValue>) -> Option<LabelValue> {
         let mut campaign = campaign?;
-        if !self.campaigns.contains_key(&campaign) && self.campaigns.len() >= MAX_CAMPAIGNS {
+        if !self.admits_campaign(&campaign) {
             self.dropped.add(DropReason::MaxCampaigns, 1);
-            campaign = LabelValue::parse("other").ok()?;
+            campaign = LabelValue::parse(OTHER_CAMPAIGN).ok()?;
         }
         *self.campaigns.entry(campaign.clone()).or_default() += 1;
         Some(campaign)
+    }
+
+    fn admits_campaign(&self, campaign: &LabelValue) -> bool {
+        self.campaigns.len() < MAX_CAMPAIGNS || self.campaigns.contains_key(campaign)
     }
 
     fn leave_campaign(&mut self, campaign: Option<&LabelValue>) {
