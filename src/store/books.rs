@@ -121,6 +121,8 @@ pub struct Store {
     unwanted: HashSet<JobSlot>,
     pub(super) dropped: Dropped,
     pub(super) changes: Vec<Change>,
+    /// A job came, went, or changed its state since [`BotTotals::jobs`] was counted.
+    pub(super) states_moved: bool,
 }
 
 impl Store {
@@ -140,6 +142,7 @@ impl Store {
             unwanted: HashSet::new(),
             dropped: Dropped::default(),
             changes: Vec::new(),
+            states_moved: false,
         }
     }
 
@@ -299,7 +302,10 @@ impl Store {
             let Some(bot) = self.sources.get_mut(index).map(|source| source.id.bot.clone()) else { continue };
             self.want(index, &bot, target, true, now);
         }
-        self.count_jobs();
+        // Ticks come with every answer, which seldom changes a state.
+        if self.states_moved {
+            self.count_jobs();
+        }
     }
 
     /// The next moment at which [`Self::tick`] has something to do.
@@ -422,6 +428,7 @@ impl Store {
             *place = Some(entry);
             self.index.insert(key, slot);
             self.changes.push(Change::Added(slot));
+            self.states_moved = true;
         }
     }
 
@@ -474,6 +481,7 @@ impl Store {
             self.retired.insert(entry);
         }
         self.changes.push(Change::Removed(slot));
+        self.states_moved = true;
     }
 
     fn free_slot(&mut self) -> Option<JobSlot> {
@@ -542,6 +550,7 @@ impl Store {
     }
 
     fn count_jobs(&mut self) {
+        self.states_moved = false;
         for bot in self.bots.values_mut() {
             bot.book.totals.jobs = [0; JobState::ALL.len()];
         }

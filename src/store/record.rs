@@ -122,6 +122,7 @@ impl Store {
             }
         }
         self.changes.push(Change::Ended(slot));
+        self.states_moved = true;
     }
 }
 
