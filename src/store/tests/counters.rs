@@ -105,5 +105,9 @@ fn a_job_s_duration_is_from_request_to_last_entry() {
     world.store.record(slot, Outcome::Ok, Some(ended), at(500));
     world.answered("ds-2", Success, [1, 0, 0], at(500));
     let [success, ..] = &world.totals().job_duration;
-    assert_eq!((success.counts().iter().sum::<u64>(), success.sum()), (1, 20.0), "a job without times is not guessed at");
+    assert_eq!(
+        (success.counts().iter().sum::<u64>(), success.sum()),
+        (1, 20.0),
+        "a job without times is not guessed at"
+    );
 }

@@ -134,7 +134,10 @@ fn an_unknown_status_does_not_end_a_job() {
     let mut world = World::following(&["ds-1"]);
     let recorded = world.answered("ds-1", Unknown, [1, 0, 0], at(0));
     assert_eq!(recorded.standing, Standing::Running { changed: true, entries: 1 });
-    assert_eq!(world.answered("ds-1", Unknown, [1, 0, 0], at(2)).standing, Standing::Running { changed: false, entries: 1 });
+    assert_eq!(
+        world.answered("ds-1", Unknown, [1, 0, 0], at(2)).standing,
+        Standing::Running { changed: false, entries: 1 }
+    );
 }
 
 #[test]

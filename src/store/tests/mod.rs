@@ -8,9 +8,9 @@ use std::time::Duration;
 
 use super::*;
 use crate::model::{
-    ApiVersion, BotName, BotTotals, Channel, ChannelTally, DropReason, EntryStatus, Inconsistency, Job, JobKey, JobSlot,
-    JobState, JobStatus, LabelValue, Outcome, Reason, Report, RequestId, SourceId, SourceKind, Target, TargetUpdate,
-    Timestamp, UnrecognizedKind,
+    ApiVersion, BotName, BotTotals, Channel, ChannelTally, DropReason, EntryStatus, Inconsistency, Job, JobKey,
+    JobSlot, JobState, JobStatus, LabelValue, Outcome, Reason, Report, RequestId, SourceId, SourceKind, Target,
+    TargetUpdate, Timestamp, UnrecognizedKind,
 };
 
 const HOUR: Duration = Duration::from_secs(3600);
