@@ -9,6 +9,8 @@ mod life;
 mod personal;
 #[path = "exporter/refusals.rs"]
 mod refusals;
+#[path = "exporter/reloads.rs"]
+mod reloads;
 #[path = "exporter/serving.rs"]
 mod serving;
 mod support;

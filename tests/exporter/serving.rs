@@ -226,6 +226,25 @@ async fn a_probe_of_a_followed_job_is_answered_from_memory_and_of_another_with_o
 }
 
 #[tokio::test]
+async fn probes_of_one_id_are_two_seconds_apart_however_many_ask() {
+    let time = Time::stop();
+    let running = Job::new("ds-1", 10).with_plan(Plan::Runs { over: 60 * MINUTE });
+    let upstream = upstream(tenant(bot(vec![running]))).await;
+    let exporter = Exporter::start(&Configuration::new(&upstream, &[])).await;
+    let probe = || exporter.get("/probe?bot=support&target=ds-1");
+    let answers = tokio::join!(probe(), probe(), probe());
+    for got in [answers.0, answers.1, answers.2, probe().await] {
+        assert_eq!(Samples(got.text()).statuses("ds-1"), ["IN_PROGRESS"]);
+    }
+    assert_eq!(upstream.record().calls().count(), 1);
+    time.pass(Duration::from_secs(2)).await;
+    probe().await;
+    assert_eq!(upstream.record().calls().count(), 2);
+    assert_eq!(exporter.scrape().await.of_bot("koreai_jobs", r#"state="polling""#), 0.0, "a probe follows nothing");
+    exporter.stop().await;
+}
+
+#[tokio::test]
 async fn two_scrapes_of_a_moment_are_alike_in_both_encodings() {
     let time = Time::stop();
     let (_upstream, configuration) = with_one_job().await;
