@@ -278,7 +278,7 @@ impl Poller {
         }
         let recorded = self.store.record(slot, outcome, report, now);
         if let Some(job) = self.store.job(slot) {
-            narrate::recorded(job, &recorded);
+            narrate::recorded(job, &recorded, &mut bot.told);
         }
         bot.scheduler.observe(slot, now, observation(outcome, refusal, progress, &recorded.standing));
     }
@@ -347,6 +347,7 @@ impl Poller {
                     token_expiry: None,
                     trouble: None,
                     last_success: None,
+                    told: narrate::Told::default(),
                 },
             };
             self.bots.insert(spec.name, bot);
