@@ -29,7 +29,7 @@ fn jobs() -> Vec<Job> {
                 .replace("msteams", &format!("{CANARY}@abc.com"))
                 .replace("SUCCESS", &format!("{CANARY}@abc.com")),
         )),
-        Job::new("ds-broken", 2).with_plan(Plan::fixed(in_every_place.replace("\"lMod\":", &format!("{CANARY}")))),
+        Job::new("ds-broken", 2).with_plan(Plan::fixed(in_every_place.replace("\"lMod\":", CANARY))),
         Job::new("ds-envelope", 2).with_plan(Plan::Answers(vec![Answer::json(
             412,
             format!(r#"{{"errors":[{{"msg":"no notification for {CANARY}@abc.com","code":"{CANARY}"}}]}}"#),
