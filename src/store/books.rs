@@ -173,8 +173,11 @@ impl Store {
             let Some(entry) = self.entry_mut(slot) else { continue };
             let bot = entry.job.key.bot.clone();
             entry.wanted_by.retain(|source| !gone.contains(source));
-            let orphan = entry.wanted_by.is_empty();
-            if !wanted.contains(&bot) || orphan {
+            if entry.wanted_by.is_empty() {
+                // Its new source may not have been read yet; the grace begins with the next tick.
+                self.unwanted.insert(slot);
+            }
+            if !wanted.contains(&bot) {
                 self.remove(slot);
                 continue;
             }
@@ -285,15 +288,13 @@ impl Store {
                 self.remove(slot);
             }
         }
-        let over: Vec<JobSlot> = self
-            .unwanted
-            .iter()
-            .copied()
-            .filter(|slot| {
-                let since = self.entry(*slot).and_then(|entry| entry.unwanted_since);
-                since.is_none_or(|since| since.plus(REMOVAL_GRACE) <= now)
-            })
-            .collect();
+        let mut over = Vec::new();
+        for slot in self.unwanted.iter().copied() {
+            let Some(entry) = self.entries.get_mut(slot.index() as usize).and_then(Option::as_mut) else { continue };
+            if entry.unwanted_since.get_or_insert(now).plus(REMOVAL_GRACE) <= now {
+                over.push(slot);
+            }
+        }
         for slot in over {
             self.remove(slot);
         }
