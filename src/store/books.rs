@@ -185,7 +185,11 @@ impl Store {
             if entry.wanted_by.len() != sources_before {
                 self.mark(slot);
             }
-            if !wanted.contains(&bot) || orphan {
+            if orphan {
+                // Its new source may not have been read yet; the grace begins with the next tick.
+                self.unwanted.insert(slot);
+            }
+            if !wanted.contains(&bot) {
                 self.remove(slot);
                 continue;
             }
@@ -298,15 +302,13 @@ impl Store {
                 self.remove(slot);
             }
         }
-        let over: Vec<JobSlot> = self
-            .unwanted
-            .iter()
-            .copied()
-            .filter(|slot| {
-                let since = self.entry(*slot).and_then(|entry| entry.unwanted_since);
-                since.is_none_or(|since| since.plus(REMOVAL_GRACE) <= now)
-            })
-            .collect();
+        let mut over = Vec::new();
+        for slot in self.unwanted.iter().copied() {
+            let Some(entry) = self.entries.get_mut(slot.index() as usize).and_then(Option::as_mut) else { continue };
+            if entry.unwanted_since.get_or_insert(now).plus(REMOVAL_GRACE) <= now {
+                over.push(slot);
+            }
+        }
         for slot in over {
             self.remove(slot);
         }

@@ -49,7 +49,7 @@ impl Exporter {
     }
 
     pub(crate) async fn start_with(configuration: &Configuration, flags: &[&str]) -> Self {
-        let cli = Cli::try_parse_from([&["koreai_exporter"], flags].concat()).unwrap();
+        let cli = Cli::try_parse_from([&["koreai_exporter", "--storage.path="], flags].concat()).unwrap();
         let env = |name: &str| (name == SECRET_ENV).then(|| SECRET.to_owned());
         let config = Config::parse(&configuration.yaml(), Path::new("koreai.yml"), &env);
         let config = config.unwrap_or_else(|mistakes| panic!("{mistakes}"));

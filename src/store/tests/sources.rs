@@ -109,6 +109,17 @@ fn labels_are_those_of_the_source_that_has_wanted_a_job_longest() {
 }
 
 #[test]
+fn a_job_that_moves_to_another_source_at_a_reload_never_went() {
+    let mut world = World::following(&["ds-1"]);
+    world.store.configure(LIFE, &[spec("support")], &[source("b")]);
+    world.store.tick(at(100));
+    world.names("b", &["ds-1"], at(103));
+    world.store.tick(at(200));
+    assert_eq!(world.followed(), ["ds-1"]);
+    assert_eq!(world.store.take_changes(), []);
+}
+
+#[test]
 fn a_reload_keeps_jobs_and_counters_of_what_it_still_has() {
     let mut world = World::following(&["ds-1"]);
     world.names("b", &["ds-2"], at(0));
@@ -116,6 +127,8 @@ fn a_reload_keeps_jobs_and_counters_of_what_it_still_has() {
     world.store.take_changes();
     let sales = spec("sales");
     world.store.configure(LIFE, &[spec("support"), sales], &[source("a")]);
+    world.store.tick(at(2));
+    world.store.tick(at(2).plus(REMOVAL_GRACE));
     assert_eq!(world.followed(), ["ds-1"], "the source of ds-2 has gone");
     assert_eq!(world.job("ds-1").unwrap().tallies[0].entries, [4, 1, 0]);
     assert_eq!(world.store.totals().count(), 2);
