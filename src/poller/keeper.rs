@@ -167,7 +167,9 @@ impl Keeper {
             Ok::<_, Ended>(())
         };
         if tokio::time::timeout(LAST_PATIENCE, last).await.is_err() {
-            tracing::error!("the database did not take the last batch in time; up to the last second of progress is lost");
+            tracing::error!(
+                "the database did not take the last batch in time; up to the last second of progress is lost"
+            );
         }
     }
 

@@ -1,8 +1,6 @@
 //! What a database has to keep, and how a store begins with it.
 
-use crate::model::{
-    BotName, BotTotals, ChannelTally, Job, JobKey, SourceId, SourceKind, Timestamp, UnrecognizedKind,
-};
+use crate::model::{BotName, BotTotals, ChannelTally, Job, JobKey, SourceId, SourceKind, Timestamp, UnrecognizedKind};
 
 use super::dirty::Dirty;
 use super::{Entry, Store};

@@ -71,14 +71,16 @@ struct Seen {
 
 impl Seen {
     fn look(&mut self, page: &str, now: Duration) {
-        for family in ["koreai_notifications_total", "koreai_notification_failures_total", "koreai_jobs_finished_total"] {
+        for family in ["koreai_notifications_total", "koreai_notification_failures_total", "koreai_jobs_finished_total"]
+        {
             for (labels, value) in counters(page, family) {
                 let before = self.counters.insert(format!("{family}{{{labels}}}"), value).unwrap_or(0);
                 assert!(before <= value, "{family}{{{labels}}} fell from {before} to {value}");
             }
         }
         for (labels, value) in counters(page, "koreai_job_status") {
-            let ended = ["\"SUCCESS\"", "\"PARTIAL_SUCCESS\"", "\"FAILURE\""].iter().any(|status| labels.contains(status));
+            let ended =
+                ["\"SUCCESS\"", "\"PARTIAL_SUCCESS\"", "\"FAILURE\""].iter().any(|status| labels.contains(status));
             let id = labels.split("request_id=\"").nth(1).and_then(|rest| rest.split('"').next()).unwrap();
             if ended && value == 1 {
                 self.finished.entry(id.to_owned()).or_insert(now);

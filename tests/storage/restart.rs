@@ -31,7 +31,9 @@ async fn after_a_stop_all_is_there_again_before_anything_is_asked() {
     upstream.add_fault(FaultRule::always(Fault::Hang));
     let mut exporter = Exporter::start(folder.path());
     let after = exporter.metrics().await;
-    for family in ["koreai_notifications_total", "koreai_jobs_finished_total", "koreai_jobs", "koreai_job_notifications"] {
+    for family in
+        ["koreai_notifications_total", "koreai_jobs_finished_total", "koreai_jobs", "koreai_job_notifications"]
+    {
         assert_eq!(counters(&after, family), counters(&before, family), "{family}");
     }
     let used = |page: &str| counters(page, "koreai_upstream_budget_used_requests")["bot=\"support\",window=\"hour\""];

@@ -65,7 +65,10 @@ async fn a_file_of_a_newer_version_is_refused_with_the_version_that_wrote_it() {
         meta.insert("written_by", "9.8.7").unwrap();
     });
     let message = refusal(folder.path()).await.to_string();
-    assert!(message.contains("has format 2, written by koreai_exporter 9.8.7; this version knows format 1"), "{message}");
+    assert!(
+        message.contains("has format 2, written by koreai_exporter 9.8.7; this version knows format 1"),
+        "{message}"
+    );
 }
 
 #[tokio::test]
