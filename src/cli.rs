@@ -37,7 +37,7 @@ pub struct Cli {
     pub command: Option<Command>,
 
     /// Configuration file.
-    #[arg(long = "config.file", value_name = "FILE", default_value = "koreai.yml", global = true)]
+    #[arg(id = "config.file", long = "config.file", value_name = "FILE", default_value = "koreai.yml", global = true)]
     pub config_file: PathBuf,
 
     /// Load the configuration file, print what is wrong with it, exit 0 or 1.

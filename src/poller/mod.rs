@@ -13,6 +13,7 @@ mod call;
 mod command;
 mod keeper;
 mod narrate;
+mod probes;
 mod published;
 mod run;
 mod setup;

@@ -12,6 +12,7 @@ use super::bot::Bot;
 use super::call::{CallError, Called, call};
 use super::command::{Command, Filter, Handle, JobRow, Listing, MAX_LISTED, ProbeError};
 use super::keeper::{Ended, Keeper, Reply};
+use super::probes::{self, Probes};
 use super::{BotSetup, BotStatus, Published, Setup, narrate};
 use crate::clock::Clock;
 use crate::database::{CallsOf, Contents, Database, WriteError};
@@ -61,6 +62,7 @@ pub struct Poller {
     owners: HashMap<JobSlot, BotName>,
     calls: JoinSet<Called>,
     flights: HashMap<tokio::task::Id, Flight>,
+    probes: Probes,
     /// Sources that have not been read yet.
     awaited: HashSet<SourceId>,
     blocks: JobBlocks,
@@ -82,11 +84,18 @@ struct Flight {
 
 enum Purpose {
     /// A followed job's poll; `removed`: the job has gone meanwhile.
-    Poll {
-        slot: JobSlot,
-        removed: bool,
-    },
-    Probe(oneshot::Sender<Result<Box<Job>, ProbeError>>),
+    Poll { slot: JobSlot, removed: bool },
+    /// Those who asked while the call was under way share its answer.
+    Probe(Vec<oneshot::Sender<probes::Answer>>),
+}
+
+impl Purpose {
+    fn askers(&mut self) -> Option<&mut Vec<oneshot::Sender<probes::Answer>>> {
+        match self {
+            Self::Probe(askers) => Some(askers),
+            Self::Poll { .. } => None,
+        }
+    }
 }
 
 impl Poller {
@@ -111,6 +120,7 @@ impl Poller {
             owners: HashMap::new(),
             calls: JoinSet::new(),
             flights: HashMap::new(),
+            probes: Probes::default(),
             awaited: HashSet::new(),
             blocks,
             exporter,
@@ -134,7 +144,7 @@ impl Poller {
 
     /// Runs until it is told to stop; then calls under way are given up.
     pub async fn run(mut self, shutdown: CancellationToken) {
-        loop {
+        while !shutdown.is_cancelled() {
             let now = self.clock.now();
             self.published.beat(now);
             let wake = self.turn(now);
@@ -145,8 +155,8 @@ impl Poller {
             let late_at = self.keeper.as_ref().and_then(Keeper::late_at).filter(|late_at| now < *late_at);
             let page_due = late_at.or(self.page_due);
             let until = [wake, page_due].into_iter().flatten().min().map_or(TURN, |due| due.since(now).min(TURN));
+            // In no fixed order: however fast one sort of message comes in, the others get their turn.
             tokio::select! {
-                biased;
                 () = shutdown.cancelled() => break,
                 written = written(&mut self.keeper) => if self.settle(written) == Err(Ended) { return },
                 Some(joined) = self.calls.join_next_with_id(), if !self.calls.is_empty() => {
@@ -278,7 +288,7 @@ impl Poller {
         self.count_call(&flight.key.bot, &called, now);
         match flight.purpose {
             Purpose::Poll { slot, removed } => self.answered(slot, removed, &flight.key, called, now),
-            Purpose::Probe(reply) => self.probed(reply, &flight.key, called, now),
+            Purpose::Probe(askers) => self.probed(askers, flight.key, called, now),
         }
         self.page_soon();
     }
@@ -339,27 +349,23 @@ impl Poller {
         }
         let recorded = self.store.record(slot, outcome, report, now);
         if let Some(job) = self.store.job(slot) {
-            narrate::recorded(job, &recorded);
+            narrate::recorded(job, &recorded, &mut bot.told);
         }
         bot.scheduler.observe(slot, now, observation(outcome, refusal, progress, &recorded.standing));
     }
 
-    fn probed(
-        &mut self,
-        reply: oneshot::Sender<Result<Box<Job>, ProbeError>>,
-        key: &JobKey,
-        called: Called,
-        now: Timestamp,
-    ) {
-        let answer = match called.result {
+    fn probed(&mut self, askers: Vec<oneshot::Sender<probes::Answer>>, key: JobKey, called: Called, now: Timestamp) {
+        let result = match called.result {
             Ok(report) => Ok(Box::new(self.store.as_job(key.clone(), report, now))),
             Err(error) => {
-                self.heed_refusal(key, &error, now);
+                self.heed_refusal(&key, &error, now);
                 Err(ProbeError::Failed(with_causes(&error)))
             }
         };
-        // The one who asked may have gone; the call is counted either way.
-        let _gone = reply.send(answer);
+        for asker in askers {
+            answer(asker, result.clone());
+        }
+        self.probes.keep(key, result, now);
     }
 
     /// A probe that was refused pauses the bot's polls as well: they would be refused too.
@@ -412,6 +418,7 @@ impl Poller {
                     token_expiry: None,
                     trouble: None,
                     last_success: None,
+                    told: narrate::Told::default(),
                 },
             };
             self.bots.insert(spec.name, bot);
@@ -462,15 +469,22 @@ impl Poller {
         }
     }
 
-    fn probe(&mut self, key: JobKey, reply: oneshot::Sender<Result<Box<Job>, ProbeError>>, now: Timestamp) {
+    fn probe(&mut self, key: JobKey, reply: oneshot::Sender<probes::Answer>, now: Timestamp) {
         if let Some(job) = self.store.find(&key).and_then(|slot| self.store.job(slot)) {
             return answer(reply, Ok(Box::new(job.clone())));
         }
         let Some(bot) = self.bots.get_mut(&key.bot) else { return answer(reply, Err(ProbeError::UnknownBot)) };
+        let same = self.flights.values_mut().filter(|flight| flight.key == key);
+        if let Some(askers) = same.filter_map(|flight| flight.purpose.askers()).next() {
+            return askers.push(reply);
+        }
+        if let Some(known) = self.probes.find(&key, now) {
+            return answer(reply, known.clone());
+        }
         if !bot.scheduler.take_call(now) {
             return answer(reply, Err(ProbeError::NoBudget));
         }
-        self.start_call(key, Purpose::Probe(reply));
+        self.start_call(key, Purpose::Probe(vec![reply]));
     }
 
     fn list(&self, filter: &Filter) -> Listing {
@@ -530,9 +544,9 @@ impl Poller {
         if entry.job.state != JobState::Polling {
             return;
         }
-        // The job may have been removed and come back while a call for it was under way.
-        let under_way = self.flights.values().any(|flight| flight.key == key);
-        let last = if under_way { Some(now) } else { entry.last_poll() };
+        // The job may have been removed and come back while a call for it was under way, or have been probed.
+        let just_asked = self.flights.values().any(|flight| flight.key == key) || self.probes.find(&key, now).is_some();
+        let last = if just_asked { Some(now) } else { entry.last_poll() };
         let progress = entry.job.last_poll_success.map(|_| Progress {
             completion: entry.job.completion,
             entries: entry.job.tallies.iter().flat_map(|tally| tally.entries).sum(),
