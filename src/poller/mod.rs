@@ -12,6 +12,7 @@ mod bot;
 mod call;
 mod command;
 mod narrate;
+mod probes;
 mod published;
 mod run;
 mod setup;

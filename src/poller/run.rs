@@ -11,6 +11,7 @@ use tokio_util::sync::CancellationToken;
 use super::bot::Bot;
 use super::call::{CallError, Called, call};
 use super::command::{Command, Filter, Handle, JobRow, Listing, MAX_LISTED, ProbeError};
+use super::probes::{Answer, Probes};
 use super::{BotSetup, BotStatus, Published, Setup, narrate};
 use crate::clock::Clock;
 use crate::exposition::{ExporterView, JobBlocks};
@@ -56,6 +57,7 @@ pub struct Poller {
     owners: HashMap<JobSlot, BotName>,
     calls: JoinSet<Called>,
     flights: HashMap<tokio::task::Id, Flight>,
+    probes: Probes,
     /// Sources that have not been read yet.
     awaited: HashSet<SourceId>,
     blocks: JobBlocks,
@@ -79,7 +81,7 @@ enum Purpose {
         slot: JobSlot,
         removed: bool,
     },
-    Probe(oneshot::Sender<Result<Box<Job>, ProbeError>>),
+    Probe,
 }
 
 impl Poller {
@@ -99,6 +101,7 @@ impl Poller {
             owners: HashMap::new(),
             calls: JoinSet::new(),
             flights: HashMap::new(),
+            probes: Probes::default(),
             awaited: HashSet::new(),
             blocks,
             exporter,
@@ -207,7 +210,7 @@ impl Poller {
         self.count_call(&flight.key.bot, &called, now);
         match flight.purpose {
             Purpose::Poll { slot, removed } => self.answered(slot, removed, &flight.key, called, now),
-            Purpose::Probe(reply) => self.probed(reply, &flight.key, called, now),
+            Purpose::Probe => self.probed(flight.key, called, now),
         }
         self.page_soon();
     }
@@ -273,22 +276,15 @@ impl Poller {
         bot.scheduler.observe(slot, now, observation(outcome, refusal, progress, &recorded.standing));
     }
 
-    fn probed(
-        &mut self,
-        reply: oneshot::Sender<Result<Box<Job>, ProbeError>>,
-        key: &JobKey,
-        called: Called,
-        now: Timestamp,
-    ) {
+    fn probed(&mut self, key: JobKey, called: Called, now: Timestamp) {
         let answer = match called.result {
             Ok(report) => Ok(Box::new(self.store.as_job(key.clone(), report, now))),
             Err(error) => {
-                self.heed_refusal(key, &error, now);
+                self.heed_refusal(&key, &error, now);
                 Err(ProbeError::Failed(with_causes(&error)))
             }
         };
-        // The one who asked may have gone; the call is counted either way.
-        let _gone = reply.send(answer);
+        self.probes.answered(key, answer, now);
     }
 
     /// A probe that was refused pauses the bot's polls as well: they would be refused too.
@@ -325,7 +321,9 @@ impl Poller {
 
     fn configure(&mut self, setup: Setup, now: Timestamp) {
         let specs: Vec<_> = setup.bots.iter().map(|bot| bot.spec.clone()).collect();
-        self.store.configure(setup.life, &specs, &setup.sources);
+        self.store.configure(setup.life, &specs, &setup.sources, now);
+        let names: HashSet<&BotName> = specs.iter().map(|spec| &spec.name).collect();
+        self.probes.retain(|key| names.contains(&key.bot));
         let mut before = std::mem::take(&mut self.bots);
         for BotSetup { spec, pace, client, tokens } in setup.bots {
             let bot = match before.remove(&spec.name) {
@@ -394,15 +392,22 @@ impl Poller {
         }
     }
 
-    fn probe(&mut self, key: JobKey, reply: oneshot::Sender<Result<Box<Job>, ProbeError>>, now: Timestamp) {
-        if let Some(job) = self.store.find(&key).and_then(|slot| self.store.job(slot)) {
+    fn probe(&mut self, key: JobKey, reply: oneshot::Sender<Answer>, now: Timestamp) {
+        if let Some(job) = self.store.find(&key).and_then(|slot| self.store.job(slot)).or(self.store.over(&key)) {
             return answer(reply, Ok(Box::new(job.clone())));
+        }
+        if let Some(known) = self.probes.known(&key, now) {
+            return answer(reply, known);
+        }
+        if self.probes.is_asking(&key) {
+            return self.probes.wait(key, reply);
         }
         let Some(bot) = self.bots.get_mut(&key.bot) else { return answer(reply, Err(ProbeError::UnknownBot)) };
         if !bot.scheduler.take_call(now) {
             return answer(reply, Err(ProbeError::NoBudget));
         }
-        self.start_call(key, Purpose::Probe(reply));
+        self.probes.wait(key.clone(), reply);
+        self.start_call(key, Purpose::Probe);
     }
 
     fn list(&self, filter: &Filter) -> Listing {
@@ -460,7 +465,7 @@ impl Poller {
         }
         // The job may have been removed and come back while a call for it was under way.
         let under_way = self.flights.values().any(|flight| flight.key == key);
-        let last = if under_way { Some(now) } else { entry.last_poll() };
+        let last = if under_way { Some(now) } else { entry.last_poll().max(self.probes.last_asked(&key)) };
         let progress = entry.job.last_poll_success.map(|_| Progress {
             completion: entry.job.completion,
             entries: entry.job.tallies.iter().flat_map(|tally| tally.entries).sum(),
@@ -479,7 +484,7 @@ impl Poller {
         }
         let flight = self.flights.values_mut().find_map(|flight| match &mut flight.purpose {
             Purpose::Poll { slot: flown, removed } if *flown == slot && !*removed => Some(removed),
-            Purpose::Poll { .. } | Purpose::Probe(_) => None,
+            Purpose::Poll { .. } | Purpose::Probe => None,
         });
         match flight {
             Some(removed) => *removed = true,

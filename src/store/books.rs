@@ -141,7 +141,9 @@ impl Store {
     }
 
     /// Takes a configuration: the bots and sources that it does not have are forgotten, the others keep what they have.
-    pub fn configure(&mut self, settings: Settings, bots: &[BotSpec], sources: &[SourceId]) {
+    /// The jobs of a bot that is gone go at once; those of a source that is gone have [`REMOVAL_GRACE`] to be named by
+    /// another one, so that moving them from one source to another leaves no gap.
+    pub fn configure(&mut self, settings: Settings, bots: &[BotSpec], sources: &[SourceId], now: Timestamp) {
         self.settings = settings;
         for spec in bots {
             match self.bots.get_mut(&spec.name) {
@@ -167,8 +169,11 @@ impl Store {
             let Some(entry) = self.entry_mut(slot) else { continue };
             let bot = entry.job.key.bot.clone();
             entry.wanted_by.retain(|source| !gone.contains(source));
-            let orphan = entry.wanted_by.is_empty();
-            if !wanted.contains(&bot) || orphan {
+            if entry.wanted_by.is_empty() && entry.unwanted_since.is_none() {
+                entry.unwanted_since = Some(now);
+                self.unwanted.insert(slot);
+            }
+            if !wanted.contains(&bot) {
                 self.remove(slot);
                 continue;
             }
@@ -198,7 +203,8 @@ impl Store {
             let named: HashSet<&str> = targets.iter().map(|target| target.id.as_str()).collect();
             let mut unnamed = Vec::new();
             for slot in self.slots() {
-                if let Some(entry) = self.entry(slot)
+                // A source of which a part cannot be read takes nothing away: that part may name it.
+                if let Some(entry) = self.entry(slot).filter(|_| update.up)
                     && entry.wanted_by.contains(&index)
                     && !named.contains(entry.job.key.id.as_str())
                 {
@@ -332,6 +338,12 @@ impl Store {
     /// Where a job is kept.
     pub fn find(&self, key: &JobKey) -> Option<JobSlot> {
         self.index.get(key).copied()
+    }
+
+    /// A job that was followed to its end and whose series have gone.
+    pub fn over(&self, key: &JobKey) -> Option<&Job> {
+        let entry = self.retired.get(key)?;
+        matches!(entry.job.state, JobState::Finished | JobState::Gone).then_some(&entry.job)
     }
 
     /// All followed jobs, in the order of their slots.
