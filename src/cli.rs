@@ -37,7 +37,7 @@ pub struct Cli {
     pub command: Option<Command>,
 
     /// Configuration file.
-    #[arg(long = "config.file", value_name = "FILE", default_value = "koreai.yml", global = true)]
+    #[arg(id = "config.file", long = "config.file", value_name = "FILE", default_value = "koreai.yml", global = true)]
     pub config_file: PathBuf,
 
     /// Load the configuration file, print what is wrong with it, exit 0 or 1.
@@ -77,7 +77,7 @@ pub struct WebFlags {
     pub telemetry_path: String,
 
     /// File with TLS and basic authentication, in the format of the Prometheus exporter-toolkit.
-    #[arg(long = "web.config.file", value_name = "FILE", global = true)]
+    #[arg(id = "web.config.file", long = "web.config.file", value_name = "FILE", global = true)]
     pub config_file: Option<PathBuf>,
 
     /// Allow POST /-/reload.

@@ -126,7 +126,6 @@ pub async fn serve(options: Options, config: Config, shutdown: CancellationToken
         ("poller", Ok(()))
     });
     let stop = shutdown.clone();
-    let tls = web_config.as_ref().is_some_and(WebConfig::serves_tls);
     tasks.spawn(async move {
         ("web", web::serve(listeners, web::router(state), web_config, stop, GRACE).await.map_err(AppError::Web))
     });
@@ -135,9 +134,6 @@ pub async fn serve(options: Options, config: Config, shutdown: CancellationToken
         follower.run(sources, reloads).await;
         ("discovery", Ok(()))
     });
-    for address in &addresses {
-        tracing::info!(address = %address, tls, "listening");
-    }
     Ok(Server { addresses, tasks, shutdown })
 }
 
