@@ -370,6 +370,7 @@ impl Poller {
             }
             Command::Register(bot, targets, reply) => {
                 let results = targets.into_iter().map(|target| self.store.register(&bot, target, now)).collect();
+                self.store.recount();
                 self.follow_changes(now);
                 self.publish(now);
                 answer(reply, results);

@@ -230,7 +230,7 @@ impl Store {
         self.count_sources();
     }
 
-    /// Takes one job in through the job API.
+    /// Takes one job in through the job API. After the last of several, [`Self::recount`] is due.
     pub fn register(&mut self, bot: &BotName, target: Target, now: Timestamp) -> Result<Registered, RegisterError> {
         if !self.bots.contains_key(bot) {
             return Err(RegisterError::UnknownBot);
@@ -244,9 +244,13 @@ impl Store {
         let source = SourceId { bot: bot.clone(), kind: SourceKind::Api, name: "api".into() };
         if let Some(index) = self.sources.place(&source) {
             self.want(index, bot, target, true, now);
-            self.count_sources();
         }
         Ok(if known { Registered::Known } else { Registered::New })
+    }
+
+    /// Brings the gauges of sources and jobs in step; walks over all jobs.
+    pub fn recount(&mut self) {
+        self.count_sources();
     }
 
     /// Forgets a job that the job API took in: its series go at once unless another source wants it. What was counted is
@@ -528,6 +532,14 @@ impl Store {
     }
 
     fn count_sources(&mut self) {
+        // The job API names no whole set: its targets are the jobs that came by it.
+        let mut registered: HashMap<BotName, u64> = HashMap::new();
+        for entry in self.entries.iter().flatten() {
+            let by_api = |index: &SourceIndex| self.sources.get(*index).is_some_and(|s| s.id.kind == SourceKind::Api);
+            if entry.wanted_by.iter().any(by_api) {
+                *registered.entry(entry.job.key.bot.clone()).or_default() += 1;
+            }
+        }
         for bot in self.bots.values_mut() {
             bot.book.totals.targets = Default::default();
             bot.book.totals.source_up = Default::default();
@@ -536,8 +548,12 @@ impl Store {
             let Some(bot) = self.bots.get_mut(&source.id.bot) else { continue };
             let Some(index) = SourceKind::ALL.iter().position(|kind| *kind == source.id.kind) else { continue };
             let totals = &mut bot.book.totals;
+            let named = match source.id.kind {
+                SourceKind::Api => registered.get(&source.id.bot).copied().unwrap_or(0),
+                SourceKind::Static | SourceKind::File | SourceKind::Http => source.targets,
+            };
             if let (Some(targets), Some(up)) = (totals.targets.get_mut(index), totals.source_up.get_mut(index)) {
-                *targets = Some(targets.unwrap_or(0).saturating_add(source.targets));
+                *targets = Some(targets.unwrap_or(0).saturating_add(named));
                 *up = Some(up.unwrap_or(true) && source.up);
             }
         }

@@ -187,15 +187,11 @@ pub(super) async fn register(
         Ok(body) => body,
         Err((status, message)) => return refuse(status, &message),
     };
-    let wanted = match wanted_jobs(&body, &parameters) {
+    let wanted = match wanted_jobs(&body, &parameters, &state.shown.get().bots) {
         Ok(wanted) => wanted,
         Err(message) => return refuse(StatusCode::BAD_REQUEST, &message),
     };
-    let known = state.shown.get();
     for (bot, target) in &wanted {
-        if !known.bots.contains(bot) {
-            return refuse(StatusCode::BAD_REQUEST, &format!("{}: no bot {bot} in the configuration", target.id));
-        }
         if !state.shard.owns(bot, &target.id) {
             return misdirected(&state, bot, &target.id, "; nothing was taken: send each shard its own IDs");
         }

@@ -20,7 +20,11 @@ pub(super) struct RegisterParameters {
 }
 
 /// The jobs, or what is wrong with them. All or nothing.
-pub(super) fn wanted_jobs(body: &[u8], parameters: &RegisterParameters) -> Result<Vec<(BotName, Target)>, String> {
+pub(super) fn wanted_jobs(
+    body: &[u8],
+    parameters: &RegisterParameters,
+    bots: &[BotName],
+) -> Result<Vec<(BotName, Target)>, String> {
     let value: Value = serde_json::from_slice(body).map_err(|error| format!("the body is no JSON: {}", at(&error)))?;
     let items = match value {
         Value::Array(items) => items,
@@ -33,7 +37,7 @@ pub(super) fn wanted_jobs(body: &[u8], parameters: &RegisterParameters) -> Resul
     let mut wanted = Vec::with_capacity(items.len());
     let mut mistakes = Vec::new();
     for (index, item) in items.iter().enumerate() {
-        match wanted_job(item, parameters) {
+        match wanted_job(item, parameters, bots) {
             Ok(job) => wanted.push(job),
             Err(message) => mistakes.push(format!("[{index}]: {message}")),
         }
@@ -51,7 +55,7 @@ const FORMS: &str = "give {\"bot\": …, \"request_id\": \"ds-…\", \"labels\":
                      response with ?bot=NAME";
 
 /// One job. The upstream's send response is known by its `_id`; nothing else of it is looked at.
-fn wanted_job(item: &Value, parameters: &RegisterParameters) -> Result<(BotName, Target), String> {
+fn wanted_job(item: &Value, parameters: &RegisterParameters, bots: &[BotName]) -> Result<(BotName, Target), String> {
     let item = item.as_object().ok_or(FORMS)?;
     let sent = item.get("_id").filter(|_| !item.contains_key("request_id"));
     if sent.is_none()
@@ -68,6 +72,9 @@ fn wanted_job(item: &Value, parameters: &RegisterParameters) -> Result<(BotName,
     let bot =
         own_bot.or_else(|| parameters.bot.clone()).ok_or("bot is missing; give it in the body or as ?bot=NAME")?;
     let bot = BotName::parse(&bot).map_err(|error| format!("bot {error}"))?;
+    if !bots.contains(&bot) {
+        return Err(format!("there is no bot \"{bot}\" in the configuration"));
+    }
     let id = text("request_id", sent.or_else(|| item.get("request_id")))?.ok_or("request_id is missing")?;
     let id = RequestId::parse(&id).map_err(|error| format!("request_id {error}"))?;
     let labels = if sent.is_some() { None } else { item.get("labels") };

@@ -65,6 +65,7 @@ async fn a_server_that_wants_another_authorization_type_than_bearer_feeds_jobs()
     assert_eq!(page.jobs(), 2, "the last set stands");
 
     targets.put(StatusCode::OK, json!([{"targets": ["ds-2"]}]));
-    let page = exporter.until_page("one is named no more", |page| page.jobs() == 1 && page.value(UP) == Some(1.0)).await;
+    let page =
+        exporter.until_page("one is named no more", |page| page.jobs() == 1 && page.value(UP) == Some(1.0)).await;
     assert!(page.has("koreai_job_poll_up{bot=\"support\",request_id=\"ds-2\"}"), "{}", page.0);
 }
