@@ -300,7 +300,7 @@ impl Poller {
         self.awaited.remove(&update.source);
         self.apply(update, now);
         self.follow_changes(now);
-        self.check_ready();
+        self.check_ready(now);
         self.page_soon();
     }
 
@@ -312,8 +312,10 @@ impl Poller {
         self.store.apply(update, now);
     }
 
-    fn check_ready(&mut self) {
+    fn check_ready(&mut self, now: Timestamp) {
         if self.awaited.is_empty() && !self.published.is_ready() {
+            // Who waits for readiness finds all jobs on the first page.
+            self.publish(now);
             tracing::info!(jobs = self.store.jobs().count(), "ready: every source has been read once");
             self.published.set_ready();
         }
@@ -350,7 +352,7 @@ impl Poller {
             self.apply(update, now);
         }
         self.follow_changes(now);
-        self.check_ready();
+        self.check_ready(now);
         self.exporter.config_last_reload_successful = true;
         self.exporter.config_last_reload_success = now;
     }

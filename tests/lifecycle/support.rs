@@ -129,10 +129,16 @@ impl Exporter {
     }
 
     pub(crate) async fn start_with(config_file: &Path, flags: &[&str]) -> Self {
+        Self::start_changed(config_file, flags, |_| {}).await
+    }
+
+    /// Starts it with what a file cannot say: times shorter than are allowed there.
+    pub(crate) async fn start_changed(config_file: &Path, flags: &[&str], change: impl FnOnce(&mut Config)) -> Self {
         let config_flag = format!("--config.file={}", config_file.display());
         let own = ["koreai_exporter", &config_flag, "--web.listen-address=127.0.0.1:0", "--storage.path="];
         let cli = Cli::try_parse_from(own.into_iter().chain(flags.iter().copied())).unwrap();
-        let config = Config::load(config_file, &|_| None).unwrap_or_else(|errors| panic!("{errors}"));
+        let mut config = Config::load(config_file, &|_| None).unwrap_or_else(|errors| panic!("{errors}"));
+        change(&mut config);
         let shutdown = CancellationToken::new();
         let server = serve(Options::from_cli(&cli).unwrap(), config, shutdown.clone()).await.unwrap();
         let url = format!("http://{}", server.addresses()[0]);
