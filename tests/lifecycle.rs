@@ -1,6 +1,8 @@
 //! Jobs come and go: the whole exporter against the stand-in for the upstream, from outside.
 #![expect(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test says so when it fails")]
 
+#[path = "lifecycle/documented.rs"]
+mod documented;
 #[path = "lifecycle/expiry.rs"]
 mod expiry;
 #[path = "lifecycle/files.rs"]
