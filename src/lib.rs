@@ -9,7 +9,8 @@
 //! - [`auth`]: signs and caches tokens.
 //! - [`upstream`]: one GET → a report, or an error with a closed outcome.
 //! - [`scheduler`]: what to ask next, within the budget; pure.
-//! - [`store`]: job states and once-only counters; the embedded database.
+//! - [`store`]: job states and once-only counters.
+//! - [`database`]: keeps what the store knows in one file.
 //! - [`exposition`]: the metric catalogue, text, blocks, compression; pure.
 //! - [`poller`]: the loop: the single writer that joins the rooms above.
 //! - [`ui`]: the status page.
@@ -24,6 +25,7 @@ pub mod auth;
 pub mod cli;
 pub mod clock;
 pub mod config;
+pub mod database;
 pub mod discovery;
 pub mod exposition;
 pub mod fake_upstream;

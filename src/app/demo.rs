@@ -20,7 +20,8 @@ pub(super) async fn run(cli: &Cli, shutdown: CancellationToken) -> Result<(), Ap
     let env = |name: &str| (name == "KOREAI_DEMO_SECRET").then(|| fake::CLIENT_SECRET.to_owned());
     let config =
         Config::parse(&fake::configuration(&upstream.url()), Path::new("demo.yml"), &env).map_err(AppError::Config)?;
-    let options = Options::from_cli(cli)?;
+    // The next demo has other jobs.
+    let options = Options { storage: None, ..Options::from_cli(cli)? };
     let server = serve(options, config, shutdown).await?;
     let address = server.addresses().first().map(ToString::to_string).unwrap_or_default();
     let port = address.rsplit(':').next().unwrap_or("10047").to_owned();

@@ -4,6 +4,7 @@ use std::io;
 
 use crate::auth::AuthError;
 use crate::config::ConfigErrors;
+use crate::database::DatabaseError;
 use crate::fake_upstream::StartError;
 use crate::upstream::ClientError;
 use crate::web::WebError;
@@ -44,6 +45,9 @@ pub enum AppError {
     /// Listening, TLS, or the web configuration.
     #[error(transparent)]
     Web(#[from] WebError),
+    /// The database.
+    #[error(transparent)]
+    Database(#[from] DatabaseError),
     /// The stand-in.
     #[error("start the stand-in for the upstream")]
     Fake(#[source] StartError),

@@ -14,6 +14,7 @@ use super::{AppError, setup};
 use crate::cli::{Cli, WebFlags, shard, version};
 use crate::clock::Clock;
 use crate::config::Config;
+use crate::database::Database;
 use crate::discovery::{self, SourceSettings};
 use crate::exposition::ExporterView;
 use crate::model::{DropReason, Shard, TargetUpdate, with_causes};
@@ -33,6 +34,8 @@ pub struct Options {
     pub web: WebFlags,
     /// `--shard.*`.
     pub shard: Shard,
+    /// The folder of the database; `None`: all is kept in memory.
+    pub storage: Option<PathBuf>,
 }
 
 impl Options {
@@ -43,7 +46,8 @@ impl Options {
     pub fn from_cli(cli: &Cli) -> Result<Self, AppError> {
         let host = || std::env::var("HOSTNAME").ok().or_else(|| std::fs::read_to_string("/etc/hostname").ok());
         let shard = shard(&cli.shard_index, cli.shard_total, host).map_err(AppError::Flag)?;
-        Ok(Self { config_file: cli.config_file.clone(), web: cli.web.clone(), shard })
+        let storage = (!cli.storage_path.is_empty()).then(|| PathBuf::from(&cli.storage_path));
+        Ok(Self { config_file: cli.config_file.clone(), web: cli.web.clone(), shard, storage })
     }
 }
 
@@ -102,6 +106,14 @@ pub async fn serve(options: Options, config: Config, shutdown: CancellationToken
     let clock = Arc::new(Clock::system());
     let body_budget = BodyBudget::new();
     let (loop_setup, sources) = setup::setup(&config, options.shard, &body_budget)?;
+    let database = match &options.storage {
+        Some(folder) => {
+            let (database, contents) = Database::open(folder).await?;
+            tracing::info!(folder = %folder.display(), jobs = contents.jobs.len(), "database is open");
+            Some((database, contents))
+        }
+        None => None,
+    };
     let bots: Vec<_> = config.bots.iter().map(|bot| bot.name.clone()).collect();
     let exporter = ExporterView {
         version: version::VERSION.to_owned(),
@@ -112,7 +124,7 @@ pub async fn serve(options: Options, config: Config, shutdown: CancellationToken
         dropped: [0; DropReason::ALL.len()],
         storage: None,
     };
-    let (poller, Parts { handle, published, updates }) = Poller::new(loop_setup, exporter, clock.clone());
+    let (poller, Parts { handle, published, updates }) = Poller::new(loop_setup, exporter, clock.clone(), database);
 
     let (reload_sender, reloads) = Reloads::channel();
     let shown = web::Shown::new(config.redacted(), bots);

@@ -11,10 +11,6 @@ use super::secret_file::SecretFile;
 use super::{Algorithm, AuthError, AuthSettings, Key, MAX_JTI_LIFETIME};
 use crate::model::Timestamp;
 
-/// A token is replaced this long before it runs out, or after three quarters of a life shorter than two minutes: longer
-/// than a call takes, and than clocks differ.
-const MARGIN: Duration = Duration::from_secs(30);
-
 /// A token, ready to be sent.
 #[derive(Debug, Clone)]
 pub struct Token {
@@ -44,7 +40,8 @@ struct Signer {
     algorithm: Algorithm,
     material: Material,
     key: Option<EncodingKey>,
-    /// The token in use, and the time from which on another one is needed.
+    /// The token in use, and the time from which on another one is wanted: half its life, so that a signed token that
+    /// nears its end tells of trouble whatever its lifetime (the alert KoreaiTokenExpiring relies on it).
     kept: Option<(Token, Timestamp)>,
 }
 
@@ -148,7 +145,7 @@ impl Signer {
         let claims = Claims { app_id: &self.client_id, sub: &self.subject, iat, exp, jti };
         let expiry = Timestamp::from_millis(exp.saturating_mul(1000));
         let token = Token { secret: jwt::sign(&claims, self.algorithm, key)?, expiry: Some(expiry) };
-        self.kept = (!self.jti).then(|| (token.clone(), expiry.minus(MARGIN.min(self.lifetime / 4))));
+        self.kept = (!self.jti).then(|| (token.clone(), expiry.minus(self.lifetime / 2)));
         Ok(token)
     }
 

@@ -17,7 +17,7 @@ pub(super) enum Command {
     Configure(Box<Setup>, oneshot::Sender<()>),
     ReloadFailed(oneshot::Sender<()>),
     Register(BotName, Vec<Target>, oneshot::Sender<Vec<Result<Registered, RegisterError>>>),
-    Forget(JobKey, oneshot::Sender<bool>),
+    Forget(JobKey, oneshot::Sender<Result<bool, RegisterError>>),
     Keys(Filter, oneshot::Sender<Vec<(JobKey, Option<LabelValue>)>>),
     List(Filter, oneshot::Sender<Listing>),
     Bots(oneshot::Sender<Vec<BotStatus>>),
@@ -121,7 +121,8 @@ impl Handle {
         self.ask(Command::ReloadFailed).await
     }
 
-    /// Takes jobs in; the answers are in the order of the targets. They are on the page when this returns.
+    /// Takes jobs in; the answers are in the order of the targets. They are on the page and in the database when this
+    /// returns; those that could not be written are followed all the same, but a restart would lose them.
     pub async fn register(
         &self,
         bot: BotName,
@@ -130,8 +131,9 @@ impl Handle {
         self.ask(|reply| Command::Register(bot, targets, reply)).await
     }
 
-    /// Forgets a job that was taken in by [`Self::register`]; `false` where there was none.
-    pub async fn forget(&self, key: JobKey) -> Result<bool, Unavailable> {
+    /// Forgets a job that was taken in by [`Self::register`]; `false` where there was none. With
+    /// [`RegisterError::NotKept`] it is forgotten, but a restart might bring it back.
+    pub async fn forget(&self, key: JobKey) -> Result<Result<bool, RegisterError>, Unavailable> {
         self.ask(|reply| Command::Forget(key, reply)).await
     }
 

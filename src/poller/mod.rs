@@ -11,6 +11,7 @@
 mod bot;
 mod call;
 mod command;
+mod keeper;
 mod narrate;
 mod probes;
 mod published;

@@ -11,10 +11,12 @@ use tokio_util::sync::CancellationToken;
 use super::bot::Bot;
 use super::call::{CallError, Called, call};
 use super::command::{Command, Filter, Handle, JobRow, Listing, MAX_LISTED, ProbeError};
+use super::keeper::{Ended, Keeper, Reply};
 use super::probes::{Answer, Probes};
 use super::{BotSetup, BotStatus, Published, Setup, narrate};
 use crate::clock::Clock;
-use crate::exposition::{ExporterView, JobBlocks};
+use crate::database::{CallsOf, Contents, Database, WriteError};
+use crate::exposition::{ExporterView, JobBlocks, Page};
 use crate::model::{
     BotName, Job, JobKey, JobSlot, JobState, Outcome, Shard, SourceId, TargetUpdate, Timestamp, with_causes,
 };
@@ -26,6 +28,9 @@ const TURN: Duration = Duration::from_secs(1);
 
 /// Pages are not made more often than this while answers come in: a burst of answers costs one page.
 const PAGE_INTERVAL: Duration = Duration::from_millis(100);
+
+/// The same where there is a database: a page waits for what it shows to be written, and a disk is to be spared.
+const KEPT_PAGE_INTERVAL: Duration = Duration::from_millis(250);
 
 /// Answers and updates taken in before the loop looks at schedules and page again.
 const BATCH: usize = 256;
@@ -60,8 +65,12 @@ pub struct Poller {
     probes: Probes,
     /// Sources that have not been read yet.
     awaited: HashSet<SourceId>,
+    /// Whether every source had been read when the last page was made.
+    page_has_all: bool,
     blocks: JobBlocks,
     exporter: ExporterView,
+    /// `None`: all is kept in memory.
+    keeper: Option<Keeper>,
     published: Arc<Published>,
     page_due: Option<Timestamp>,
     last_page: Timestamp,
@@ -85,8 +94,13 @@ enum Purpose {
 }
 
 impl Poller {
-    /// A loop for a configuration; it does nothing before [`Self::run`].
-    pub fn new(setup: Setup, exporter: ExporterView, clock: Arc<Clock>) -> (Self, Parts) {
+    /// A loop for a configuration, which begins with what the database has kept; it does nothing before [`Self::run`].
+    pub fn new(
+        setup: Setup,
+        exporter: ExporterView,
+        clock: Arc<Clock>,
+        database: Option<(Database, Contents)>,
+    ) -> (Self, Parts) {
         let (handle, commands) = Handle::new();
         let (sender, updates) = mpsc::channel(UPDATES);
         let now = clock.now();
@@ -103,17 +117,24 @@ impl Poller {
             flights: HashMap::new(),
             probes: Probes::default(),
             awaited: HashSet::new(),
+            page_has_all: false,
             blocks,
             exporter,
+            keeper: None,
             published: published.clone(),
             page_due: None,
             last_page: now,
             commands,
             updates,
         };
-        poller.configure(setup, now);
-        poller.turn(now);
-        poller.publish(now);
+        let contents = database.map(|(database, contents)| {
+            poller.keeper = Some(Keeper::new(database));
+            contents
+        });
+        poller.begin(setup, contents.unwrap_or_default(), now);
+        poller.follow_changes(now);
+        let page = poller.render(now);
+        poller.published.put(page);
         (poller, Parts { handle, published, updates: sender })
     }
 
@@ -126,10 +147,14 @@ impl Poller {
             if self.page_due.is_some_and(|due| due <= now) || now.since(self.last_page) >= TURN {
                 self.publish(now);
             }
-            let until = [wake, self.page_due].into_iter().flatten().min().map_or(TURN, |due| due.since(now).min(TURN));
+            // A page waits for the one before it to be kept.
+            let late_at = self.keeper.as_ref().and_then(Keeper::late_at).filter(|late_at| now < *late_at);
+            let page_due = late_at.or(self.page_due);
+            let until = [wake, page_due].into_iter().flatten().min().map_or(TURN, |due| due.since(now).min(TURN));
             tokio::select! {
                 biased;
                 () = shutdown.cancelled() => break,
+                written = written(&mut self.keeper) => if self.settle(written) == Err(Ended) { return },
                 Some(joined) = self.calls.join_next_with_id(), if !self.calls.is_empty() => {
                     self.joined(joined);
                     for _ in 0..BATCH {
@@ -152,7 +177,56 @@ impl Poller {
                 () = tokio::time::sleep(until) => {}
             }
         }
+        // Answers that are there are not asked for again after a restart.
+        while let Some(joined) = self.calls.try_join_next_with_id() {
+            self.joined(joined);
+        }
         self.calls.shutdown().await;
+        let (now, calls) = (self.clock.now(), self.untold_calls());
+        if let Some(keeper) = self.keeper.take() {
+            keeper.finish(&mut self.store, calls, now).await;
+        }
+    }
+
+    /// Takes the configuration and what an earlier run kept.
+    fn begin(&mut self, setup: Setup, contents: Contents, now: Timestamp) {
+        if self.keeper.is_some() {
+            let specs: Vec<_> = setup.bots.iter().map(|bot| bot.spec.clone()).collect();
+            self.store.configure(setup.life, &specs, &setup.sources, now);
+            let Contents { mut jobs, bots, .. } = contents;
+            for kept in jobs.iter_mut().filter(|kept| !setup.shard.owns(&kept.job.key.bot, &kept.job.key.id)) {
+                // Another shard asks about it now.
+                kept.wanted_by.clear();
+            }
+            self.store.restore(bots, jobs);
+        }
+        self.configure(setup, now);
+        for CallsOf { bot, by_second } in contents.calls {
+            if let Some(bot) = self.bots.get_mut(&bot) {
+                bot.scheduler.restore_calls(&by_second, now);
+            }
+        }
+    }
+
+    /// A batch is written, or could not be.
+    fn settle(&mut self, written: Result<(), WriteError>) -> Result<(), Ended> {
+        let now = self.clock.now();
+        let Some(keeper) = &mut self.keeper else { return Ok(()) };
+        if let Some(page) = keeper.settle(written, &mut self.store, now)? {
+            self.show(page);
+        }
+        Ok(())
+    }
+
+    /// The calls of which the database does not know yet.
+    fn untold_calls(&self) -> Vec<CallsOf> {
+        let Some(keeper) = &self.keeper else { return Vec::new() };
+        let now = self.clock.now();
+        let of = |(name, bot): (&BotName, &Bot)| {
+            let by_second = bot.scheduler.calls_by_second(now).filter(|(second, _)| keeper.is_untold(*second));
+            CallsOf { bot: name.clone(), by_second: by_second.collect() }
+        };
+        self.bots.iter().map(of).collect()
     }
 
     /// Lets time pass and starts what is due; says when there is something to do next.
@@ -300,7 +374,6 @@ impl Poller {
         self.awaited.remove(&update.source);
         self.apply(update, now);
         self.follow_changes(now);
-        self.check_ready(now);
         self.page_soon();
     }
 
@@ -312,10 +385,10 @@ impl Poller {
         self.store.apply(update, now);
     }
 
-    fn check_ready(&mut self, now: Timestamp) {
-        if self.awaited.is_empty() && !self.published.is_ready() {
-            // Who waits for readiness finds all jobs on the first page.
-            self.publish(now);
+    /// Shows a page. Who waits for readiness finds all jobs on the first one that was made after every source was read.
+    fn show(&mut self, page: Page) {
+        self.published.put(page);
+        if self.page_has_all && !self.published.is_ready() {
             tracing::info!(jobs = self.store.jobs().count(), "ready: every source has been read once");
             self.published.set_ready();
         }
@@ -352,7 +425,6 @@ impl Poller {
             self.apply(update, now);
         }
         self.follow_changes(now);
-        self.check_ready(now);
         self.exporter.config_last_reload_successful = true;
         self.exporter.config_last_reload_success = now;
     }
@@ -362,8 +434,7 @@ impl Poller {
         match command {
             Command::Configure(setup, reply) => {
                 self.configure(*setup, now);
-                self.publish(now);
-                answer(reply, ());
+                self.reply(Reply::Configured(reply), now);
             }
             Command::ReloadFailed(reply) => {
                 self.exporter.config_last_reload_successful = false;
@@ -374,14 +445,12 @@ impl Poller {
                 let results = targets.into_iter().map(|target| self.store.register(&bot, target, now)).collect();
                 self.store.recount();
                 self.follow_changes(now);
-                self.publish(now);
-                answer(reply, results);
+                self.reply(Reply::Registered(reply, results), now);
             }
             Command::Forget(key, reply) => {
                 let found = self.store.forget(&key, now);
                 self.follow_changes(now);
-                self.publish(now);
-                answer(reply, found);
+                self.reply(Reply::Forgotten(reply, found), now);
             }
             Command::Keys(filter, reply) => {
                 let matching = self.store.jobs().filter(|job| filter.admits(job));
@@ -449,6 +518,10 @@ impl Poller {
                     if let Some(bot) = self.owners.get(&slot).and_then(|name| self.bots.get_mut(name)) {
                         bot.scheduler.remove(slot, now);
                     }
+                    if self.keeper.is_some() {
+                        // Kept at once, so that a crash hardly ever makes it be asked about again.
+                        self.page_due = Some(now);
+                    }
                 }
                 Change::Removed(slot) => {
                     self.blocks.note(slot);
@@ -496,22 +569,62 @@ impl Poller {
     }
 
     fn page_soon(&mut self) {
-        self.page_due.get_or_insert(self.last_page.plus(PAGE_INTERVAL));
+        let interval = if self.keeper.is_some() { KEPT_PAGE_INTERVAL } else { PAGE_INTERVAL };
+        self.page_due.get_or_insert(self.last_page.plus(interval));
+    }
+
+    /// Answers when the page shows it and the database has it.
+    fn reply(&mut self, reply: Reply, now: Timestamp) {
+        match &mut self.keeper {
+            Some(keeper) => {
+                keeper.queue(reply);
+                self.page_due = Some(now);
+            }
+            None => {
+                self.publish(now);
+                reply.answer(true);
+            }
+        }
     }
 
     fn publish(&mut self, now: Timestamp) {
+        if self.keeper.as_ref().and_then(Keeper::late_at).is_some_and(|late_at| now < late_at) {
+            return;
+        }
+        let page = self.render(now);
+        let calls = self.untold_calls();
+        let page = match &mut self.keeper {
+            Some(keeper) => keeper.keep(&mut self.store, calls, Some(page), now),
+            None => Some(page),
+        };
+        if let Some(page) = page {
+            self.show(page);
+        }
+    }
+
+    fn render(&mut self, now: Timestamp) -> Page {
         for (name, bot) in &self.bots {
-            if let Some(totals) = self.store.totals_mut(name) {
+            if let Some(totals) = self.store.gauges_mut(name) {
                 bot.gauge(totals, now);
             }
         }
         self.exporter.dropped = self.store.dropped();
+        self.exporter.storage = self.keeper.as_ref().map(Keeper::view);
         let totals: Vec<_> = self.store.totals().cloned().collect();
         let store = &self.store;
         let page = self.blocks.publish(|slot| store.job(slot), &totals, &self.exporter);
-        self.published.put(page);
         self.last_page = now;
         self.page_due = None;
+        self.page_has_all = self.awaited.is_empty();
+        page
+    }
+}
+
+/// Waits for the batch under way; for ever where there is none.
+async fn written(keeper: &mut Option<Keeper>) -> Result<(), WriteError> {
+    match keeper {
+        Some(keeper) => keeper.written().await,
+        None => std::future::pending().await,
     }
 }
 

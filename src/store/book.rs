@@ -34,6 +34,13 @@ impl Book {
         }
     }
 
+    /// Goes on from counters of an earlier run; the channels known so far stay known.
+    pub(super) fn restore(&mut self, totals: BotTotals) {
+        let known: Vec<Channel> = self.totals.notifications.keys().cloned().collect();
+        self.totals = totals;
+        self.add_channels(&known);
+    }
+
     /// Bounds the channels of a report: a new one is learnt while there is room, then it is `other`.
     /// Returns how many entries were moved to `other`.
     pub(super) fn bound_channels(&mut self, report: &mut Report) -> u64 {

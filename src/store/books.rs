@@ -11,6 +11,7 @@ use crate::model::{
 
 use super::Entry;
 use super::book::{Book, MAX_CAMPAIGNS};
+use super::dirty::Dirty;
 use super::retired::Retired;
 use super::sources::{MAX_WAITING, REMOVAL_GRACE, SourceIndex, Sources};
 
@@ -106,9 +107,9 @@ pub struct Store {
     pub(super) bots: BTreeMap<BotName, Bot>,
     pub(super) entries: Vec<Option<Entry>>,
     free: Vec<JobSlot>,
-    index: HashMap<JobKey, JobSlot>,
+    pub(super) index: HashMap<JobKey, JobSlot>,
     pub(super) retired: Retired,
-    sources: Sources,
+    pub(super) sources: Sources,
     campaigns: HashMap<LabelValue, usize>,
     /// When ended jobs expire; entries that are out of date are passed over.
     pub(super) expiries: BinaryHeap<Reverse<(Timestamp, JobSlot)>>,
@@ -118,6 +119,8 @@ pub struct Store {
     unwanted: HashSet<JobSlot>,
     pub(super) dropped: Dropped,
     pub(super) changes: Vec<Change>,
+    /// What the database has not been told; `None` where there is no database.
+    pub(super) dirty: Option<Dirty>,
 }
 
 impl Store {
@@ -137,6 +140,7 @@ impl Store {
             unwanted: HashSet::new(),
             dropped: Dropped::default(),
             changes: Vec::new(),
+            dirty: None,
         }
     }
 
@@ -158,6 +162,9 @@ impl Store {
             }
         }
         let wanted: HashSet<&BotName> = bots.iter().map(|spec| &spec.name).collect();
+        for name in self.bots.keys().filter(|name| !wanted.contains(name)) {
+            Dirty::bot(&mut self.dirty, name);
+        }
         self.bots.retain(|name, _| wanted.contains(name));
         for source in sources {
             self.sources.place(source);
@@ -168,12 +175,18 @@ impl Store {
         for slot in self.slots().collect::<Vec<_>>() {
             let Some(entry) = self.entry_mut(slot) else { continue };
             let bot = entry.job.key.bot.clone();
+            let sources_before = entry.wanted_by.len();
             entry.wanted_by.retain(|source| !gone.contains(source));
-            if entry.wanted_by.is_empty() && entry.unwanted_since.is_none() {
+            let orphan = entry.wanted_by.is_empty();
+            let orphaned_now = orphan && sources_before > 0;
+            if orphaned_now {
                 entry.unwanted_since = Some(now);
                 self.unwanted.insert(slot);
             }
-            if !wanted.contains(&bot) {
+            if self.entry(slot).is_some_and(|entry| entry.wanted_by.len() != sources_before) {
+                self.mark(slot);
+            }
+            if !wanted.contains(&bot) || (orphan && !orphaned_now && !self.unwanted.contains(&slot)) {
                 self.remove(slot);
                 continue;
             }
@@ -182,10 +195,12 @@ impl Store {
                 && entry.job.api != api
             {
                 entry.job.api = api;
-                self.changes.push(Change::Changed(slot));
+                self.note(Change::Changed(slot));
             }
         }
-        self.retired.retain(|entry| wanted.contains(&entry.job.key.bot));
+        for key in self.retired.retain(|entry| wanted.contains(&entry.job.key.bot)) {
+            Dirty::job(&mut self.dirty, &key);
+        }
         self.reschedule();
         self.count_sources();
     }
@@ -279,7 +294,7 @@ impl Store {
             let deadline = self.settings.job_deadline;
             if self.entry(slot).is_some_and(|e| e.job.state == JobState::Polling && e.added.plus(deadline) <= due) {
                 self.end(slot, JobState::Abandoned, now);
-                self.changes.push(Change::Changed(slot));
+                self.note(Change::Changed(slot));
             }
         }
         while let Some(Reverse((due, slot))) = self.expiries.peek().copied().filter(|Reverse((due, _))| *due <= now) {
@@ -371,7 +386,14 @@ impl Store {
     }
 
     /// The counters of one bot, for what the loop around the store counts.
-    pub fn totals_mut(&mut self, bot: &BotName) -> Option<&mut BotTotals> {
+    pub fn totals_mut(&mut self, name: &BotName) -> Option<&mut BotTotals> {
+        let bot = self.bots.get_mut(name)?;
+        Dirty::bot(&mut self.dirty, name);
+        Some(&mut bot.book.totals)
+    }
+
+    /// The same, for gauges that move with time and are not kept.
+    pub fn gauges_mut(&mut self, bot: &BotName) -> Option<&mut BotTotals> {
         self.bots.get_mut(bot).map(|bot| &mut bot.book.totals)
     }
 
@@ -427,14 +449,35 @@ impl Store {
         };
         entry.wanted_by = vec![index];
         entry.unwanted_since = None;
+        self.seat(slot, entry);
+        self.mark(slot);
+    }
+
+    /// Puts a job into its slot; its deadline or expiry goes by the times that it has.
+    pub(super) fn seat(&mut self, slot: JobSlot, entry: Entry) {
         match entry.ended {
             Some(ended) => self.expiries.push(Reverse((ended.plus(self.settings.retention), slot))),
             None => self.deadlines.push(Reverse((entry.added.plus(self.settings.job_deadline), slot))),
         }
         if let Some(place) = self.entries.get_mut(slot.index() as usize) {
+            self.index.insert(entry.job.key.clone(), slot);
             *place = Some(entry);
-            self.index.insert(key, slot);
             self.changes.push(Change::Added(slot));
+        }
+    }
+
+    /// Something of a job changed, and of its bot's counters.
+    pub(super) fn note(&mut self, change: Change) {
+        let (Change::Added(slot) | Change::Changed(slot) | Change::Ended(slot) | Change::Removed(slot)) = change;
+        self.mark(slot);
+        self.changes.push(change);
+    }
+
+    /// The database is to be told of a job and its bot.
+    pub(super) fn mark(&mut self, slot: JobSlot) {
+        if let Some(entry) = self.entries.get(slot.index() as usize).and_then(Option::as_ref) {
+            Dirty::job(&mut self.dirty, &entry.job.key);
+            Dirty::bot(&mut self.dirty, &entry.job.key.bot);
         }
     }
 
@@ -445,13 +488,15 @@ impl Store {
         entry.unwanted_since = None;
         if !entry.wanted_by.contains(&index) {
             entry.wanted_by.push(index);
+            self.mark(slot);
         }
+        let Some(entry) = self.entry_mut(slot) else { return };
         if entry.wanted_by.first() != Some(&index) {
             return;
         }
         if entry.job.labels != target.labels {
             entry.job.labels = target.labels;
-            self.changes.push(Change::Changed(slot));
+            self.note(Change::Changed(slot));
         }
         let Some(before) = self.entry(slot).map(|entry| entry.job.campaign.clone()) else { return };
         if before != target.campaign {
@@ -460,7 +505,7 @@ impl Store {
             if let Some(entry) = self.entry_mut(slot) {
                 entry.job.campaign = campaign;
             }
-            self.changes.push(Change::Changed(slot));
+            self.note(Change::Changed(slot));
         }
     }
 
@@ -471,6 +516,7 @@ impl Store {
             entry.unwanted_since = Some(now);
             self.unwanted.insert(slot);
         }
+        self.mark(slot);
     }
 
     /// Takes a job's series away and remembers what was counted of it.
@@ -481,13 +527,21 @@ impl Store {
         self.leave_campaign(entry.job.campaign.as_ref());
         entry.wanted_by = Vec::new();
         entry.unwanted_since = None;
+        Dirty::job(&mut self.dirty, &entry.job.key);
         if self.bots.contains_key(&entry.job.key.bot) {
-            self.retired.insert(entry);
+            self.retire(entry);
         }
         self.changes.push(Change::Removed(slot));
     }
 
-    fn free_slot(&mut self) -> Option<JobSlot> {
+    /// Remembers a job without series.
+    pub(super) fn retire(&mut self, entry: Entry) {
+        for forgotten in self.retired.insert(entry) {
+            Dirty::job(&mut self.dirty, &forgotten);
+        }
+    }
+
+    pub(super) fn free_slot(&mut self) -> Option<JobSlot> {
         if let Some(slot) = self.free.pop() {
             return Some(slot);
         }
@@ -496,7 +550,7 @@ impl Store {
         Some(JobSlot::new(slot))
     }
 
-    fn enter_campaign(&mut self, campaign: Option<LabelValue>) -> Option<LabelValue> {
+    pub(super) fn enter_campaign(&mut self, campaign: Option<LabelValue>) -> Option<LabelValue> {
         let mut campaign = campaign?;
         if !self.campaigns.contains_key(&campaign) && self.campaigns.len() >= MAX_CAMPAIGNS {
             self.dropped.add(DropReason::MaxCampaigns, 1);
@@ -531,7 +585,7 @@ impl Store {
         self.expiries = expiries.into();
     }
 
-    fn count_sources(&mut self) {
+    pub(super) fn count_sources(&mut self) {
         // The job API names no whole set: its targets are the jobs that came by it.
         let mut registered: HashMap<BotName, u64> = HashMap::new();
         for entry in self.entries.iter().flatten() {

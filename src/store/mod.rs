@@ -6,18 +6,23 @@
 //! - `books`: [`Store`]: which jobs are followed; what sources, requests and time do to them.
 //! - `record`: what an answer of upstream does to a job and to the counters.
 //! - `counting`: once-only counting of log entries.
+//! - `kept`, `dirty`: what a database has to keep, and what it has not been told yet.
 //! - `entry`, `book`, `sources`, `retired`: one job, one bot's counters, who wants what, what is remembered.
 
 mod book;
 mod books;
 mod counting;
+mod dirty;
 mod entry;
+mod kept;
 mod record;
 mod retired;
 mod sources;
 
 pub use book::{MAX_CAMPAIGNS, MAX_CHANNELS};
 pub use books::{BotSpec, Change, RegisterError, Registered, Settings, Store};
+pub use dirty::Dirty;
 pub use entry::Entry;
+pub use kept::KeptJob;
 pub use record::{NOT_FOUND_LIMIT, Recorded, Standing};
 pub use sources::REMOVAL_GRACE;

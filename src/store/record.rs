@@ -99,7 +99,7 @@ impl Store {
                 }
             }
         }
-        self.changes.push(Change::Changed(slot));
+        self.note(Change::Changed(slot));
         recorded
     }
 
@@ -122,7 +122,7 @@ impl Store {
                 }
             }
         }
-        self.changes.push(Change::Ended(slot));
+        self.note(Change::Ended(slot));
     }
 }
 

@@ -18,21 +18,26 @@ pub(super) struct Retired {
 }
 
 impl Retired {
-    /// Remembers an entry; the longest remembered make room for it.
-    pub(super) fn insert(&mut self, entry: Entry) {
+    /// Remembers an entry; the longest remembered make room for it. Returns those that did.
+    #[must_use]
+    pub(super) fn insert(&mut self, entry: Entry) -> Vec<JobKey> {
         let key = entry.job.key.clone();
         if self.by_key.insert(key.clone(), Box::new(entry)).is_none() {
             self.order.push_back(key);
         }
+        let mut forgotten = Vec::new();
         while self.by_key.len() > MAX_RETIRED {
             let Some(oldest) = self.order.pop_front() else { break };
-            self.by_key.remove(&oldest);
+            if self.by_key.remove(&oldest).is_some() {
+                forgotten.push(oldest);
+            }
         }
         // Keys of entries that were taken out stay in `order` until they come to the front; keep that bounded too.
         if self.order.len() > 2 * MAX_RETIRED {
             let by_key = &self.by_key;
             self.order.retain(|key| by_key.contains_key(key));
         }
+        forgotten
     }
 
     pub(super) fn get(&self, key: &JobKey) -> Option<&Entry> {
@@ -43,8 +48,8 @@ impl Retired {
         self.by_key.remove(key).map(|entry| *entry)
     }
 
-    /// Forgets those that `keep` does not want.
-    pub(super) fn retain(&mut self, keep: impl Fn(&Entry) -> bool) {
-        self.by_key.retain(|_, entry| keep(entry));
+    /// Forgets those that `keep` does not want; returns them.
+    pub(super) fn retain(&mut self, keep: impl Fn(&Entry) -> bool) -> Vec<JobKey> {
+        self.by_key.extract_if(|_, entry| !keep(entry)).map(|(key, _)| key).collect()
     }
 }

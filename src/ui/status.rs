@@ -28,10 +28,10 @@ pub struct StatusView<'a> {
 }
 
 const STYLE: &str = "\
-body{font:15px/1.45 system-ui,sans-serif;margin:2rem auto;max-width:76rem;padding:0 1rem;color:#1c2024;background:#fff}\
+body{font:14px/1.45 system-ui,sans-serif;margin:2rem auto;max-width:90rem;padding:0 1rem;color:#1c2024;background:#fff}\
 h1{font-size:1.5rem;margin:0}h2{font-size:1.1rem;margin:2rem 0 .5rem}p{margin:.3rem 0}a{color:#0a58ca}\
 .meta,.none{color:#596068}nav a{margin-right:1rem}div.wide{overflow-x:auto}\
-table{border-collapse:collapse;width:100%}th,td{text-align:left;padding:.3rem .8rem .3rem 0;border-bottom:1px solid #e3e6e8;\
+table{border-collapse:collapse;width:100%}th,td{text-align:left;padding:.3rem 1.1rem .3rem 0;border-bottom:1px solid #e3e6e8;\
 vertical-align:top;white-space:nowrap}td.n,th.n{text-align:right;font-variant-numeric:tabular-nums}td.words{white-space:normal}\
 th{font-weight:600;color:#596068}code{font-size:.92em}\
 .s{padding:.05rem .45rem;border-radius:.3rem;font-size:.85em;font-weight:600}\
@@ -141,6 +141,9 @@ fn write_jobs(page: &mut String, view: &StatusView<'_>) -> fmt::Result {
     page.write_str("</table></div>")
 }
 
+/// What the upstream does not say of a job: V2 has neither percentage nor recipients.
+const NOT_SENT: &str = "<td class='n none' title='the upstream does not say'>–";
+
 fn write_job(page: &mut String, row: &JobRow, now: Timestamp) -> fmt::Result {
     let Job { key, campaign, status, state, .. } = &row.job;
     write!(
@@ -154,11 +157,11 @@ fn write_job(page: &mut String, row: &JobRow, now: Timestamp) -> fmt::Result {
     )?;
     match row.job.completion {
         Some(ratio) => write!(page, "<td class=n>{:.0} %", ratio * 100.0)?,
-        None => page.write_str("<td class=n>")?,
+        None => page.write_str(NOT_SENT)?,
     }
     match row.job.recipients {
         Some(recipients) => write!(page, "<td class=n>{recipients}")?,
-        None => page.write_str("<td class=n>")?,
+        None => page.write_str(NOT_SENT)?,
     }
     for index in 0..2 {
         let sum: u64 = row.job.tallies.iter().filter_map(|tally| tally.entries.get(index)).sum();
@@ -166,7 +169,7 @@ fn write_job(page: &mut String, row: &JobRow, now: Timestamp) -> fmt::Result {
     }
     match row.job.last_change {
         Some(at) => write!(page, "<td>{} ago", Age(now.since(at)))?,
-        None => page.write_str("<td>")?,
+        None => page.write_str("<td class=none>–")?,
     }
     match (row.last_poll, row.job.poll_up) {
         (Some(at), Some(false)) => write!(page, "<td>{} ago <span class='s down'>failed</span>", Age(now.since(at))),

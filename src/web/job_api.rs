@@ -260,8 +260,9 @@ pub(super) async fn forget(
         return misdirected(&state, &bot, &id, "");
     }
     match state.poller.forget(JobKey { bot, id }).await {
-        Ok(true) => respond(StatusCode::OK, &json!({"status": "success", "data": {"forgotten": 1}})),
-        Ok(false) => refuse(
+        Ok(Ok(true)) => respond(StatusCode::OK, &json!({"status": "success", "data": {"forgotten": 1}})),
+        Ok(Err(error)) => refuse(StatusCode::SERVICE_UNAVAILABLE, &error.to_string()),
+        Ok(Ok(false)) => refuse(
             StatusCode::NOT_FOUND,
             &format!("no such job was taken in by this API (source {:?})", SourceKind::Api.as_label()),
         ),

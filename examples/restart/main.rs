@@ -1,0 +1,127 @@
+//! How long a restart takes: from opening the database to the last byte of the first scrape, in one process.
+//!
+//! `cargo run --release --example restart [JOBS]`; 100,000 finished jobs where no number is given.
+
+#![expect(clippy::unwrap_used, clippy::print_stdout, reason = "a measurement that cannot go on stops")]
+
+use std::path::Path;
+use std::time::Instant;
+
+use clap::Parser;
+use koreai_exporter::app::{Options, serve};
+use koreai_exporter::cli::Cli;
+use koreai_exporter::clock::Clock;
+use koreai_exporter::config::Config;
+use koreai_exporter::database::{Batch, Database};
+use koreai_exporter::model::{
+    ApiVersion, BotName, Channel, ChannelTally, Job, JobKey, JobState, JobStatus, LabelValue, Reason, RequestId,
+    SourceId, SourceKind, Timestamp,
+};
+use koreai_exporter::store::KeptJob;
+use tokio_util::sync::CancellationToken;
+
+const CONFIGURATION: &str = "
+bots:
+  - name: support
+    base_url: http://127.0.0.1:9
+    bot_id: st-restart
+    auth: {client_id: cs-restart, client_secret_env: RESTART_SECRET}
+";
+
+#[tokio::main]
+async fn main() {
+    let jobs: u32 = std::env::args().nth(1).map_or(100_000, |text| text.parse().unwrap());
+    let folder = tempfile::tempdir().unwrap();
+    let filled = Instant::now();
+    let size = fill(folder.path(), jobs).await;
+    println!("{jobs} jobs written in {:.0?}, {:.1} MiB", filled.elapsed(), size as f64 / 1_048_576.0);
+    for crashed in [false, true] {
+        restart(folder.path(), jobs, crashed).await;
+    }
+}
+
+async fn fill(folder: &Path, jobs: u32) -> u64 {
+    let now = Clock::system().now();
+    let (database, _) = Database::open(folder).await.unwrap();
+    let mut batch = Batch::new(now);
+    for number in 0..jobs {
+        let job = finished(number, now);
+        batch.job(job.job.key.clone(), Some(&job)).unwrap();
+    }
+    database.write(batch).await.unwrap().unwrap();
+    let size = database.size_bytes();
+    database.close().await;
+    size
+}
+
+fn finished(number: u32, now: Timestamp) -> KeptJob {
+    let tally = |channel, success, failure| {
+        let mut tally = ChannelTally::new(Channel::clean(channel).unwrap());
+        tally.entries = [success, failure, 0];
+        tally.failures = vec![(Reason::other(), failure)];
+        tally.delivery = [success / 3, success / 3, failure, 0, 0, 0, 0, 0, 0, 0, 0, 0];
+        tally.delivery_sum = 17.25;
+        tally
+    };
+    let id = RequestId::parse(&format!("ds-{number:08x}-1111-4222-8333-444455556666")).unwrap();
+    let key = JobKey { bot: BotName::parse("support").unwrap(), id };
+    let api = SourceId { bot: key.bot.clone(), kind: SourceKind::Api, name: "api".into() };
+    let job = Job {
+        state: JobState::Finished,
+        status: JobStatus::PartialSuccess,
+        completion: Some(1.0),
+        tallies: vec![tally("msteams", 400, 20), tally("whatsapp", 300, 30)],
+        recipients: Some(750),
+        reported_entries: Some(750),
+        created: Some(now),
+        requested: Some(now),
+        last_notification: Some(now),
+        last_change: Some(now),
+        finished: Some(now),
+        poll_up: Some(true),
+        last_poll_success: Some(now),
+        ..Job::new(key, ApiVersion::V1, LabelValue::parse(&format!("campaign-{}", number % 100)).ok(), [].into())
+    };
+    KeptJob {
+        job,
+        added: now,
+        ended: Some(now),
+        last_poll: Some(now),
+        misses: 0,
+        counted: None,
+        inconsistencies: 0,
+        unrecognized: [0; 4],
+        wanted_by: vec![api],
+        retired: false,
+    }
+}
+
+async fn restart(folder: &Path, jobs: u32, crashed: bool) {
+    let copy = tempfile::tempdir().unwrap();
+    let folder = if crashed { crash(folder, copy.path()).await } else { folder };
+    let cli = Cli::parse_from(["koreai_exporter", "--web.listen-address=127.0.0.1:0"]);
+    let options = Options { storage: Some(folder.to_owned()), ..Options::from_cli(&cli).unwrap() };
+    let secret = |_: &str| Some("a-secret-that-guards-nothing".to_owned());
+    let config = Config::parse(CONFIGURATION, Path::new("restart.yml"), &secret).unwrap();
+    let shutdown = CancellationToken::new();
+    let start = Instant::now();
+    let server = serve(options, config, shutdown.clone()).await.unwrap();
+    let listening = start.elapsed();
+    let url = format!("http://{}/metrics", server.addresses().first().unwrap());
+    let page = reqwest::get(url).await.unwrap().text().await.unwrap();
+    let scraped = start.elapsed();
+    assert_eq!(page.lines().filter(|line| line.starts_with("koreai_job_info{")).count(), jobs as usize);
+    let how = if crashed { "after a crash" } else { "after a stop" };
+    let mib = page.len() as f64 / 1_048_576.0;
+    println!("{how}: listens after {listening:.0?}, first scrape ({mib:.0} MiB) complete after {scraped:.0?}");
+    shutdown.cancel();
+    server.wait().await.unwrap();
+}
+
+/// The file as a crash leaves it: copied while it is open.
+async fn crash<'a>(folder: &Path, copy: &'a Path) -> &'a Path {
+    let (_database, _) = Database::open(folder).await.unwrap();
+    let name = koreai_exporter::database::FILE_NAME;
+    std::fs::copy(folder.join(name), copy.join(name)).unwrap();
+    copy
+}

@@ -1,0 +1,257 @@
+//! The file: tables, format, transactions. Nothing else knows `redb`.
+
+use std::path::{Path, PathBuf};
+
+use redb::{ReadableDatabase, ReadableTable, TableDefinition, TableError};
+
+use super::error::Damage;
+use super::{Batch, CallsOf, Contents, DatabaseError, RowError, bot_row, job_row};
+use crate::model::{BotName, JobKey, RequestId, Timestamp};
+
+/// The file in the folder.
+pub const FILE_NAME: &str = "koreai_exporter.redb";
+
+/// A file that is not complete yet; it gets its name when it is, so that a crash leaves a whole file or none.
+const UNFINISHED_NAME: &str = "koreai_exporter.redb.new";
+
+/// The format of tables and rows. A change to either raises it, and comes with code that reads the formats before.
+pub(super) const FORMAT: u32 = 1;
+
+const META: TableDefinition<'_, &str, &str> = TableDefinition::new("meta");
+/// Bot and request ID → row.
+const JOBS: TableDefinition<'_, (&str, &str), &[u8]> = TableDefinition::new("jobs");
+/// Bot → row.
+const BOTS: TableDefinition<'_, &str, &[u8]> = TableDefinition::new("bots");
+/// Bot and second, in milliseconds since the Unix epoch → calls that started in it.
+const CALLS: TableDefinition<'_, (&str, i64), u32> = TableDefinition::new("calls");
+
+/// Memory for pages: the store has all rows in memory anyway, this is for a commit's path through the trees.
+const CACHE_BYTES: usize = 8 << 20;
+
+/// A file below this size is never worth compacting.
+const COMPACT_FROM_BYTES: u64 = 16 << 20;
+
+/// A file this many times larger than its rows is worth compacting; trees alone make it up to three times as large.
+const COMPACT_FACTOR: u64 = 5;
+
+/// The open file.
+pub(super) struct File {
+    path: PathBuf,
+    /// `None` after a failure: redb goes on only with a file opened anew.
+    database: Option<redb::Database>,
+    /// What keys and rows took when it was opened.
+    row_bytes: u64,
+}
+
+impl File {
+    /// Opens the file of a folder, checks every page of it and reads all rows; makes a new file where there is none.
+    pub(super) fn open(folder: &Path) -> Result<(Self, Contents), DatabaseError> {
+        std::fs::create_dir_all(folder)
+            .map_err(|source| DatabaseError::Folder { folder: folder.to_owned(), source })?;
+        let path = folder.join(FILE_NAME);
+        let is_there =
+            path.try_exists().map_err(|source| DatabaseError::Folder { folder: folder.to_owned(), source })?;
+        if !is_there {
+            create(&folder.join(UNFINISHED_NAME), &path)
+                .map_err(|source| DatabaseError::Create { file: path.clone(), source: Box::new(source) })?;
+        }
+        // A page that was changed from outside is found here, not as a wrong number later.
+        let mut builder = builder();
+        let database = builder.set_check_integrity_on_open(true).open(&path).map_err(|error| refused(&path, error))?;
+        let (contents, row_bytes) = read(&database).map_err(|why| why.at(&path))?;
+        Ok((Self { path, database: Some(database), row_bytes }, contents))
+    }
+
+    /// Writes a batch: all of it, or nothing.
+    pub(super) fn write(&mut self, batch: &Batch) -> Result<(), redb::Error> {
+        let database = match self.database.take() {
+            Some(database) => database,
+            None => builder().open(&self.path)?,
+        };
+        write(&database, batch)?;
+        self.database = Some(database);
+        Ok(())
+    }
+
+    /// Makes the file smaller where that is worth it; says whether it was.
+    pub(super) fn compact(&mut self) -> Result<bool, redb::Error> {
+        if self.size_bytes() < COMPACT_FROM_BYTES.max(self.row_bytes.saturating_mul(COMPACT_FACTOR)) {
+            return Ok(false);
+        }
+        let Some(mut database) = self.database.take() else { return Ok(false) };
+        let compacted = database.compact()?;
+        self.database = Some(database);
+        Ok(compacted)
+    }
+
+    /// The size of the file in bytes; 0 where it cannot be told.
+    pub(super) fn size_bytes(&self) -> u64 {
+        std::fs::metadata(&self.path).map_or(0, |metadata| metadata.len())
+    }
+
+    pub(super) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Closes it; the next start needs no repair.
+    pub(super) fn close(self) -> Result<(), redb::Error> {
+        self.database.map_or(Ok(()), |database| Ok(database.close()?))
+    }
+}
+
+fn builder() -> redb::Builder {
+    let mut builder = redb::Database::builder();
+    builder.set_cache_size(CACHE_BYTES);
+    builder
+}
+
+fn create(unfinished: &Path, path: &Path) -> Result<(), redb::Error> {
+    if unfinished.exists() {
+        std::fs::remove_file(unfinished).map_err(redb::Error::Io)?;
+    }
+    let database = builder().create(unfinished)?;
+    let transaction = database.begin_write()?;
+    {
+        let mut meta = transaction.open_table(META)?;
+        meta.insert("format", FORMAT.to_string().as_str())?;
+        meta.insert("written_by", env!("CARGO_PKG_VERSION"))?;
+        transaction.open_table(JOBS)?;
+        transaction.open_table(BOTS)?;
+        transaction.open_table(CALLS)?;
+    }
+    transaction.commit()?;
+    database.close()?;
+    std::fs::rename(unfinished, path).map_err(redb::Error::Io)
+}
+
+fn write(database: &redb::Database, batch: &Batch) -> Result<(), redb::Error> {
+    let transaction = database.begin_write()?;
+    {
+        let mut jobs = transaction.open_table(JOBS)?;
+        for (key, row) in &batch.jobs {
+            let key = (key.bot.as_str(), key.id.as_str());
+            match row {
+                Some(bytes) => drop(jobs.insert(key, bytes.as_slice())?),
+                None => drop(jobs.remove(key)?),
+            }
+        }
+        let mut bots = transaction.open_table(BOTS)?;
+        let mut calls = transaction.open_table(CALLS)?;
+        for (name, row) in &batch.bots {
+            match row {
+                Some(bytes) => drop(bots.insert(name.as_str(), bytes.as_slice())?),
+                None => {
+                    bots.remove(name.as_str())?;
+                    calls.retain_in((name.as_str(), i64::MIN)..=(name.as_str(), i64::MAX), |_, _| false)?;
+                }
+            }
+        }
+        let since = batch.calls_since.as_millis();
+        for CallsOf { bot, by_second } in &batch.calls {
+            for (second, count) in by_second {
+                calls.insert((bot.as_str(), second.as_millis()), *count)?;
+            }
+            calls.retain_in((bot.as_str(), i64::MIN)..(bot.as_str(), since), |_, _| false)?;
+        }
+    }
+    Ok(transaction.commit()?)
+}
+
+/// Why the rows of an open file are not taken.
+enum Unread {
+    Newer { found: u32, written_by: String },
+    Damaged(Damage),
+    Failed(redb::Error),
+}
+
+impl Unread {
+    fn at(self, path: &Path) -> DatabaseError {
+        let file = path.to_owned();
+        match self {
+            Self::Newer { found, written_by } => DatabaseError::Newer { file, found, known: FORMAT, written_by },
+            Self::Damaged(source) => DatabaseError::Damaged { file, source },
+            Self::Failed(error) => refused(path, error),
+        }
+    }
+}
+
+impl<E: Into<redb::Error>> From<E> for Unread {
+    fn from(error: E) -> Self {
+        Self::Failed(error.into())
+    }
+}
+
+/// All rows, and how many bytes those of jobs take: of the others there are few.
+fn read(database: &redb::Database) -> Result<(Contents, u64), Unread> {
+    let transaction = database.begin_read()?;
+    let meta = match transaction.open_table(META) {
+        Err(TableError::TableDoesNotExist(_)) => return Err(Unread::Damaged(Damage::NoFormat)),
+        meta => meta?,
+    };
+    let text = |key| -> Result<Option<String>, Unread> { Ok(meta.get(key)?.map(|value| value.value().to_owned())) };
+    let format = text("format")?.and_then(|format| format.parse::<u32>().ok()).filter(|format| *format > 0);
+    match format {
+        None => return Err(Unread::Damaged(Damage::NoFormat)),
+        Some(found) if found > FORMAT => {
+            return Err(Unread::Newer { found, written_by: text("written_by")?.unwrap_or_default() });
+        }
+        Some(_) => {}
+    }
+    let mut contents = Contents::default();
+    let bad_row = |table| move |source| Unread::Damaged(Damage::Row { table, source });
+    for row in transaction.open_table(BOTS)?.iter()? {
+        let (name, bytes) = row?;
+        let totals = bot_name(name.value()).and_then(|name| bot_row::from_bytes(name, bytes.value()));
+        contents.bots.push(totals.map_err(bad_row("bots"))?);
+    }
+    // Rows are sorted by bot: one copy of its name is enough.
+    let mut last_bot: Option<BotName> = None;
+    let mut row_bytes = 0;
+    for row in transaction.open_table(JOBS)?.iter()? {
+        let (key, bytes) = row?;
+        let (name, id) = key.value();
+        let bot = match last_bot.take().filter(|last| last.as_str() == name) {
+            Some(last) => last,
+            None => bot_name(name).map_err(bad_row("jobs"))?,
+        };
+        last_bot = Some(bot.clone());
+        row_bytes += name.len() + id.len() + bytes.value().len();
+        let id = RequestId::parse(id).map_err(|_| RowError::Value("request ID"));
+        let job = id.and_then(|id| job_row::from_bytes(JobKey { bot, id }, bytes.value()));
+        contents.jobs.push(job.map_err(bad_row("jobs"))?);
+    }
+    for row in transaction.open_table(CALLS)?.iter()? {
+        let (key, count) = row?;
+        let (name, second) = key.value();
+        let call = (Timestamp::from_millis(second), count.value());
+        match contents.calls.last_mut().filter(|calls| calls.bot.as_str() == name) {
+            Some(calls) => calls.by_second.push(call),
+            None => {
+                let bot = bot_name(name).map_err(bad_row("calls"))?;
+                contents.calls.push(CallsOf { bot, by_second: vec![call] });
+            }
+        }
+    }
+    Ok((contents, u64::try_from(row_bytes).unwrap_or(u64::MAX)))
+}
+
+fn bot_name(text: &str) -> Result<BotName, RowError> {
+    BotName::parse(text).map_err(|_| RowError::Value("bot"))
+}
+
+/// Tells a damaged file from one that cannot be read.
+fn refused(path: &Path, error: impl Into<redb::Error>) -> DatabaseError {
+    let file = path.to_owned();
+    match error.into() {
+        redb::Error::DatabaseAlreadyOpen => DatabaseError::InUse { file },
+        redb::Error::Io(error) if !is_about_contents(&error) => {
+            DatabaseError::Open { file, source: Box::new(redb::Error::Io(error)) }
+        }
+        error => DatabaseError::Damaged { file, source: Damage::Pages(Box::new(error)) },
+    }
+}
+
+/// redb says so of a file that is none of its own, or that was cut off.
+fn is_about_contents(error: &std::io::Error) -> bool {
+    matches!(error.kind(), std::io::ErrorKind::InvalidData | std::io::ErrorKind::UnexpectedEof)
+}

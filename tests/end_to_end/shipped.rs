@@ -1,0 +1,54 @@
+//! The shipped configuration and rules, copied into a folder and shortened so that hours pass in seconds. Nothing else is
+//! changed: expressions, thresholds, minimum volumes, routes and inhibitions are those of `deploy/`. Each replacement must
+//! find its text, so that none is forgotten when the files change.
+
+use std::path::{Path, PathBuf};
+
+/// Where the exporter and Alertmanager are, and the pace of a test.
+const PROMETHEUS_PACE: &[(&str, &str)] =
+    &[("scrape_interval: 30s", "scrape_interval: 1s"), ("evaluation_interval: 30s", "evaluation_interval: 1s")];
+
+/// An hour becomes fifteen seconds: the window of the counters, and for how long a job's last change matters.
+const JOB_RULES_PACE: &[(&str, &str)] = &[
+    ("< 7200", "< 15"),
+    ("for: 5m", "for: 1s"),
+    ("for: 2m", "for: 1s"),
+    ("keep_firing_for: 15m", "keep_firing_for: 2s"),
+];
+const RECORDS_PACE: &[(&str, &str)] = &[("[1h]", "[15s]")];
+
+const ROUTES_PACE: &[(&str, &str)] = &[
+    ("group_wait: 30s", "group_wait: 2s"),
+    ("group_wait: 10s", "group_wait: 1s"),
+    ("group_interval: 5m", "group_interval: 1s"),
+];
+
+/// Prometheus' configuration with its rules; returns the file.
+pub(super) fn prometheus(folder: &Path, exporter: &str, alertmanager: &str) -> PathBuf {
+    let to = folder.join("prometheus");
+    std::fs::create_dir_all(to.join("rules")).unwrap();
+    let places = [("localhost:10047", exporter), ("localhost:9093", alertmanager)];
+    copy("prometheus/rules/koreai-jobs.yml", folder, JOB_RULES_PACE);
+    copy("prometheus/rules/koreai-records.yml", folder, RECORDS_PACE);
+    copy("prometheus/rules/koreai-exporter.yml", folder, &[]);
+    copy("prometheus/prometheus.yml", folder, &[PROMETHEUS_PACE, &places].concat())
+}
+
+/// Alertmanager's configuration with its template; returns the file.
+pub(super) fn alertmanager(folder: &Path, webhook: &str) -> PathBuf {
+    std::fs::create_dir_all(folder.join("alertmanager")).unwrap();
+    copy("alertmanager/koreai.tmpl", folder, &[]);
+    copy("alertmanager/alertmanager.yml", folder, &[ROUTES_PACE, &[("localhost:9095", webhook)]].concat())
+}
+
+fn copy(file: &str, folder: &Path, replacements: &[(&str, &str)]) -> PathBuf {
+    let from = Path::new(env!("CARGO_MANIFEST_DIR")).join("deploy").join(file);
+    let mut text = std::fs::read_to_string(&from).unwrap_or_else(|error| panic!("{}: {error}", from.display()));
+    for (shipped, ours) in replacements {
+        assert!(text.contains(shipped), "{file} no longer has {shipped:?}: change the table in {}", file!());
+        text = text.replace(shipped, ours);
+    }
+    let to = folder.join(file);
+    std::fs::write(&to, text).unwrap();
+    to
+}

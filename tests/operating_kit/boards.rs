@@ -1,0 +1,82 @@
+//! Dashboards: a sound grid, panels that explain themselves, links that lead somewhere.
+
+use std::collections::BTreeSet;
+
+use serde_json::Value;
+
+use super::files::{dashboards, list, lost, panels};
+
+#[test]
+fn panels_have_unique_ids_and_do_not_overlap() {
+    for dashboard in dashboards() {
+        let mut ids = BTreeSet::new();
+        let mut cells = BTreeSet::new();
+        for panel in panels(&dashboard) {
+            assert!(ids.insert(panel["id"].as_u64().unwrap()), "{}: {}", dashboard["uid"], panel["title"]);
+            let [x, y, w, h] = ["x", "y", "w", "h"].map(|key| panel["gridPos"][key].as_u64().unwrap());
+            assert!(x + w <= 24 && w > 0 && h > 0, "{}", panel["title"]);
+            for cell in (x..x + w).flat_map(|column| (y..y + h).map(move |row| (column, row))) {
+                assert!(cells.insert(cell), "{}: {} overlaps", dashboard["uid"], panel["title"]);
+            }
+        }
+    }
+}
+
+#[test]
+fn panels_explain_themselves() {
+    for dashboard in dashboards() {
+        for panel in panels(&dashboard).into_iter().filter(|panel| panel["type"] != "row") {
+            let name = format!("{}: {}", dashboard["uid"], panel["title"]);
+            assert!(panel["description"].as_str().is_some_and(|text| text.ends_with('.')), "{name}: description");
+            if panel["type"] == "text" {
+                continue;
+            }
+            let defaults = &panel["fieldConfig"]["defaults"];
+            assert!(defaults["unit"].is_string(), "{name}: unit");
+            assert!(defaults["noValue"].is_string(), "{name}: noValue");
+            for part in std::iter::once(panel).chain(list(panel, "targets")) {
+                assert_eq!(part["datasource"]["uid"], "${datasource}", "{name}");
+            }
+        }
+    }
+}
+
+#[test]
+fn boards_share_a_tag_and_keep_variables_and_time() {
+    let boards = dashboards();
+    let uids: BTreeSet<_> = boards.iter().map(|board| board["uid"].as_str().unwrap()).collect();
+    assert_eq!(uids, BTreeSet::from(["koreai-overview", "koreai-job", "koreai-exporter-health"]));
+    for board in &boards {
+        assert_eq!(board["tags"], serde_json::json!(["koreai"]));
+        let link = &board["links"][0];
+        assert_eq!(
+            (&link["type"], &link["includeVars"], &link["keepTime"]),
+            (&"dashboards".into(), &true.into(), &true.into())
+        );
+        assert_eq!(link["tags"], board["tags"]);
+    }
+}
+
+fn links<'v>(value: &'v Value, found: &mut Vec<&'v str>) {
+    match value {
+        Value::Object(map) => {
+            found.extend(map.get("url").and_then(Value::as_str).filter(|url| url.starts_with("/d/")));
+            map.values().for_each(|value| links(value, found));
+        }
+        Value::Array(items) => items.iter().for_each(|value| links(value, found)),
+        _ => {}
+    }
+}
+
+#[test]
+fn links_lead_to_a_board_and_its_variables() {
+    let boards = dashboards();
+    let mut urls = Vec::new();
+    boards.iter().for_each(|board| links(board, &mut urls));
+    assert!(!urls.is_empty());
+    let lost: Vec<_> = urls.iter().filter_map(|url| lost(url, &boards)).collect();
+    assert!(lost.is_empty(), "{lost:?}");
+    for gone in ["/d/koreai-jobs", "/d/koreai-job?var-request=x"] {
+        assert!(self::lost(gone, &boards).is_some(), "{gone}");
+    }
+}
