@@ -4,6 +4,7 @@
 //!
 //! - [`model`]: plain data: [`model::RequestId`], [`model::Report`], [`model::Job`]. No I/O, no serde.
 //! - [`clock`]: the one place that asks the system for the time.
+//! - [`cli`], [`telemetry`]: flags, log.
 //! - [`config`]: file and environment → values that cannot be wrong.
 //! - [`discovery`]: files and HTTP → whole sets of targets.
 //! - [`auth`]: signs and caches tokens.
@@ -16,7 +17,7 @@
 //! - [`ui`]: the status page.
 //! - [`web`]: routes, authentication, TLS.
 //! - [`fake_upstream`]: a strict stand-in for the upstream; imports none of the rooms above.
-//! - [`cli`], [`telemetry`], [`app`]: flags, log, wiring.
+//! - [`app`]: wiring, life and death.
 //!
 //! What is absent is part of the design: there is no global registry, no lazily made client, no `Arc<Mutex<State>>`
 //! passed around. Only `upstream` knows the service's JSON and URLs; only `exposition` knows metric names.

@@ -148,13 +148,13 @@ impl UnrecognizedKind {
     }
 }
 
-/// A word that is not known. Its text is there only for statuses, cleaned to a few harmless characters: what stands in
+/// A word that is not known. Its text is there only for statuses, and only where it is a harmless word: what stands in
 /// `channel` or `comments` may be personal and is never kept.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Unrecognized {
     /// Where it stood.
     pub kind: UnrecognizedKind,
-    /// The first such word of the body, at most 48 characters of `[A-Za-z0-9_ -]`.
+    /// The first such word of the body that is one: a letter and at most 47 characters of `[A-Za-z0-9_ -]`.
     pub sample: Option<String>,
     /// How many there were.
     pub count: u64,

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::narrate::Told;
 use crate::auth::TokenSource;
 use crate::model::{BotTotals, Outcome, Timestamp};
 use crate::scheduler::Scheduler;
@@ -17,6 +18,7 @@ pub(super) struct Bot {
     /// What is wrong with the bot as a whole, since when, in words; for the log and the page.
     pub(super) trouble: Option<Trouble>,
     pub(super) last_success: Option<Timestamp>,
+    pub(super) told: Told,
 }
 
 /// A failure that concerns every job of the bot.

@@ -152,7 +152,8 @@ impl Handle {
         self.ask(Command::Bots).await
     }
 
-    /// One job, from memory where it is followed, else asked about now, within the bot's budget.
+    /// One job, from memory where it is followed or was probed within the least gap between two calls, else asked about
+    /// now, within the bot's budget.
     pub async fn probe(&self, key: JobKey) -> Result<Result<Box<Job>, ProbeError>, Unavailable> {
         self.ask(|reply| Command::Probe(key, reply)).await
     }

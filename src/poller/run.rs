@@ -140,7 +140,7 @@ impl Poller {
 
     /// Runs until it is told to stop; then calls under way are given up.
     pub async fn run(mut self, shutdown: CancellationToken) {
-        loop {
+        while !shutdown.is_cancelled() {
             let now = self.clock.now();
             self.published.beat(now);
             let wake = self.turn(now);
@@ -151,8 +151,8 @@ impl Poller {
             let late_at = self.keeper.as_ref().and_then(Keeper::late_at).filter(|late_at| now < *late_at);
             let page_due = late_at.or(self.page_due);
             let until = [wake, page_due].into_iter().flatten().min().map_or(TURN, |due| due.since(now).min(TURN));
+            // In no fixed order: however fast one sort of message comes in, the others get their turn.
             tokio::select! {
-                biased;
                 () = shutdown.cancelled() => break,
                 written = written(&mut self.keeper) => if self.settle(written) == Err(Ended) { return },
                 Some(joined) = self.calls.join_next_with_id(), if !self.calls.is_empty() => {
@@ -345,7 +345,7 @@ impl Poller {
         }
         let recorded = self.store.record(slot, outcome, report, now);
         if let Some(job) = self.store.job(slot) {
-            narrate::recorded(job, &recorded);
+            narrate::recorded(job, &recorded, &mut bot.told);
         }
         bot.scheduler.observe(slot, now, observation(outcome, refusal, progress, &recorded.standing));
     }
@@ -414,6 +414,7 @@ impl Poller {
                     token_expiry: None,
                     trouble: None,
                     last_success: None,
+                    told: narrate::Told::default(),
                 },
             };
             self.bots.insert(spec.name, bot);

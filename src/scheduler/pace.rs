@@ -40,8 +40,10 @@ impl Pace {
     /// Counts a call that starts now.
     pub(super) fn record(&mut self, now: Timestamp) {
         let spent = self.spent_until.max(micros(now)).saturating_add(self.step);
-        // Calls that do not keep to the pace may run ahead of it, but what has left the window is forgotten.
-        self.spent_until = spent.min(micros(now).saturating_add(self.span));
+        // Calls that do not keep to the pace may run ahead of it, but what has left the window is forgotten. A full burst
+        // may reach farther than the window: forgetting some of it would let the window's last call go at once.
+        let farthest = self.span.max(self.burst.saturating_mul(self.step));
+        self.spent_until = spent.min(micros(now).saturating_add(farthest));
     }
 
     /// Forgets what was saved up for a burst: from now on one call a step.
@@ -84,6 +86,18 @@ mod tests {
         }
         assert_eq!(starts[..5], [0, 0, 0, 1035, 2069]);
         assert!(starts[60] >= 60_000, "the 61st call is outside the minute: {}", starts[60]);
+    }
+
+    #[test]
+    fn a_burst_that_reaches_beyond_the_window_leaves_it_a_call_a_step() {
+        // 43 at once and then one every 171 s: the burst reaches two hours ahead.
+        let mut pace = Pace::new(Duration::from_secs(3600), 63, 43);
+        let now = Timestamp::from_millis(0);
+        for _ in 0..43 {
+            assert!(pace.free_at(0) <= now);
+            pace.record(now);
+        }
+        assert!(pace.free_at(0) > now, "the burst is spent");
     }
 
     #[test]

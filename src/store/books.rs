@@ -15,6 +15,9 @@ use super::dirty::Dirty;
 use super::retired::Retired;
 use super::sources::{MAX_WAITING, REMOVAL_GRACE, SourceIndex, Sources};
 
+/// The campaign of jobs whose own is beyond [`MAX_CAMPAIGNS`].
+const OTHER_CAMPAIGN: &str = "other";
+
 /// What the configuration says of the life of a job.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Settings {
@@ -121,6 +124,8 @@ pub struct Store {
     pub(super) changes: Vec<Change>,
     /// What the database has not been told; `None` where there is no database.
     pub(super) dirty: Option<Dirty>,
+    /// A job came, went, or changed its state since [`BotTotals::jobs`] was counted.
+    pub(super) states_moved: bool,
 }
 
 impl Store {
@@ -141,6 +146,7 @@ impl Store {
             dropped: Dropped::default(),
             changes: Vec::new(),
             dirty: None,
+            states_moved: false,
         }
     }
 
@@ -321,7 +327,10 @@ impl Store {
             let Some(bot) = self.sources.get_mut(index).map(|source| source.id.bot.clone()) else { continue };
             self.want(index, &bot, target, true, now);
         }
-        self.count_jobs();
+        // Ticks come with every answer, which seldom changes a state.
+        if self.states_moved {
+            self.count_jobs();
+        }
     }
 
     /// The next moment at which [`Self::tick`] has something to do.
@@ -463,6 +472,7 @@ impl Store {
             self.index.insert(entry.job.key.clone(), slot);
             *place = Some(entry);
             self.changes.push(Change::Added(slot));
+            self.states_moved = true;
         }
     }
 
@@ -499,7 +509,9 @@ impl Store {
             self.note(Change::Changed(slot));
         }
         let Some(before) = self.entry(slot).map(|entry| entry.job.campaign.clone()) else { return };
-        if before != target.campaign {
+        let stays_other = before.as_ref().is_some_and(|before| before.as_str() == OTHER_CAMPAIGN)
+            && target.campaign.as_ref().is_some_and(|campaign| !self.admits_campaign(campaign));
+        if before != target.campaign && !stays_other {
             let campaign = self.enter_campaign(target.campaign);
             self.leave_campaign(before.as_ref());
             if let Some(entry) = self.entry_mut(slot) {
@@ -532,6 +544,7 @@ impl Store {
             self.retire(entry);
         }
         self.changes.push(Change::Removed(slot));
+        self.states_moved = true;
     }
 
     /// Remembers a job without series.
@@ -552,12 +565,16 @@ impl Store {
 
     pub(super) fn enter_campaign(&mut self, campaign: Option<LabelValue>) -> Option<LabelValue> {
         let mut campaign = campaign?;
-        if !self.campaigns.contains_key(&campaign) && self.campaigns.len() >= MAX_CAMPAIGNS {
+        if !self.admits_campaign(&campaign) {
             self.dropped.add(DropReason::MaxCampaigns, 1);
-            campaign = LabelValue::parse("other").ok()?;
+            campaign = LabelValue::parse(OTHER_CAMPAIGN).ok()?;
         }
         *self.campaigns.entry(campaign.clone()).or_default() += 1;
         Some(campaign)
+    }
+
+    fn admits_campaign(&self, campaign: &LabelValue) -> bool {
+        self.campaigns.len() < MAX_CAMPAIGNS || self.campaigns.contains_key(campaign)
     }
 
     fn leave_campaign(&mut self, campaign: Option<&LabelValue>) {
@@ -615,6 +632,7 @@ impl Store {
     }
 
     fn count_jobs(&mut self) {
+        self.states_moved = false;
         for bot in self.bots.values_mut() {
             bot.book.totals.jobs = [0; JobState::ALL.len()];
         }

@@ -1,6 +1,6 @@
 //! Once-only counting: log entries that a report adds to what was counted before.
 
-use crate::model::{Channel, ChannelTally};
+use crate::model::{Channel, ChannelTally, EntryStatus};
 
 /// What a report adds to the counters.
 #[derive(Debug, Default, PartialEq)]
@@ -16,13 +16,22 @@ pub(super) struct Advance {
 /// The log list grows while a job runs (UPSTREAM: one entry a recipient, at its outcome) and entries carry no name that
 /// could be trusted to be unique (a published sample has two entries with one ID), so the most ever seen by channel and
 /// status is what tells new from old. A list that shrinks and grows again adds only what exceeds the earlier mark.
+///
+/// Entries of unknown status are no mark: they may become a success or a failure, and the list has not shrunk then.
 pub(super) fn advance(counted: &mut Vec<ChannelTally>, seen: &[ChannelTally]) -> Advance {
     let mut result = Advance::default();
     for tally in seen {
         let before = slot(counted, &tally.channel);
         let mut added = ChannelTally::new(tally.channel.clone());
-        for ((mark, now), plus) in before.entries.iter_mut().zip(tally.entries).zip(added.entries.iter_mut()) {
+        for (status, (mark, plus)) in
+            EntryStatus::ALL.into_iter().zip(before.entries.iter_mut().zip(added.entries.iter_mut()))
+        {
+            let now = tally.count(status);
             *plus = now.saturating_sub(*mark);
+            if status == EntryStatus::Unknown {
+                *mark = now;
+                continue;
+            }
             result.decreased |= now < *mark;
             *mark = now.max(*mark);
         }

@@ -26,3 +26,6 @@ pub use entry::Entry;
 pub use kept::KeptJob;
 pub use record::{NOT_FOUND_LIMIT, Recorded, Standing};
 pub use sources::REMOVAL_GRACE;
+
+#[cfg(test)]
+mod tests;

@@ -112,7 +112,7 @@ impl Store {
         self.expiries.push(std::cmp::Reverse((ends_at, slot)));
         if let Some(bot) = self.bots.get_mut(&entry.job.key.bot) {
             let unknown_index = EntryStatus::ALL.len() - 1;
-            for tally in entry.counted() {
+            for tally in &entry.job.tallies {
                 let unknown = tally.entries.get(unknown_index).copied().unwrap_or(0);
                 if unknown > 0 {
                     let counts = bot.book.totals.notifications.entry(tally.channel.clone()).or_default();
@@ -123,6 +123,7 @@ impl Store {
             }
         }
         self.note(Change::Ended(slot));
+        self.states_moved = true;
     }
 }
 

@@ -186,9 +186,11 @@ pub(super) struct Counted {
     pub(super) unrecognized: Vec<Unrecognized>,
 }
 
-/// A status that is not known, down to characters that can do no harm in a log.
+/// A status that is not known, if it is a word that can do no harm in a log. One that is an address or a number is not
+/// shortened to something harmless: a part of an address is personal too.
 pub(super) fn sample(text: &str) -> Option<String> {
-    let harmless = |c: &char| c.is_ascii_alphanumeric() || matches!(c, '_' | ' ' | '-');
-    let sample: String = text.chars().filter(harmless).take(MAX_SAMPLE_CHARS).collect();
-    Some(sample.trim().to_owned()).filter(|sample| !sample.is_empty())
+    let text = text.trim();
+    let harmless = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | ' ' | '-');
+    let fits = text.len() <= MAX_SAMPLE_CHARS && text.starts_with(|c: char| c.is_ascii_alphabetic());
+    (fits && text.chars().all(harmless)).then(|| text.to_owned())
 }

@@ -34,8 +34,13 @@ pub fn router(state: State) -> Router {
         )
         .fallback(not_found);
     let prefix = state.prefix.clone();
-    let routes = routes.with_state(state);
-    if prefix.is_empty() { routes } else { routes.clone().nest(&prefix, routes) }
+    let routes = routes.with_state(state.clone());
+    if prefix.is_empty() {
+        return routes;
+    }
+    // A nested `/` answers at the prefix without a slash behind it only.
+    let root = Router::new().route(&format!("{prefix}/"), get(pages::status)).with_state(state);
+    routes.clone().nest(&prefix, routes).merge(root)
 }
 
 async fn healthy(Extract(state): Extract<State>) -> Response {

@@ -165,7 +165,7 @@ pub(crate) fn true_notifications(upstream: &FakeUpstream, jobs: u32) -> BTreeMap
         for (channel, counts) in upstream.truth(BOT_ID, &id(number)).unwrap().channels {
             for (status, count) in [("SUCCESS", counts.success), ("FAILURE", counts.failure), ("UNKNOWN", 0)] {
                 let labels = format!("bot=\"support\",channel=\"{channel}\",status=\"{status}\"");
-                *sums.entry(labels).or_default() += u64::from(count);
+                *sums.entry(labels).or_default() += count;
             }
         }
     }

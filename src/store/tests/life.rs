@@ -1,0 +1,154 @@
+//! polling → finished, gone or abandoned → expired.
+
+use super::*;
+use JobStatus::{InProgress, PartialSuccess, Success, Unknown};
+
+#[test]
+fn a_finished_job_leaves_the_schedule_at_once_and_the_page_after_retention() {
+    let mut world = World::following(&["ds-1"]);
+    let slot = world.slot("ds-1").unwrap();
+    let recorded = world.answered("ds-1", Success, [1, 0, 0], at(10));
+    assert_eq!(recorded.standing, Standing::Finished(Success));
+    assert!(world.store.take_changes().contains(&Change::Ended(slot)));
+    world.store.tick(at(10));
+    assert_eq!(world.states(), [0, 1, 0, 0]);
+
+    let expiry = at(10).plus(LIFE.retention);
+    assert_eq!(world.store.next_tick().map(|next| next <= expiry), Some(true));
+    world.store.tick(expiry.minus(Duration::from_millis(1)));
+    assert!(world.job("ds-1").is_some());
+    world.store.tick(expiry);
+    assert!(world.job("ds-1").is_none());
+    assert_eq!(world.store.take_changes(), [Change::Removed(slot)]);
+    assert_eq!(world.counted(), [1, 0, 0], "what was counted stays");
+
+    world.names("a", &["ds-1"], expiry.plus(HOUR));
+    assert!(world.job("ds-1").is_none(), "its source still names it, but it is over");
+}
+
+#[test]
+fn an_answer_after_the_end_changes_nothing() {
+    let mut world = World::following(&["ds-1"]);
+    world.answered("ds-1", PartialSuccess, [1, 1, 0], at(10));
+    let before = world.job("ds-1").cloned();
+    assert_eq!(world.answered("ds-1", InProgress, [9, 9, 0], at(12)).standing, Standing::NotFollowed);
+    assert_eq!(world.failed("ds-1", Outcome::NotFound, at(14)).standing, Standing::NotFollowed);
+    assert_eq!(world.job("ds-1").cloned(), before);
+    assert_eq!(world.counted(), [1, 1, 0]);
+    assert_eq!(world.totals().jobs_finished, [0, 1, 0]);
+}
+
+#[test]
+fn a_failed_poll_keeps_the_last_values() {
+    let mut world = World::following(&["ds-1"]);
+    world.answered("ds-1", InProgress, [3, 1, 0], at(0));
+    let before = world.job("ds-1").cloned().unwrap();
+    let failures = Outcome::ALL.into_iter().filter(|outcome| !matches!(outcome, Outcome::Ok | Outcome::NotFound));
+    for outcome in failures {
+        assert_eq!(world.failed("ds-1", outcome, at(2)).standing, Standing::Unanswered, "{outcome:?}");
+    }
+    assert_eq!(world.job("ds-1"), Some(&Job { poll_up: Some(false), ..before.clone() }));
+    world.answered("ds-1", InProgress, [3, 1, 0], at(4));
+    let after = Job { last_poll_success: Some(at(4)), ..before };
+    assert_eq!(world.job("ds-1"), Some(&after), "last_change stays where nothing has changed");
+}
+
+#[test]
+fn what_a_report_leaves_out_stays_as_it_was() {
+    let mut world = World::following(&["ds-1"]);
+    let slot = world.slot("ds-1").unwrap();
+    let full =
+        Report { completion: Some(0.5), recipients: Some(4), requested: Some(at(0)), ..report(InProgress, [2, 0, 0]) };
+    world.store.record(slot, Outcome::Ok, Some(full), at(1));
+    world.answered("ds-1", InProgress, [2, 0, 0], at(3));
+    let job = world.job("ds-1").unwrap();
+    assert_eq!((job.completion, job.recipients, job.requested), (Some(0.5), Some(4), Some(at(0))));
+}
+
+#[test]
+fn a_job_is_gone_after_several_answers_in_a_row_that_nobody_knows_it() {
+    let mut world = World::following(&["ds-1"]);
+    world.answered("ds-1", InProgress, [3, 0, 0], at(0));
+    let mut second = 0;
+    let mut standings = |world: &mut World, outcomes: &[Outcome]| -> Vec<bool> {
+        let gone = outcomes.iter().map(|outcome| {
+            second += 2;
+            world.failed("ds-1", *outcome, at(second)).standing == Standing::Gone
+        });
+        gone.collect()
+    };
+    use Outcome::{NotFound, RateLimited, ServerError};
+    assert_eq!(standings(&mut world, &[NotFound, NotFound, ServerError]), [false, false, false], "not in a row");
+    let not_found = standings(&mut world, &[NotFound, NotFound, RateLimited, NotFound]);
+    assert_eq!(not_found, [false, false, false, true], "a refusal says nothing of the job");
+    world.store.tick(at(100));
+    assert_eq!(world.states(), [0, 0, 1, 0]);
+    let job = world.job("ds-1").unwrap();
+    assert_eq!((job.status, job.tallies[0].entries), (InProgress, [3, 0, 0]));
+    world.store.tick(at(100).plus(LIFE.retention));
+    assert!(world.job("ds-1").is_none());
+}
+
+#[test]
+fn a_job_unfinished_at_its_deadline_is_abandoned() {
+    let mut world = World::following(&["ds-1", "ds-2"]);
+    world.answered("ds-1", InProgress, [3, 0, 0], at(5));
+    world.answered("ds-2", Success, [3, 0, 0], at(5));
+    let deadline = at(0).plus(LIFE.job_deadline);
+    world.store.tick(deadline.minus(Duration::from_millis(1)));
+    assert_eq!(world.states()[0], 1);
+    let slot = world.slot("ds-1").unwrap();
+    world.store.take_changes();
+    world.store.tick(deadline);
+    assert_eq!(world.states(), [0, 0, 0, 1]);
+    assert!(world.store.take_changes().contains(&Change::Ended(slot)));
+    assert_eq!(world.job("ds-1").unwrap().status, InProgress);
+    world.store.tick(deadline.plus(LIFE.retention));
+    assert_eq!(world.followed(), [""; 0]);
+}
+
+#[test]
+fn a_deadline_runs_from_when_a_job_was_first_wanted_though_it_was_away() {
+    let mut world = World::following(&["ds-1"]);
+    world.names("a", &[], at(10));
+    world.store.tick(at(20));
+    world.names("a", &["ds-1"], at(1000));
+    world.store.tick(at(0).plus(LIFE.job_deadline));
+    assert_eq!(world.states(), [0, 0, 0, 1]);
+}
+
+#[test]
+fn a_shorter_deadline_and_retention_hold_for_jobs_that_are_there() {
+    let mut world = World::following(&["ds-1", "ds-2"]);
+    world.answered("ds-2", Success, [1, 0, 0], at(10));
+    let short = Duration::from_secs(60);
+    let life = Settings { job_deadline: short, retention: short, ..LIFE };
+    world.store.configure(life, &[spec("support")], &[source("a"), source("b")], at(10));
+    world.store.tick(at(70));
+    assert_eq!(world.followed(), ["ds-1"]);
+    assert_eq!(world.states(), [0, 0, 0, 1]);
+}
+
+#[test]
+fn an_unknown_status_does_not_end_a_job() {
+    let mut world = World::following(&["ds-1"]);
+    let recorded = world.answered("ds-1", Unknown, [1, 0, 0], at(0));
+    assert_eq!(recorded.standing, Standing::Running { changed: true, entries: 1 });
+    assert_eq!(
+        world.answered("ds-1", Unknown, [1, 0, 0], at(2)).standing,
+        Standing::Running { changed: false, entries: 1 }
+    );
+}
+
+#[test]
+fn a_slot_is_not_used_again_before_it_is_released() {
+    let mut world = World::following(&["ds-1"]);
+    let slot = world.slot("ds-1").unwrap();
+    world.names("a", &[], at(0));
+    world.store.tick(at(10));
+    world.names("a", &["ds-2"], at(11));
+    assert_ne!(world.slot("ds-2"), Some(slot), "a call for it may be under way");
+    world.store.release(slot);
+    world.names("a", &["ds-2", "ds-3"], at(12));
+    assert_eq!(world.slot("ds-3"), Some(slot));
+}

@@ -1,0 +1,146 @@
+//! Sources, answers and time go in; jobs and counters are judged. No clock, no I/O.
+
+mod counters;
+mod life;
+mod sources;
+
+use std::time::Duration;
+
+use super::*;
+use crate::model::{
+    ApiVersion, BotName, BotTotals, Channel, ChannelTally, DropReason, EntryStatus, Inconsistency, Job, JobKey,
+    JobSlot, JobState, JobStatus, LabelValue, Outcome, Reason, Report, RequestId, SourceId, SourceKind, Target,
+    TargetUpdate, Timestamp, UnrecognizedKind,
+};
+
+const HOUR: Duration = Duration::from_secs(3600);
+const LIFE: Settings = Settings { job_deadline: Duration::from_secs(24 * 3600), retention: HOUR, max_jobs: 3 };
+
+/// So many seconds after some start.
+fn at(seconds: u64) -> Timestamp {
+    Timestamp::from_millis(1_700_000_000_000).plus(Duration::from_secs(seconds))
+}
+
+fn bot() -> BotName {
+    BotName::parse("support").unwrap()
+}
+
+fn spec(name: &str) -> BotSpec {
+    BotSpec { name: BotName::parse(name).unwrap(), api: ApiVersion::V1, channels: vec![channel("msteams")] }
+}
+
+fn channel(name: &str) -> Channel {
+    Channel::clean(name).unwrap()
+}
+
+fn source(name: &str) -> SourceId {
+    SourceId { bot: bot(), kind: SourceKind::File, name: name.into() }
+}
+
+fn target(id: &str) -> Target {
+    Target { id: RequestId::parse(id).unwrap(), campaign: None, labels: [].into() }
+}
+
+fn in_campaign(id: &str, campaign: &str) -> Target {
+    Target { campaign: Some(LabelValue::parse(campaign).unwrap()), ..target(id) }
+}
+
+fn key(id: &str) -> JobKey {
+    JobKey { bot: bot(), id: RequestId::parse(id).unwrap() }
+}
+
+/// A report with these entries on Teams: successes, failures, unknown.
+fn report(status: JobStatus, entries: [u64; 3]) -> Report {
+    let mut tally = ChannelTally::new(channel("msteams"));
+    tally.entries = entries;
+    if entries[1] > 0 {
+        tally.failures = vec![(Reason::parse("timeout").unwrap(), entries[1])];
+    }
+    Report {
+        status,
+        completion: None,
+        recipients: None,
+        reported_entries: None,
+        entries: entries.iter().sum(),
+        created: None,
+        requested: None,
+        last_notification: None,
+        job_type: None,
+        action: None,
+        tallies: if entries == [0; 3] { Vec::new() } else { vec![tally] },
+        inconsistencies: Vec::new(),
+        unrecognized: Vec::new(),
+    }
+}
+
+/// A store with the bot `support` and two sources, `a` and `b`.
+struct World {
+    store: Store,
+}
+
+impl World {
+    fn new() -> Self {
+        let mut store = Store::new(LIFE);
+        store.configure(LIFE, &[spec("support")], &[source("a"), source("b")], at(0));
+        Self { store }
+    }
+
+    /// One that follows these jobs, named by `a`.
+    fn following(ids: &[&str]) -> Self {
+        let mut world = Self::new();
+        world.names("a", ids, at(0));
+        world.store.take_changes();
+        world
+    }
+
+    fn names(&mut self, name: &str, ids: &[&str], now: Timestamp) {
+        self.names_targets(name, ids.iter().map(|id| target(id)).collect(), now);
+    }
+
+    fn names_targets(&mut self, name: &str, targets: Vec<Target>, now: Timestamp) {
+        self.store.apply(TargetUpdate { source: source(name), targets: Some(targets), up: true, invalid: 0 }, now);
+    }
+
+    fn slot(&self, id: &str) -> Option<JobSlot> {
+        self.store.find(&key(id))
+    }
+
+    fn job(&self, id: &str) -> Option<&Job> {
+        self.store.job(self.slot(id)?)
+    }
+
+    fn answered(&mut self, id: &str, status: JobStatus, entries: [u64; 3], now: Timestamp) -> Recorded {
+        let slot = self.slot(id).unwrap();
+        self.store.record(slot, Outcome::Ok, Some(report(status, entries)), now)
+    }
+
+    fn failed(&mut self, id: &str, outcome: Outcome, now: Timestamp) -> Recorded {
+        let slot = self.slot(id).unwrap();
+        self.store.record(slot, outcome, None, now)
+    }
+
+    fn totals(&self) -> &BotTotals {
+        self.store.totals().next().unwrap()
+    }
+
+    /// Log entries counted on Teams.
+    fn counted(&self) -> [u64; 3] {
+        self.totals().notifications[&channel("msteams")]
+    }
+
+    /// Jobs by state: polling, finished, gone, abandoned.
+    fn states(&self) -> [u64; JobState::ALL.len()] {
+        self.totals().jobs
+    }
+
+    fn dropped(&self, reason: DropReason) -> u64 {
+        let index = DropReason::ALL.iter().position(|known| *known == reason).unwrap();
+        self.store.dropped()[index]
+    }
+
+    fn followed(&self) -> Vec<String> {
+        let mut ids: Vec<_> = self.store.jobs().map(|job| job.key.id.to_string()).collect();
+        ids.sort();
+        ids
+    }
+}
