@@ -26,8 +26,9 @@ pub(super) fn render(file: &Path, bot: &str, request_id: &str, api: &str) -> Res
 
     let life = Settings { job_deadline: std::time::Duration::MAX, retention: std::time::Duration::MAX, max_jobs: 1 };
     let mut store = Store::new(life);
-    store.configure(life, &[BotSpec { name: bot.clone(), api, channels: Vec::new() }], &[]);
-    let job = store.as_job(JobKey { bot, id }, report, Clock::system().now());
+    let now = Clock::system().now();
+    store.configure(life, &[BotSpec { name: bot.clone(), api, channels: Vec::new() }], &[], now);
+    let job = store.as_job(JobKey { bot, id }, report, now);
     Ok(exposition::render([&job].into_iter(), &[], None, Format::Text))
 }
 

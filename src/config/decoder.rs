@@ -76,11 +76,6 @@ impl<'a> Decoder<'a> {
         }
     }
 
-    /// The mistakes so far, and how many are not among them.
-    pub(super) fn into_mistakes(self) -> (Vec<Mistake>, usize) {
-        (self.mistakes, self.unlisted)
-    }
-
     /// Notes a mistake at the present key. The text is made only if it will be listed.
     pub(super) fn mistake(&mut self, at: Option<Position>, text: impl FnOnce() -> String) {
         if self.mistakes.len() >= MAX_LISTED_MISTAKES {

@@ -17,7 +17,7 @@ pub struct ConfigErrors {
 /// One mistake. Its text never holds a secret.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Mistake {
-    /// Where it stands; none where the file could not be read, and for a JSON file that is wrong in its content.
+    /// Where it stands; none where the file could not be read.
     pub position: Option<Position>,
     /// The path to the key, like `bots[0].auth.client_id`; empty for the file as a whole.
     pub key: String,

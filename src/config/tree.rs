@@ -1,4 +1,4 @@
-//! What YAML and JSON have in common: a bounded tree of nodes that know where they stand.
+//! A bounded tree of nodes that know where they stand.
 
 use super::error::Position;
 
@@ -9,7 +9,7 @@ pub(super) const MAX_DEPTH: usize = 32;
 /// small file expands to a large tree.
 pub(super) const MAX_NODES: usize = 1_000_000;
 
-/// A node. Its position is none when it came from JSON.
+/// A node.
 #[derive(Debug, Clone)]
 pub(super) struct Node {
     pub(super) at: Option<Position>,

@@ -281,4 +281,36 @@ mod tests {
             }
         }
     }
+
+    #[test]
+    fn aliases_cannot_multiply_a_text_without_end() {
+        let mut text = "- &a0 [x, x, x, x, x, x, x, x, x, x]\n".to_owned();
+        for level in 1..7 {
+            let copies = vec![format!("*a{}", level - 1); 10].join(", ");
+            text += &format!("- &a{level} [{copies}]\n");
+        }
+        match Groups::parse(&text, Format::Yaml) {
+            Err(DiscoveryError::Parse { line, why }) => {
+                assert!(why.contains("alias expansion"), "{line}: {why}");
+            }
+            other => panic!("{other:?}"),
+        }
+    }
+
+    proptest::proptest! {
+        #![proptest_config(proptest::prelude::ProptestConfig { failure_persistence: None, ..Default::default() })]
+
+        #[test]
+        fn any_text_gives_targets_or_the_line_of_a_mistake(
+            text in "((?s).{0,200}|([-?:,\\[\\]{}&*!|>'\"%@` \n\ta0#~.<]){0,80})",
+        ) {
+            for format in [Format::Json, Format::Yaml] {
+                match Groups::parse(&text, format) {
+                    Ok(_) => {}
+                    Err(DiscoveryError::Parse { line, why }) => proptest::prop_assert!(line > 0 && !why.is_empty()),
+                    Err(other) => proptest::prop_assert!(false, "{other}"),
+                }
+            }
+        }
+    }
 }

@@ -59,7 +59,8 @@ pub struct SourceId {
 pub struct TargetUpdate {
     /// Who says it.
     pub source: SourceId,
-    /// The whole set that it names now: what it named before and does not name here is no longer wanted by it.
+    /// The whole set that it names now: what it named before and does not name here is no longer wanted by it, unless it
+    /// is not `up`: then nothing is taken away.
     /// `None`: it could not be read, its last set stands; the reason is in the log.
     pub targets: Option<Vec<Target>>,
     /// Whether all of it could be read. A source of many files of which one is broken is down, and still says what the

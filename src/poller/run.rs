@@ -12,7 +12,7 @@ use super::bot::Bot;
 use super::call::{CallError, Called, call};
 use super::command::{Command, Filter, Handle, JobRow, Listing, MAX_LISTED, ProbeError};
 use super::keeper::{Ended, Keeper, Reply};
-use super::probes::{self, Probes};
+use super::probes::{Answer, Probes};
 use super::{BotSetup, BotStatus, Published, Setup, narrate};
 use crate::clock::Clock;
 use crate::database::{CallsOf, Contents, Database, WriteError};
@@ -65,6 +65,8 @@ pub struct Poller {
     probes: Probes,
     /// Sources that have not been read yet.
     awaited: HashSet<SourceId>,
+    /// Whether every source had been read when the last page was made.
+    page_has_all: bool,
     blocks: JobBlocks,
     exporter: ExporterView,
     /// `None`: all is kept in memory.
@@ -84,18 +86,11 @@ struct Flight {
 
 enum Purpose {
     /// A followed job's poll; `removed`: the job has gone meanwhile.
-    Poll { slot: JobSlot, removed: bool },
-    /// Those who asked while the call was under way share its answer.
-    Probe(Vec<oneshot::Sender<probes::Answer>>),
-}
-
-impl Purpose {
-    fn askers(&mut self) -> Option<&mut Vec<oneshot::Sender<probes::Answer>>> {
-        match self {
-            Self::Probe(askers) => Some(askers),
-            Self::Poll { .. } => None,
-        }
-    }
+    Poll {
+        slot: JobSlot,
+        removed: bool,
+    },
+    Probe,
 }
 
 impl Poller {
@@ -122,6 +117,7 @@ impl Poller {
             flights: HashMap::new(),
             probes: Probes::default(),
             awaited: HashSet::new(),
+            page_has_all: false,
             blocks,
             exporter,
             keeper: None,
@@ -196,7 +192,7 @@ impl Poller {
     fn begin(&mut self, setup: Setup, contents: Contents, now: Timestamp) {
         if self.keeper.is_some() {
             let specs: Vec<_> = setup.bots.iter().map(|bot| bot.spec.clone()).collect();
-            self.store.configure(setup.life, &specs, &setup.sources);
+            self.store.configure(setup.life, &specs, &setup.sources, now);
             let Contents { mut jobs, bots, .. } = contents;
             for kept in jobs.iter_mut().filter(|kept| !setup.shard.owns(&kept.job.key.bot, &kept.job.key.id)) {
                 // Another shard asks about it now.
@@ -217,7 +213,7 @@ impl Poller {
         let now = self.clock.now();
         let Some(keeper) = &mut self.keeper else { return Ok(()) };
         if let Some(page) = keeper.settle(written, &mut self.store, now)? {
-            self.published.put(page);
+            self.show(page);
         }
         Ok(())
     }
@@ -288,7 +284,7 @@ impl Poller {
         self.count_call(&flight.key.bot, &called, now);
         match flight.purpose {
             Purpose::Poll { slot, removed } => self.answered(slot, removed, &flight.key, called, now),
-            Purpose::Probe(askers) => self.probed(askers, flight.key, called, now),
+            Purpose::Probe => self.probed(flight.key, called, now),
         }
         self.page_soon();
     }
@@ -354,18 +350,15 @@ impl Poller {
         bot.scheduler.observe(slot, now, observation(outcome, refusal, progress, &recorded.standing));
     }
 
-    fn probed(&mut self, askers: Vec<oneshot::Sender<probes::Answer>>, key: JobKey, called: Called, now: Timestamp) {
-        let result = match called.result {
+    fn probed(&mut self, key: JobKey, called: Called, now: Timestamp) {
+        let answer = match called.result {
             Ok(report) => Ok(Box::new(self.store.as_job(key.clone(), report, now))),
             Err(error) => {
                 self.heed_refusal(&key, &error, now);
                 Err(ProbeError::Failed(with_causes(&error)))
             }
         };
-        for asker in askers {
-            answer(asker, result.clone());
-        }
-        self.probes.keep(key, result, now);
+        self.probes.answered(key, answer, now);
     }
 
     /// A probe that was refused pauses the bot's polls as well: they would be refused too.
@@ -381,7 +374,6 @@ impl Poller {
         self.awaited.remove(&update.source);
         self.apply(update, now);
         self.follow_changes(now);
-        self.check_ready();
         self.page_soon();
     }
 
@@ -393,8 +385,10 @@ impl Poller {
         self.store.apply(update, now);
     }
 
-    fn check_ready(&mut self) {
-        if self.awaited.is_empty() && !self.published.is_ready() {
+    /// Shows a page. Who waits for readiness finds all jobs on the first one that was made after every source was read.
+    fn show(&mut self, page: Page) {
+        self.published.put(page);
+        if self.page_has_all && !self.published.is_ready() {
             tracing::info!(jobs = self.store.jobs().count(), "ready: every source has been read once");
             self.published.set_ready();
         }
@@ -402,7 +396,9 @@ impl Poller {
 
     fn configure(&mut self, setup: Setup, now: Timestamp) {
         let specs: Vec<_> = setup.bots.iter().map(|bot| bot.spec.clone()).collect();
-        self.store.configure(setup.life, &specs, &setup.sources);
+        self.store.configure(setup.life, &specs, &setup.sources, now);
+        let names: HashSet<&BotName> = specs.iter().map(|spec| &spec.name).collect();
+        self.probes.retain(|key| names.contains(&key.bot));
         let mut before = std::mem::take(&mut self.bots);
         for BotSetup { spec, pace, client, tokens } in setup.bots {
             let bot = match before.remove(&spec.name) {
@@ -430,7 +426,6 @@ impl Poller {
             self.apply(update, now);
         }
         self.follow_changes(now);
-        self.check_ready();
         self.exporter.config_last_reload_successful = true;
         self.exporter.config_last_reload_success = now;
     }
@@ -449,6 +444,7 @@ impl Poller {
             }
             Command::Register(bot, targets, reply) => {
                 let results = targets.into_iter().map(|target| self.store.register(&bot, target, now)).collect();
+                self.store.recount();
                 self.follow_changes(now);
                 self.reply(Reply::Registered(reply, results), now);
             }
@@ -469,22 +465,22 @@ impl Poller {
         }
     }
 
-    fn probe(&mut self, key: JobKey, reply: oneshot::Sender<probes::Answer>, now: Timestamp) {
-        if let Some(job) = self.store.find(&key).and_then(|slot| self.store.job(slot)) {
+    fn probe(&mut self, key: JobKey, reply: oneshot::Sender<Answer>, now: Timestamp) {
+        if let Some(job) = self.store.find(&key).and_then(|slot| self.store.job(slot)).or(self.store.over(&key)) {
             return answer(reply, Ok(Box::new(job.clone())));
         }
+        if let Some(known) = self.probes.known(&key, now) {
+            return answer(reply, known);
+        }
+        if self.probes.is_asking(&key) {
+            return self.probes.wait(key, reply);
+        }
         let Some(bot) = self.bots.get_mut(&key.bot) else { return answer(reply, Err(ProbeError::UnknownBot)) };
-        let same = self.flights.values_mut().filter(|flight| flight.key == key);
-        if let Some(askers) = same.filter_map(|flight| flight.purpose.askers()).next() {
-            return askers.push(reply);
-        }
-        if let Some(known) = self.probes.find(&key, now) {
-            return answer(reply, known.clone());
-        }
         if !bot.scheduler.take_call(now) {
             return answer(reply, Err(ProbeError::NoBudget));
         }
-        self.start_call(key, Purpose::Probe(vec![reply]));
+        self.probes.wait(key.clone(), reply);
+        self.start_call(key, Purpose::Probe);
     }
 
     fn list(&self, filter: &Filter) -> Listing {
@@ -544,9 +540,9 @@ impl Poller {
         if entry.job.state != JobState::Polling {
             return;
         }
-        // The job may have been removed and come back while a call for it was under way, or have been probed.
-        let just_asked = self.flights.values().any(|flight| flight.key == key) || self.probes.find(&key, now).is_some();
-        let last = if just_asked { Some(now) } else { entry.last_poll() };
+        // The job may have been removed and come back while a call for it was under way.
+        let under_way = self.flights.values().any(|flight| flight.key == key);
+        let last = if under_way { Some(now) } else { entry.last_poll().max(self.probes.last_asked(&key)) };
         let progress = entry.job.last_poll_success.map(|_| Progress {
             completion: entry.job.completion,
             entries: entry.job.tallies.iter().flat_map(|tally| tally.entries).sum(),
@@ -565,7 +561,7 @@ impl Poller {
         }
         let flight = self.flights.values_mut().find_map(|flight| match &mut flight.purpose {
             Purpose::Poll { slot: flown, removed } if *flown == slot && !*removed => Some(removed),
-            Purpose::Poll { .. } | Purpose::Probe(_) => None,
+            Purpose::Poll { .. } | Purpose::Probe => None,
         });
         match flight {
             Some(removed) => *removed = true,
@@ -603,7 +599,7 @@ impl Poller {
             None => Some(page),
         };
         if let Some(page) = page {
-            self.published.put(page);
+            self.show(page);
         }
     }
 
@@ -620,6 +616,7 @@ impl Poller {
         let page = self.blocks.publish(|slot| store.job(slot), &totals, &self.exporter);
         self.last_page = now;
         self.page_due = None;
+        self.page_has_all = self.awaited.is_empty();
         page
     }
 }

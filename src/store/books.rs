@@ -151,7 +151,9 @@ impl Store {
     }
 
     /// Takes a configuration: the bots and sources that it does not have are forgotten, the others keep what they have.
-    pub fn configure(&mut self, settings: Settings, bots: &[BotSpec], sources: &[SourceId]) {
+    /// The jobs of a bot that is gone go at once; those of a source that is gone have [`REMOVAL_GRACE`] to be named by
+    /// another one, so that moving them from one source to another leaves no gap.
+    pub fn configure(&mut self, settings: Settings, bots: &[BotSpec], sources: &[SourceId], now: Timestamp) {
         self.settings = settings;
         for spec in bots {
             match self.bots.get_mut(&spec.name) {
@@ -182,12 +184,13 @@ impl Store {
             let sources_before = entry.wanted_by.len();
             entry.wanted_by.retain(|source| !gone.contains(source));
             let orphan = entry.wanted_by.is_empty();
-            if entry.wanted_by.len() != sources_before {
-                self.mark(slot);
-            }
-            if orphan {
-                // Its new source may not have been read yet; the grace begins with the next tick.
+            let orphaned_now = orphan && sources_before > 0;
+            if orphaned_now {
+                entry.unwanted_since = Some(now);
                 self.unwanted.insert(slot);
+            }
+            if self.entry(slot).is_some_and(|entry| entry.wanted_by.len() != sources_before) {
+                self.mark(slot);
             }
             if !wanted.contains(&bot) {
                 self.remove(slot);
@@ -221,7 +224,8 @@ impl Store {
             let named: HashSet<&str> = targets.iter().map(|target| target.id.as_str()).collect();
             let mut unnamed = Vec::new();
             for slot in self.slots() {
-                if let Some(entry) = self.entry(slot)
+                // A source of which a part cannot be read takes nothing away: that part may name it.
+                if let Some(entry) = self.entry(slot).filter(|_| update.up)
                     && entry.wanted_by.contains(&index)
                     && !named.contains(entry.job.key.id.as_str())
                 {
@@ -247,7 +251,7 @@ impl Store {
         self.count_sources();
     }
 
-    /// Takes one job in through the job API.
+    /// Takes one job in through the job API. After the last of several, [`Self::recount`] is due.
     pub fn register(&mut self, bot: &BotName, target: Target, now: Timestamp) -> Result<Registered, RegisterError> {
         if !self.bots.contains_key(bot) {
             return Err(RegisterError::UnknownBot);
@@ -261,9 +265,13 @@ impl Store {
         let source = SourceId { bot: bot.clone(), kind: SourceKind::Api, name: "api".into() };
         if let Some(index) = self.sources.place(&source) {
             self.want(index, bot, target, true, now);
-            self.count_sources();
         }
         Ok(if known { Registered::Known } else { Registered::New })
+    }
+
+    /// Brings the gauges of sources and jobs in step; walks over all jobs.
+    pub fn recount(&mut self) {
+        self.count_sources();
     }
 
     /// Forgets a job that the job API took in: its series go at once unless another source wants it. What was counted is
@@ -356,6 +364,12 @@ impl Store {
     /// Where a job is kept.
     pub fn find(&self, key: &JobKey) -> Option<JobSlot> {
         self.index.get(key).copied()
+    }
+
+    /// A job that was followed to its end and whose series have gone.
+    pub fn over(&self, key: &JobKey) -> Option<&Job> {
+        let entry = self.retired.get(key)?;
+        matches!(entry.job.state, JobState::Finished | JobState::Gone).then_some(&entry.job)
     }
 
     /// All followed jobs, in the order of their slots.
@@ -587,6 +601,14 @@ impl Store {
     }
 
     pub(super) fn count_sources(&mut self) {
+        // The job API names no whole set: its targets are the jobs that came by it.
+        let mut registered: HashMap<BotName, u64> = HashMap::new();
+        for entry in self.entries.iter().flatten() {
+            let by_api = |index: &SourceIndex| self.sources.get(*index).is_some_and(|s| s.id.kind == SourceKind::Api);
+            if entry.wanted_by.iter().any(by_api) {
+                *registered.entry(entry.job.key.bot.clone()).or_default() += 1;
+            }
+        }
         for bot in self.bots.values_mut() {
             bot.book.totals.targets = Default::default();
             bot.book.totals.source_up = Default::default();
@@ -595,8 +617,12 @@ impl Store {
             let Some(bot) = self.bots.get_mut(&source.id.bot) else { continue };
             let Some(index) = SourceKind::ALL.iter().position(|kind| *kind == source.id.kind) else { continue };
             let totals = &mut bot.book.totals;
+            let named = match source.id.kind {
+                SourceKind::Api => registered.get(&source.id.bot).copied().unwrap_or(0),
+                SourceKind::Static | SourceKind::File | SourceKind::Http => source.targets,
+            };
             if let (Some(targets), Some(up)) = (totals.targets.get_mut(index), totals.source_up.get_mut(index)) {
-                *targets = Some(targets.unwrap_or(0).saturating_add(source.targets));
+                *targets = Some(targets.unwrap_or(0).saturating_add(named));
                 *up = Some(up.unwrap_or(true) && source.up);
             }
         }

@@ -57,9 +57,6 @@ impl Store {
         match report {
             Some(mut report) => {
                 let moved = book.bound_channels(&mut report);
-                if moved > 0 {
-                    self.dropped.add(DropReason::MaxChannels, moved);
-                }
                 let changed = differs(&entry.job, &report);
                 let entries = report.entries;
                 note_decrease(entry, &mut report);
@@ -67,7 +64,11 @@ impl Store {
                 if advance.decreased {
                     report.inconsistencies.push(Inconsistency::EntriesDecreased);
                 }
+                let noted = channel_mark(entry);
                 recorded.unrecognized = new_words(entry, &report, &mut book.totals);
+                // The same entries are seen again with every poll.
+                let newly_moved = moved.min(u64::from(channel_mark(entry).saturating_sub(noted)));
+                self.dropped.add(DropReason::MaxChannels, newly_moved);
                 recorded.inconsistencies = new_kinds(entry, &report.inconsistencies, &mut book.totals);
                 let status = report.status;
                 take_over(&mut entry.job, report, changed, now);
@@ -162,6 +163,12 @@ fn counted_advance(entry: &mut Entry, report: &Report) -> counting::Advance {
     seen.sort_by(|a, b| a.channel.cmp(&b.channel));
     entry.counted = (counted != seen).then(|| counted.into_boxed_slice());
     advance
+}
+
+/// How many entries of channels without a series of their own were noted of the job so far.
+fn channel_mark(entry: &Entry) -> u32 {
+    let index = UnrecognizedKind::ALL.iter().position(|kind| *kind == UnrecognizedKind::Channel);
+    index.and_then(|index| entry.unrecognized.get(index)).copied().unwrap_or(0)
 }
 
 fn new_words(entry: &mut Entry, report: &Report, totals: &mut BotTotals) -> Vec<Unrecognized> {

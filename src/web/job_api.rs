@@ -1,31 +1,28 @@
 //! `/api/v1/jobs`: list, register, forget.
 
-use axum::body::Bytes;
-use axum::extract::{DefaultBodyLimit, Query, State as Extract};
+use axum::extract::{DefaultBodyLimit, Query, Request, State as Extract};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::State;
-use super::probe::misdirected;
-use crate::model::{
-    BotName, DropReason, InvalidLabel, Job, JobKey, JobState, JobStatus, LabelName, LabelValue, RequestId, SourceKind,
-    Target,
-};
+use super::body;
+use super::job_request::{RegisterParameters, wanted_jobs};
+use super::probe::{whose, with_owner};
+use crate::model::{BotName, DropReason, Job, JobKey, JobState, JobStatus, LabelValue, RequestId, SourceKind, Target};
 use crate::poller::{Filter, MAX_LISTED};
 use crate::store::{RegisterError, Registered};
 
-/// The most jobs of one POST.
-const MAX_JOBS_A_POST: usize = 10_000;
-/// The most labels that a job may bring.
-const MAX_LABELS: usize = 32;
 /// Jobs listed where the caller does not say how many.
 const DEFAULT_LISTED: usize = 100;
 
-/// The largest body of a POST, in bytes: ten thousand jobs with labels.
+/// The largest body of a POST: ten thousand jobs with labels.
+const MAX_BODY_MIB: usize = 8;
+
+/// The bound on the body of a POST.
 pub(super) fn body_limit() -> DefaultBodyLimit {
-    DefaultBodyLimit::max(8 << 20)
+    DefaultBodyLimit::max(MAX_BODY_MIB << 20)
 }
 
 #[derive(Deserialize)]
@@ -173,18 +170,11 @@ fn as_http_sd(keys: &[(JobKey, Option<LabelValue>)]) -> Response {
     respond(StatusCode::OK, &Value::from(groups))
 }
 
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct RegisterParameters {
-    bot: Option<String>,
-    campaign: Option<String>,
-}
-
 /// `POST`: one job, a list of jobs, or the upstream's own answer to a send with `?bot=`. All or nothing.
 pub(super) async fn register(
     Extract(state): Extract<State>,
     parameters: Result<Query<RegisterParameters>, axum::extract::rejection::QueryRejection>,
-    body: Result<Bytes, axum::extract::rejection::BytesRejection>,
+    request: Request,
 ) -> Response {
     if !state.enable_job_api {
         return refuse(StatusCode::FORBIDDEN, "the job API is not enabled; start with --web.enable-job-api");
@@ -193,21 +183,17 @@ pub(super) async fn register(
         Ok(Query(parameters)) => parameters,
         Err(error) => return refuse(StatusCode::BAD_REQUEST, &error.body_text()),
     };
-    let body = match body {
+    let body = match body::read(request, MAX_BODY_MIB).await {
         Ok(body) => body,
-        Err(error) => return refuse(error.status(), "the body is too large or was cut off; at most 8 MiB are taken"),
+        Err((status, message)) => return refuse(status, &message),
     };
-    let wanted = match wanted_jobs(&body, &parameters) {
+    let wanted = match wanted_jobs(&body, &parameters, &state.shown.get().bots) {
         Ok(wanted) => wanted,
         Err(message) => return refuse(StatusCode::BAD_REQUEST, &message),
     };
-    let known = state.shown.get();
     for (bot, target) in &wanted {
-        if !known.bots.contains(bot) {
-            return refuse(StatusCode::BAD_REQUEST, &format!("{}: no bot {bot} in the configuration", target.id));
-        }
         if !state.shard.owns(bot, &target.id) {
-            return misdirected(&state, bot, &target.id);
+            return misdirected(&state, bot, &target.id, "; nothing was taken: send each shard its own IDs");
         }
     }
     take_in(&state, wanted).await
@@ -247,103 +233,6 @@ async fn take_in(state: &State, wanted: Vec<(BotName, Target)>) -> Response {
     respond(StatusCode::OK, &json!({"status": "success", "data": {"new": new, "known": before}}))
 }
 
-fn wanted_jobs(body: &[u8], parameters: &RegisterParameters) -> Result<Vec<(BotName, Target)>, String> {
-    let value: Value = serde_json::from_slice(body).map_err(|error| format!("the body is no JSON: {}", at(&error)))?;
-    let items = match value {
-        Value::Array(items) => items,
-        item @ Value::Object(_) => vec![item],
-        _ => return Err(FORMS.to_owned()),
-    };
-    if items.len() > MAX_JOBS_A_POST {
-        return Err(format!("{} jobs in one request, at most {MAX_JOBS_A_POST} are taken", items.len()));
-    }
-    let mut wanted = Vec::with_capacity(items.len());
-    let mut mistakes = Vec::new();
-    for (index, item) in items.iter().enumerate() {
-        match wanted_job(item, parameters) {
-            Ok(job) => wanted.push(job),
-            Err(message) => mistakes.push(format!("[{index}]: {message}")),
-        }
-    }
-    match mistakes.is_empty() {
-        true => Ok(wanted),
-        false => {
-            mistakes.truncate(20);
-            Err(format!("nothing was taken: {}", mistakes.join("; ")))
-        }
-    }
-}
-
-const FORMS: &str = "give {\"bot\": …, \"request_id\": \"ds-…\", \"labels\": {…}}, a list of them, or the upstream's send \
-                     response with ?bot=NAME";
-
-/// One job. The upstream's send response is known by its `_id`; nothing else of it is looked at.
-fn wanted_job(item: &Value, parameters: &RegisterParameters) -> Result<(BotName, Target), String> {
-    let item = item.as_object().ok_or(FORMS)?;
-    let sent = item.get("_id").filter(|_| !item.contains_key("request_id"));
-    if sent.is_none()
-        && let Some(key) = item.keys().find(|key| !["bot", "request_id", "labels"].contains(&key.as_str()))
-    {
-        return Err(format!("unknown key {:?}; {FORMS}", shortened(key)));
-    }
-    let text = |key: &str, value: Option<&Value>| match value {
-        None | Some(Value::Null) => Ok(None),
-        Some(Value::String(text)) => Ok(Some(text.clone())),
-        Some(_) => Err(format!("{key} is not a text")),
-    };
-    let own_bot = if sent.is_some() { None } else { text("bot", item.get("bot"))? };
-    let bot =
-        own_bot.or_else(|| parameters.bot.clone()).ok_or("bot is missing; give it in the body or as ?bot=NAME")?;
-    let bot = BotName::parse(&bot).map_err(|error| format!("bot {error}"))?;
-    let id = text("request_id", sent.or_else(|| item.get("request_id")))?.ok_or("request_id is missing")?;
-    let id = RequestId::parse(&id).map_err(|error| format!("request_id {error}"))?;
-    let labels = if sent.is_some() { None } else { item.get("labels") };
-    let (campaign, labels) = labels_of(labels)?;
-    let campaign = match (campaign, &parameters.campaign) {
-        (None, Some(text)) => Some(LabelValue::parse(text).map_err(|error| format!("campaign {error}"))?),
-        (own, _) => own,
-    };
-    Ok((bot, Target { id, campaign: campaign.filter(|value| !value.as_str().is_empty()), labels: labels.into() }))
-}
-
-type Labels = (Option<LabelValue>, Vec<(LabelName, LabelValue)>);
-
-fn labels_of(labels: Option<&Value>) -> Result<Labels, String> {
-    let map = match labels {
-        None | Some(Value::Null) => return Ok((None, Vec::new())),
-        Some(Value::Object(map)) => map,
-        Some(_) => return Err("labels is not an object".to_owned()),
-    };
-    if map.len() > MAX_LABELS {
-        return Err(format!("{} labels, at most {MAX_LABELS} are taken", map.len()));
-    }
-    let mut campaign = None;
-    let mut others = Vec::new();
-    for (name, value) in map {
-        let shown = shortened(name);
-        let value = value.as_str().ok_or_else(|| format!("label {shown:?} is not a text"))?;
-        let value =
-            LabelValue::parse(value).map_err(|error: InvalidLabel| format!("the value of label {shown:?} {error}"))?;
-        if name == "campaign" {
-            campaign = Some(value);
-        } else {
-            others.push((LabelName::parse(name).map_err(|error| format!("{shown:?} {error}"))?, value));
-        }
-    }
-    others.sort();
-    Ok((campaign, others))
-}
-
-/// Error texts are bounded, whatever was sent.
-fn shortened(text: &str) -> String {
-    text.chars().take(64).collect()
-}
-
-/// Where a JSON mistake is; not what stands there.
-fn at(error: &serde_json::Error) -> String {
-    format!("line {}, column {}", error.line(), error.column())
-}
-
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct ForgetParameters {
@@ -368,7 +257,7 @@ pub(super) async fn forget(
         (_, Err(error)) => return refuse(StatusCode::BAD_REQUEST, &format!("request_id {error}")),
     };
     if !state.shard.owns(&bot, &id) {
-        return misdirected(&state, &bot, &id);
+        return misdirected(&state, &bot, &id, "");
     }
     match state.poller.forget(JobKey { bot, id }).await {
         Ok(Ok(true)) => respond(StatusCode::OK, &json!({"status": "success", "data": {"forgotten": 1}})),
@@ -379,6 +268,12 @@ pub(super) async fn forget(
         ),
         Err(error) => refuse(StatusCode::SERVICE_UNAVAILABLE, &error.to_string()),
     }
+}
+
+/// 421: another shard follows this ID. The header says which.
+fn misdirected(state: &State, bot: &BotName, id: &RequestId, advice: &str) -> Response {
+    let response = refuse(StatusCode::MISDIRECTED_REQUEST, &format!("{}{advice}", whose(state, bot, id)));
+    with_owner(response, state, bot, id)
 }
 
 fn refuse(status: StatusCode, message: &str) -> Response {

@@ -7,9 +7,11 @@
 //! `/-/healthy` and `/-/ready` need no password and are not rate-limited, so that a kubelet can ask for them; TLS, and
 //! with it a client certificate where one is required, stands before them as before every path.
 
+mod body;
 mod connection;
 mod error;
 mod job_api;
+mod job_request;
 mod listen;
 mod metrics;
 mod pages;

@@ -77,16 +77,19 @@ fn timeout(headers: &HeaderMap) -> Duration {
 }
 
 /// 421: another shard follows this ID. The header says which.
-pub(super) fn misdirected(state: &State, bot: &BotName, id: &RequestId) -> Response {
-    let owner = state.shard.owner(bot, id);
-    let mut response = text(
-        StatusCode::MISDIRECTED_REQUEST,
-        format!(
-            "{id} of bot {bot} belongs to shard {owner} of {}; this is shard {}\n",
-            state.shard.total(),
-            state.shard.index()
-        ),
-    );
-    response.headers_mut().insert("x-koreai-shard-index", owner.into());
+fn misdirected(state: &State, bot: &BotName, id: &RequestId) -> Response {
+    let response = text(StatusCode::MISDIRECTED_REQUEST, format!("{}\n", whose(state, bot, id)));
+    with_owner(response, state, bot, id)
+}
+
+/// Which shard follows this ID, in words.
+pub(super) fn whose(state: &State, bot: &BotName, id: &RequestId) -> String {
+    let (owner, ours, total) = (state.shard.owner(bot, id), state.shard.index(), state.shard.total());
+    format!("{id} of bot {bot} belongs to shard {owner} of {total}; this is shard {ours}")
+}
+
+/// Puts the index of the shard that follows this ID into the response's head.
+pub(super) fn with_owner(mut response: Response, state: &State, bot: &BotName, id: &RequestId) -> Response {
+    response.headers_mut().insert("x-koreai-shard-index", state.shard.owner(bot, id).into());
     response
 }

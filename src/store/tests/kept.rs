@@ -60,7 +60,12 @@ fn report(status: JobStatus, success: u64) -> Option<Report> {
 
 fn configured() -> Store {
     let mut store = Store::new(settings());
-    store.configure(settings(), &[BotSpec { name: bot(), api: ApiVersion::V1, channels: Vec::new() }], &[file()]);
+    store.configure(
+        settings(),
+        &[BotSpec { name: bot(), api: ApiVersion::V1, channels: Vec::new() }],
+        &[file()],
+        at(0),
+    );
     store
 }
 
@@ -179,7 +184,7 @@ fn what_belongs_to_a_bot_that_is_gone_is_forgotten() {
     assert!(store.kept_totals(&bot()).is_none());
 
     let mut store = restored(&mut lived());
-    store.configure(settings(), &[], &[]);
+    store.configure(settings(), &[], &[], at(0));
     let told = store.take_dirty();
     assert_eq!((told.jobs.len(), told.bots.len()), (4, 1));
     assert!(told.jobs.iter().all(|key| store.kept_job(key).is_none()));

@@ -123,7 +123,7 @@ fn a_shorter_deadline_and_retention_hold_for_jobs_that_are_there() {
     world.answered("ds-2", Success, [1, 0, 0], at(10));
     let short = Duration::from_secs(60);
     let life = Settings { job_deadline: short, retention: short, ..LIFE };
-    world.store.configure(life, &[spec("support")], &[source("a"), source("b")]);
+    world.store.configure(life, &[spec("support")], &[source("a"), source("b")], at(10));
     world.store.tick(at(70));
     assert_eq!(world.followed(), ["ds-1"]);
     assert_eq!(world.states(), [0, 0, 0, 1]);

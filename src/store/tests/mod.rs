@@ -81,7 +81,7 @@ struct World {
 impl World {
     fn new() -> Self {
         let mut store = Store::new(LIFE);
-        store.configure(LIFE, &[spec("support")], &[source("a"), source("b")]);
+        store.configure(LIFE, &[spec("support")], &[source("a"), source("b")], at(0));
         Self { store }
     }
 

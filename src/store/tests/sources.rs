@@ -84,7 +84,7 @@ fn a_registered_job_beyond_max_jobs_is_refused_and_does_not_wait() {
 fn campaigns_beyond_the_bound_are_other_and_counted_once() {
     let many = Settings { max_jobs: MAX_CAMPAIGNS + 10, ..LIFE };
     let mut world = World::new();
-    world.store.configure(many, &[spec("support")], &[source("a")]);
+    world.store.configure(many, &[spec("support")], &[source("a")], at(0));
     let targets = |count: usize| (0..count).map(|n| in_campaign(&format!("ds-{n}"), &format!("c{n}"))).collect();
     world.names_targets("a", targets(MAX_CAMPAIGNS + 2), at(0));
     let campaign = |world: &World, n: usize| world.job(&format!("ds-{n}")).unwrap().campaign.clone().unwrap();
@@ -111,7 +111,7 @@ fn labels_are_those_of_the_source_that_has_wanted_a_job_longest() {
 #[test]
 fn a_job_that_moves_to_another_source_at_a_reload_never_went() {
     let mut world = World::following(&["ds-1"]);
-    world.store.configure(LIFE, &[spec("support")], &[source("b")]);
+    world.store.configure(LIFE, &[spec("support")], &[source("b")], at(1));
     world.store.tick(at(100));
     world.names("b", &["ds-1"], at(103));
     world.store.tick(at(200));
@@ -126,9 +126,9 @@ fn a_reload_keeps_jobs_and_counters_of_what_it_still_has() {
     world.answered("ds-1", InProgress, [4, 1, 0], at(1));
     world.store.take_changes();
     let sales = spec("sales");
-    world.store.configure(LIFE, &[spec("support"), sales], &[source("a")]);
-    world.store.tick(at(2));
-    world.store.tick(at(2).plus(REMOVAL_GRACE));
+    world.store.configure(LIFE, &[spec("support"), sales], &[source("a")], at(1));
+    assert_eq!(world.followed(), ["ds-1", "ds-2"], "another source may name ds-2 now");
+    world.store.tick(at(1).plus(REMOVAL_GRACE));
     assert_eq!(world.followed(), ["ds-1"], "the source of ds-2 has gone");
     assert_eq!(world.job("ds-1").unwrap().tallies[0].entries, [4, 1, 0]);
     assert_eq!(world.store.totals().count(), 2);
@@ -137,6 +137,6 @@ fn a_reload_keeps_jobs_and_counters_of_what_it_still_has() {
 
     world.names("b", &["ds-9"], at(2));
     assert_eq!(world.followed(), ["ds-1"], "the last words of a source that has gone are passed over");
-    world.store.configure(LIFE, &[spec("sales")], &[]);
+    world.store.configure(LIFE, &[spec("sales")], &[], at(2));
     assert_eq!((world.followed().len(), world.store.totals().count()), (0, 1));
 }
