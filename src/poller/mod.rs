@@ -8,11 +8,14 @@
 //! - [`Handle`]: how other tasks ask the loop for something.
 //! - [`Published`]: what readers may look at without asking: the page, readiness, the heartbeat.
 
+mod answers;
 mod bot;
 mod call;
 mod command;
+mod follow;
 mod keeper;
 mod narrate;
+mod obey;
 mod probes;
 mod published;
 mod run;

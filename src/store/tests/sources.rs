@@ -111,7 +111,7 @@ fn labels_are_those_of_the_source_that_has_wanted_a_job_longest() {
 #[test]
 fn a_job_that_moves_to_another_source_at_a_reload_never_went() {
     let mut world = World::following(&["ds-1"]);
-    world.store.configure(LIFE, &[spec("support")], &[source("b")], at(1));
+    world.store.configure(LIFE, &[spec("support")], &[source("b")], at(100));
     world.store.tick(at(100));
     world.names("b", &["ds-1"], at(103));
     world.store.tick(at(200));
