@@ -3,7 +3,8 @@
 //! It owns the store, a scheduler a bot, and the writing side of the exposition. Target sets, commands and answers come
 //! in; calls and pages go out. Nobody else writes, so nothing is locked.
 //!
-//! - [`Poller`]: the loop itself.
+//! - [`Poller`]: the loop itself; `answers`, `obey` and `follow` are what it does with answers, commands and targets.
+//! - `keeper`: what goes to the database, and what waits for it; `probes`: jobs that are only asked about.
 //! - [`Setup`]: what a configuration comes to; a reload hands over another one.
 //! - [`Handle`]: how other tasks ask the loop for something.
 //! - [`Published`]: what readers may look at without asking: the page, readiness, the heartbeat.
