@@ -1,7 +1,7 @@
 //! Wiring, life and death: the only room that knows all others.
 //!
 //! - [`main`]: which subcommand, and the exit code.
-//! - [`serve`]: the exporter: bind, start, wait, drain.
+//! - [`serve()`]: the exporter: bind, start, wait, drain.
 //! - `setup`: a configuration becomes what the loop and discovery need.
 //! - `demo`, `fake`, `render`, `token`: the subcommands.
 

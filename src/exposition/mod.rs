@@ -6,7 +6,7 @@
 //!   text in which something differs, and compresses only those.
 //! - [`Page`]: what it publishes: immutable, cheap to clone; [`Page::response`] strings ready [`bytes::Bytes`] together
 //!   and compresses nothing but the few lines that belong to the very scrape.
-//! - [`render`]: the plain way, everything at once, for a few jobs.
+//! - [`render()`]: the plain way, everything at once, for a few jobs.
 //! - [`negotiate`]: which format and encoding a scrape gets.
 //!
 //! Lines of a family stand together, jobs in the same order in every family: by block, oldest block first, within a

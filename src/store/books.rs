@@ -120,7 +120,7 @@ pub struct Store {
     pub(super) changes: Vec<Change>,
     /// What the database has not been told; `None` where there is no database.
     pub(super) dirty: Option<Dirty>,
-    /// A job came, went, or changed its state since [`BotTotals::jobs`] was counted.
+    /// A job came, went, or changed its state since [`crate::model::BotTotals::jobs`] was counted.
     pub(super) states_moved: bool,
 }
 

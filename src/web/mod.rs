@@ -1,7 +1,7 @@
 //! Routes, authentication, TLS.
 //!
 //! - [`toolkit`]: `--web.config.file`, TLS and basic authentication in the Prometheus exporter-toolkit's own format.
-//! - [`serve`]: takes connections from listeners, bounds them, and drains them at the end.
+//! - [`serve()`]: takes connections from listeners, bounds them, and drains them at the end.
 //! - [`parse_listen_address`] reads `--web.listen-address`.
 //!
 //! `/-/healthy` and `/-/ready` need no password and are not rate-limited, so that a kubelet can ask for them; TLS, and
