@@ -113,13 +113,16 @@ async fn restart(folder: &Path, jobs: u32, crashed: bool) {
     let server = serve(options, config, shutdown.clone()).await.unwrap();
     let listening = start.elapsed();
     let url = format!("http://{}/metrics", server.addresses().first().unwrap());
-    let page = reqwest::get(url).await.unwrap().text().await.unwrap();
+    // As Prometheus asks.
+    let scrape = reqwest::Client::new().get(&url).header("accept-encoding", "gzip");
+    let compressed = scrape.send().await.unwrap().bytes().await.unwrap().len();
     let scraped = start.elapsed();
+    let page = reqwest::get(url).await.unwrap().text().await.unwrap();
     assert_eq!(page.lines().filter(|line| line.starts_with("koreai_job_info{")).count(), jobs as usize);
     let how = if crashed { "after a crash" } else { "after a stop" };
-    let mib = page.len() as f64 / 1_048_576.0;
+    let [compressed, mib] = [compressed, page.len()].map(|bytes| bytes as f64 / 1_048_576.0);
     println!(
-        "{how}: open alone takes {opened:.2?}; listens after {listening:.2?}, first scrape ({mib:.0} MiB) complete after {scraped:.2?}"
+        "{how}: open alone takes {opened:.2?}; listens after {listening:.2?}, first scrape ({compressed:.0} MiB of gzip, {mib:.0} MiB of text) complete after {scraped:.2?}"
     );
     shutdown.cancel();
     server.wait().await.unwrap();
