@@ -17,6 +17,7 @@ mod metrics;
 mod pages;
 mod probe;
 mod process;
+mod reply;
 mod routes;
 mod serve;
 mod stall;

@@ -5,7 +5,7 @@ use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{Html, IntoResponse, Response};
 
 use super::State;
-use super::routes::text;
+use super::reply::text;
 use crate::cli::version;
 use crate::poller::Filter;
 use crate::ui;

@@ -9,7 +9,7 @@ use serde::Deserialize;
 
 use super::State;
 use super::metrics::negotiated;
-use super::routes::text;
+use super::reply::text;
 use crate::exposition;
 use crate::model::{BotName, JobKey, RequestId};
 use crate::poller::ProbeError;

@@ -16,6 +16,7 @@ use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 
+use super::reply::text;
 use super::{State, job_api, metrics, pages, probe, state};
 
 /// All routes, below the path of `--web.external-url` too where it has one.
@@ -79,8 +80,4 @@ async fn config(Extract(state): Extract<State>) -> Response {
 
 async fn not_found() -> Response {
     text(StatusCode::NOT_FOUND, "no such page.\n")
-}
-
-pub(super) fn text(status: StatusCode, body: impl Into<String>) -> Response {
-    (status, [(header::CONTENT_TYPE, "text/plain; charset=utf-8")], body.into()).into_response()
 }
