@@ -1,6 +1,6 @@
 //! What a scrape of 200,000 series costs, in multiples of a memcpy of its text, with peers in the same run.
 //!
-//! `cargo bench --bench exposition`; the machine is noisy, so read the ratios. Medians of several runs.
+//! `cargo bench --bench exposition`, with `BENCH_JOBS=100000` for ten times as many; the machine is noisy, so read the ratios. Medians of several runs.
 #![expect(clippy::print_stdout, clippy::unwrap_used, clippy::indexing_slicing, reason = "a benchmark")]
 
 use std::collections::BTreeMap;
@@ -15,9 +15,6 @@ use koreai_exporter::model::{
     LabelName, LabelValue, Reason, RequestId, Timestamp,
 };
 
-const JOBS: usize = 10_000;
-/// Jobs still polled in the population "one in ten runs".
-const RUNNING: usize = 1_000;
 const TAIL: &str =
     "# HELP process_open_fds Number of open file descriptors.\n# TYPE process_open_fds gauge\nprocess_open_fds 12\n";
 
@@ -25,23 +22,24 @@ fn main() {
     if !std::env::args().any(|argument| argument == "--bench") {
         return; // `cargo test --all-targets` only wants to see it compile.
     }
+    let jobs = std::env::var("BENCH_JOBS").map_or(10_000, |jobs| jobs.parse().unwrap());
     let mut table = Vec::new();
-    for (population, running) in [("one job in ten runs", RUNNING), ("all jobs run", JOBS)] {
-        measure(population, running, &mut table);
+    for (population, running) in [("one job in ten runs", jobs / 10), ("all jobs run", jobs)] {
+        measure(population, jobs, running, &mut table);
     }
     first_publication(100_000, &mut table);
     println!("\n| figure | measured | goal |\n| --- | ---: | ---: |");
     table.iter().for_each(|row| println!("{row}"));
 }
 
-fn measure(population: &str, running: usize, table: &mut Vec<String>) {
-    println!("\n## {JOBS} jobs, {population}");
-    let mut jobs: Vec<Job> = (0..JOBS).map(|index| job(index, index >= JOBS - running)).collect();
+fn measure(population: &str, count: usize, running: usize, table: &mut Vec<String>) {
+    println!("\n## {count} jobs, {population}");
+    let mut jobs: Vec<Job> = (0..count).map(|index| job(index, index >= count - running)).collect();
     let bots = [BotTotals::new(BotName::parse("support").unwrap(), &channels())];
     let exporter = exporter();
 
     let mut blocks = JobBlocks::new();
-    (0..JOBS).for_each(|index| blocks.note(slot(index)));
+    (0..count).for_each(|index| blocks.note(slot(index)));
     let start = Instant::now();
     let mut page = publish(&mut blocks, &jobs, &bots, &exporter);
     show("first publication of everything", start.elapsed(), None);
@@ -70,7 +68,7 @@ fn measure(population: &str, running: usize, table: &mut Vec<String>) {
     let mut update = |step: usize, jobs: &mut Vec<Job>| {
         median(21, || {
             round += 1;
-            for index in (0..JOBS / 100).map(|n| JOBS - running + n * step) {
+            for index in (0..count / 100).map(|n| count - running + n * step) {
                 advance(&mut jobs[index], round);
                 blocks.note(slot(index));
             }
@@ -79,7 +77,7 @@ fn measure(population: &str, running: usize, table: &mut Vec<String>) {
     };
     let neighbours = update(1, &mut jobs);
     show("update 1 % of the jobs, neighbours, and gzip scrape", neighbours, Some(memcpy));
-    let strewn = update(running / (JOBS / 100), &mut jobs);
+    let strewn = update(running / (count / 100), &mut jobs);
     show("update 1 % of the jobs, strewn over those that run, and gzip scrape", strewn, Some(memcpy));
 
     while blocks.rough_pieces() > 0 {
