@@ -98,7 +98,8 @@ fn finished(number: u32, now: Timestamp) -> KeptJob {
 
 async fn restart(folder: &Path, jobs: u32, crashed: bool) {
     let copy = tempfile::tempdir().unwrap();
-    let folder = if crashed { crash(folder, copy.path()).await } else { folder };
+    let whole = folder;
+    let folder = if crashed { crash(whole, copy.path()).await } else { whole };
     let cli = Cli::parse_from(["koreai_exporter", "--web.listen-address=127.0.0.1:0"]);
     let options = Options { storage: Some(folder.to_owned()), ..Options::from_cli(&cli).unwrap() };
     let secret = |_: &str| Some("a-secret-that-guards-nothing".to_owned());
@@ -109,6 +110,10 @@ async fn restart(folder: &Path, jobs: u32, crashed: bool) {
     let opened = start.elapsed();
     drop(contents);
     database.close().await;
+    if crashed {
+        // The first look has repaired the copy.
+        crash(whole, copy.path()).await;
+    }
     let start = Instant::now();
     let server = serve(options, config, shutdown.clone()).await.unwrap();
     let listening = start.elapsed();
