@@ -5,6 +5,7 @@
 //! - [`model`]: plain data: [`model::RequestId`], [`model::Report`], [`model::Job`]. No I/O, no serde.
 //! - [`clock`]: the one place that asks the system for the time.
 //! - [`cli`], [`telemetry`]: flags, log.
+//! - [`input`]: telling a changed file; a YAML tree within bounds.
 //! - [`config`]: file and environment → values that cannot be wrong.
 //! - [`discovery`]: files and HTTP → whole sets of targets.
 //! - [`auth`]: signs and caches tokens.
@@ -30,6 +31,7 @@ pub mod database;
 pub mod discovery;
 pub mod exposition;
 pub mod fake_upstream;
+pub mod input;
 pub mod model;
 pub mod poller;
 pub mod scheduler;

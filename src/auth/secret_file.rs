@@ -1,13 +1,13 @@
 //! A file that holds a secret, read again when it changes.
 
-use std::fs::{File, Metadata};
+use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
-use std::time::SystemTime;
 
 use secrecy::{ExposeSecret, SecretString};
 
 use super::AuthError;
+use crate::input::FileStamp;
 
 /// More than any key or token: an RSA key of 16,384 bits has 13 KiB as PEM.
 const MAX_FILE_BYTES: usize = 64 * 1024;
@@ -16,20 +16,7 @@ const MAX_FILE_BYTES: usize = 64 * 1024;
 #[derive(Debug)]
 pub(super) struct SecretFile {
     path: PathBuf,
-    read: Option<(Version, SecretString)>,
-}
-
-/// Tells a changed file. Secrets that Kubernetes mounts are links that are swapped: what counts is where they point.
-#[derive(Debug, PartialEq, Eq)]
-struct Version {
-    modified: Option<SystemTime>,
-    bytes: u64,
-}
-
-impl Version {
-    fn of(metadata: &Metadata) -> Self {
-        Self { modified: metadata.modified().ok(), bytes: metadata.len() }
-    }
+    read: Option<(FileStamp, SecretString)>,
 }
 
 impl SecretFile {
@@ -49,14 +36,14 @@ impl SecretFile {
     /// The content, and whether it is another than last time.
     pub(super) fn read(&mut self) -> Result<(&SecretString, bool), AuthError> {
         let error = |source| AuthError::Read { path: self.path.clone(), source };
-        let version = Version::of(&std::fs::metadata(&self.path).map_err(error)?);
+        let stamp = FileStamp::from(&std::fs::metadata(&self.path).map_err(error)?);
         let changed = match &self.read {
-            Some((known, _)) if *known == version => false,
+            Some((known, _)) if *known == stamp => false,
             _ => {
                 let content = self.content()?;
                 let changed =
                     self.read.as_ref().is_none_or(|(_, known)| known.expose_secret() != content.expose_secret());
-                self.read = Some((version, content));
+                self.read = Some((stamp, content));
                 changed
             }
         };

@@ -5,7 +5,7 @@ use std::error::Error;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use tokio::sync::Notify;
 use tokio::sync::mpsc::Sender;
@@ -14,6 +14,7 @@ use super::error::DiscoveryError;
 use super::groups::{Format, Groups, MAX_BYTES};
 use super::settings::FileSdSettings;
 use super::watch::FolderWatch;
+use crate::input::FileStamp;
 use crate::model::{SourceId, Target, TargetUpdate};
 
 /// How long changes are gathered: a file is written in several steps, a folder in several files.
@@ -61,14 +62,11 @@ struct FileSource {
 /// A file, as it was when it was last read.
 #[derive(Default)]
 struct TargetFile {
-    stamp: Stamp,
+    stamp: Option<FileStamp>,
     /// What it named when it could last be read.
     good: Groups,
     broken: bool,
 }
-
-/// Changes with the file's content: modification time, length, and on unix which file it is and its change time.
-type Stamp = Option<(SystemTime, u64, u64, i64)>;
 
 impl FileSource {
     fn new(id: SourceId, patterns: Vec<String>, changed: Arc<Notify>) -> Self {
@@ -163,7 +161,7 @@ pub(super) fn first_of_each(targets: impl Iterator<Item = Target>, id: &SourceId
 impl TargetFile {
     /// Whether it was read, well or not.
     fn read_if_changed(&mut self, path: &Path, id: &SourceId) -> bool {
-        let stamp = stamp(path);
+        let stamp = FileStamp::of(path);
         if stamp.is_some() && stamp == self.stamp {
             return false;
         }
@@ -205,16 +203,4 @@ fn read(path: &Path) -> Result<Groups, DiscoveryError> {
         String::from_utf8(content).map_err(|_| failed(io::Error::new(io::ErrorKind::InvalidData, "is not UTF-8")))?;
     let json = path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("json"));
     Groups::parse(&text, if json { Format::Json } else { Format::Yaml })
-}
-
-fn stamp(path: &Path) -> Stamp {
-    let metadata = std::fs::metadata(path).ok()?;
-    #[cfg(unix)]
-    let (inode, changed) = {
-        use std::os::unix::fs::MetadataExt;
-        (metadata.ino(), metadata.ctime().saturating_mul(1_000_000_000).saturating_add(metadata.ctime_nsec()))
-    };
-    #[cfg(not(unix))]
-    let (inode, changed) = (0, 0);
-    Some((metadata.modified().ok()?, metadata.len(), inode, changed))
 }

@@ -3,21 +3,19 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use saphyr::{MarkedYaml, ScanError, YamlData, YamlLoader};
-use saphyr_parser::{Event, Parser};
+use saphyr::{MarkedYaml, YamlData};
 use serde::Deserialize;
 
 use super::error::DiscoveryError;
+use crate::input::{YamlBounds, load_yaml};
 use crate::model::{LabelName, LabelValue, RequestId, Target};
 
 /// The largest file or answer that is read: half a million targets.
 pub(super) const MAX_BYTES: u64 = 32 << 20;
 /// Labels of one group; a job has a handful.
 const MAX_LABELS: usize = 32;
-/// Nodes of a YAML tree, at 100 to 200 bytes each.
-const MAX_NODES: usize = 2_000_000;
-/// The format nests three deep; without a bound a file could overflow the stack.
-const MAX_DEPTH: usize = 8;
+/// Nodes of a YAML tree take 100 to 200 bytes each; the format nests three deep.
+const BOUNDS: YamlBounds = YamlBounds { depth: 8, nodes: 2_000_000 };
 /// Invalid targets that are named in the log, of one file or answer; the others are counted.
 const MAX_NAMED: usize = 5;
 
@@ -78,7 +76,7 @@ impl Groups {
     }
 
     fn parse_yaml(text: &str) -> Result<Self, DiscoveryError> {
-        let documents = load(text)
+        let documents = load_yaml(text, BOUNDS)
             .map_err(|error| DiscoveryError::Parse { line: error.marker().line(), why: error.info().to_owned() })?;
         let mut read = Self::default();
         let Some(document) = documents.first() else { return Ok(read) };
@@ -144,30 +142,6 @@ impl Labels {
         }
         others.sort();
         Ok(Self { campaign, others: others.into() })
-    }
-}
-
-/// Loads scalars as they were written: the label `version: 1.10` is the text `1.10`.
-fn load(text: &str) -> Result<Vec<MarkedYaml<'_>>, ScanError> {
-    let (mut depth, mut nodes) = (0_usize, 0_usize);
-    for event in Parser::new_from_str(text) {
-        let (event, span) = event?;
-        nodes += 1;
-        match event {
-            Event::SequenceStart(..) | Event::MappingStart(..) => depth += 1,
-            Event::SequenceEnd | Event::MappingEnd => depth = depth.saturating_sub(1),
-            _ => {}
-        }
-        if depth > MAX_DEPTH || nodes > MAX_NODES {
-            return Err(ScanError::new_str(span.start, "too large or nested too deeply"));
-        }
-    }
-    let mut loader = YamlLoader::<MarkedYaml<'_>>::default();
-    loader.early_parse(false);
-    Parser::new_from_str(text).load(&mut loader, true)?;
-    match loader.error() {
-        Some(error) => Err(error.clone()),
-        None => Ok(loader.into_documents()),
     }
 }
 

@@ -3,11 +3,12 @@
 use std::fmt;
 use std::path::{Path, PathBuf};
 
-use saphyr::{MarkedYaml, ScanError, YamlData, YamlLoader};
-use saphyr_parser::{Event, Parser};
+use saphyr::{MarkedYaml, YamlData};
 
-/// Nesting that the format needs is three; more is a mistake, and without a bound it would be a stack overflow.
-const MAX_DEPTH: usize = 16;
+use crate::input::{YamlBounds, load_yaml};
+
+/// The format nests three deep, and a file has at most a mebibyte.
+const BOUNDS: YamlBounds = YamlBounds { depth: 16, nodes: 1 << 20 };
 
 /// Everything that is wrong with one file, in its order.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -70,7 +71,7 @@ enum Entry {
 impl Section {
     /// Reads a whole file; `None` when it is no YAML mapping. An empty file is an empty mapping.
     pub(super) fn parse(text: &str, mistakes: &mut Mistakes) -> Option<Self> {
-        let documents = match load(text) {
+        let documents = match load_yaml(text, BOUNDS) {
             Ok(documents) => documents,
             Err(error) => {
                 mistakes.add(error.marker().line(), format!("is no YAML: {}", error.info()));
@@ -173,29 +174,6 @@ impl Section {
 
     fn key(&self, key: &str) -> String {
         if self.path.is_empty() { key.to_owned() } else { format!("{}.{key}", self.path) }
-    }
-}
-
-/// Loads scalars unresolved: a password hash or a header is text, whatever it looks like.
-fn load(text: &str) -> Result<Vec<MarkedYaml<'_>>, ScanError> {
-    let mut depth = 0_usize;
-    for event in Parser::new_from_str(text) {
-        let (event, span) = event?;
-        match event {
-            Event::SequenceStart(..) | Event::MappingStart(..) => depth += 1,
-            Event::SequenceEnd | Event::MappingEnd => depth = depth.saturating_sub(1),
-            _ => {}
-        }
-        if depth > MAX_DEPTH {
-            return Err(ScanError::new_str(span.start, "nested too deeply"));
-        }
-    }
-    let mut loader = YamlLoader::<MarkedYaml<'_>>::default();
-    loader.early_parse(false);
-    Parser::new_from_str(text).load(&mut loader, true)?;
-    match loader.error() {
-        Some(error) => Err(error.clone()),
-        None => Ok(loader.into_documents()),
     }
 }
 

@@ -4,7 +4,6 @@ use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
-use std::time::SystemTime;
 
 use arc_swap::ArcSwap;
 use rustls::ServerConfig;
@@ -12,6 +11,7 @@ use rustls::ServerConfig;
 use super::decode::{Mistakes, Section};
 use super::settings::Settings;
 use super::tls;
+use crate::input::FileStamp;
 use crate::web::WebError;
 
 /// A web configuration of a thousand users has 100 KiB.
@@ -30,13 +30,9 @@ pub(super) struct WatchedFile {
     path: PathBuf,
     loaded: ArcSwap<Loaded>,
     /// The files and what they looked like when they were read; also the lock of whoever reads them again.
-    seen: Mutex<Vec<(PathBuf, Stamp)>>,
+    seen: Mutex<Vec<(PathBuf, Option<FileStamp>)>>,
     failing: AtomicBool,
 }
-
-/// When it was modified, its length, which file it is, and when that or its permissions last changed. `None`: it is not
-/// there.
-pub(super) type Stamp = Option<(SystemTime, u64, u64, i64)>;
 
 impl WatchedFile {
     pub(super) fn load(path: &Path) -> Result<Self, WebError> {
@@ -54,7 +50,7 @@ impl WatchedFile {
     pub(super) fn current(&self) -> Arc<Loaded> {
         // While one reads, the others go on with what there is.
         let Ok(mut seen) = self.seen.try_lock() else { return self.loaded() };
-        if seen.iter().any(|(path, stamp)| self::stamp(path) != *stamp) {
+        if seen.iter().any(|(path, stamp)| FileStamp::of(path) != *stamp) {
             let mut files = Vec::new();
             self.replace(read(&self.path, &mut files));
             *seen = files;
@@ -91,9 +87,9 @@ impl WatchedFile {
     }
 }
 
-fn read(path: &Path, files: &mut Vec<(PathBuf, Stamp)>) -> Result<Loaded, WebError> {
+fn read(path: &Path, files: &mut Vec<(PathBuf, Option<FileStamp>)>) -> Result<Loaded, WebError> {
     // Stamps are taken before the content: a change in between is then seen the next time.
-    files.push((path.to_owned(), stamp(path)));
+    files.push((path.to_owned(), FileStamp::of(path)));
     let failed = |source| WebError::Read { path: path.to_owned(), source };
     let text = String::from_utf8(read_bounded(path, MAX_FILE_BYTES).map_err(failed)?)
         .map_err(|_| failed(io::Error::new(io::ErrorKind::InvalidData, "is not UTF-8")))?;
@@ -123,16 +119,4 @@ pub(super) fn read_bounded(path: &Path, max: u64) -> io::Result<Vec<u8>> {
         return Err(io::Error::new(io::ErrorKind::FileTooLarge, format!("is larger than {max} bytes")));
     }
     Ok(content)
-}
-
-pub(super) fn stamp(path: &Path) -> Stamp {
-    let metadata = std::fs::metadata(path).ok()?;
-    #[cfg(unix)]
-    let (inode, changed) = {
-        use std::os::unix::fs::MetadataExt;
-        (metadata.ino(), metadata.ctime().saturating_mul(1_000_000_000).saturating_add(metadata.ctime_nsec()))
-    };
-    #[cfg(not(unix))]
-    let (inode, changed) = (0, 0);
-    Some((metadata.modified().ok()?, metadata.len(), inode, changed))
 }

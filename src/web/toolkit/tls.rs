@@ -12,7 +12,7 @@ use rustls::{RootCertStore, ServerConfig, SupportedCipherSuite, SupportedProtoco
 
 use super::client_cert::ClientCertPolicy;
 use super::decode::{Mistakes, Section, Text};
-use super::file::Stamp;
+use crate::input::FileStamp;
 
 const KEYS: [&str; 13] = [
     "cert",
@@ -36,7 +36,7 @@ pub(super) fn decode(
     section: &Section,
     folder: &Path,
     http2: bool,
-    files: &mut Vec<(PathBuf, Stamp)>,
+    files: &mut Vec<(PathBuf, Option<FileStamp>)>,
     mistakes: &mut Mistakes,
 ) -> Option<Arc<ServerConfig>> {
     section.only(&KEYS, mistakes);
@@ -146,7 +146,7 @@ fn source(
     inline: &str,
     file: &str,
     folder: &Path,
-    files: &mut Vec<(PathBuf, Stamp)>,
+    files: &mut Vec<(PathBuf, Option<FileStamp>)>,
     mistakes: &mut Mistakes,
 ) -> Pem {
     match (section.text(inline, mistakes), section.text(file, mistakes)) {
@@ -158,7 +158,7 @@ fn source(
         }
         (None, Some(text)) => {
             let path = folder.join(&text.value);
-            files.push((path.clone(), super::file::stamp(&path)));
+            files.push((path.clone(), FileStamp::of(&path)));
             match super::file::read_bounded(&path, MAX_PEM_BYTES) {
                 Ok(pem) => Pem::Text { line: text.line, key: text.key, pem },
                 Err(error) => {
