@@ -27,3 +27,6 @@ pub use command::{Filter, Handle, JobRow, Listing, MAX_LISTED, ProbeError, Unava
 pub use published::Published;
 pub use run::{Parts, Poller};
 pub use setup::{BotSetup, Setup};
+
+#[cfg(test)]
+mod tests;

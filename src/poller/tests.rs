@@ -1,0 +1,98 @@
+//! The loop turned by hand, a step at a time.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::{BotSetup, Parts, Poller, Setup};
+use crate::auth::{Algorithm, AuthSettings, Key, TokenSource};
+use crate::clock::Clock;
+use crate::database::Database;
+use crate::exposition::{Encoding, ExporterView, Format};
+use crate::model::{ApiVersion, BotName, DropReason, RequestId, Shard, Target, Timestamp};
+use crate::upstream::{BodyBudget, Client, ClientSettings, ReasonTable, TlsSettings};
+use crate::{scheduler, store};
+
+const START: Timestamp = Timestamp::from_millis(1_700_000_000_000);
+
+fn setup() -> Setup {
+    let name = BotName::parse("support").unwrap();
+    let settings = ClientSettings {
+        base_url: "http://127.0.0.1:9/".parse().unwrap(),
+        bot_id: "st-1".to_owned(),
+        api: ApiVersion::V1,
+        timeout: Duration::from_secs(1),
+        max_body_bytes: 1 << 20,
+        tls: TlsSettings::default(),
+        proxy_url: None,
+    };
+    let client = Client::new(&settings, Arc::new(ReasonTable::new(&[])), BodyBudget::new()).unwrap();
+    let tokens = TokenSource::new(AuthSettings::Sign {
+        client_id: "cs-1".to_owned(),
+        key: Key::Secret("a-secret".into()),
+        algorithm: Algorithm::Hs256,
+        subject: "tests".to_owned(),
+        lifetime: Duration::from_secs(300),
+        jti: false,
+    })
+    .unwrap();
+    let bot = BotSetup {
+        spec: store::BotSpec { name, api: ApiVersion::V1, channels: Vec::new() },
+        pace: scheduler::Settings {
+            poll_interval: Duration::from_secs(15),
+            max_poll_interval: Duration::from_secs(300),
+            per_minute: 600,
+            per_hour: 18_000,
+            max_in_flight: 1,
+        },
+        client: Arc::new(client),
+        tokens: Arc::new(tokens),
+    };
+    let day = Duration::from_secs(86_400);
+    let life = store::Settings { job_deadline: day, retention: day, max_jobs: 10 };
+    Setup { life, bots: vec![bot], sources: Vec::new(), static_targets: Vec::new(), shard: Shard::WHOLE }
+}
+
+fn exporter() -> ExporterView {
+    ExporterView {
+        version: String::new(),
+        revision: String::new(),
+        rustversion: String::new(),
+        config_last_reload_successful: true,
+        config_last_reload_success: START,
+        dropped: [0; DropReason::ALL.len()],
+        storage: None,
+    }
+}
+
+/// Whether the page that a scrape would get now has a job.
+fn shows(parts: &Parts, id: &str) -> bool {
+    let body = parts.published.page().response(Format::Text, Encoding::Identity, "");
+    let text: Vec<u8> = body.flat_map(|chunk| chunk.to_vec()).collect();
+    String::from_utf8(text).unwrap().contains(&format!("request_id=\"{id}\""))
+}
+
+#[tokio::test]
+async fn a_page_is_not_shown_before_what_it_says_is_written() {
+    let folder = tempfile::tempdir().unwrap();
+    let database = Database::open(folder.path()).await.unwrap();
+    let clock = Arc::new(Clock::starting_at(START));
+    let (mut poller, parts) = Poller::new(setup(), exporter(), clock, Some(database));
+    // What `new` found to write is written first.
+    poller.publish(START);
+    while poller.keeper.as_ref().unwrap().late_at().is_some() {
+        let written = poller.keeper.as_mut().unwrap().written().await;
+        poller.settle(written).unwrap();
+    }
+
+    let bot = BotName::parse("support").unwrap();
+    let target = Target { id: RequestId::parse("ds-1").unwrap(), campaign: None, labels: [].into() };
+    poller.store.register(&bot, target, START).unwrap();
+    poller.follow_changes(START);
+    poller.publish(START);
+    assert!(!shows(&parts, "ds-1"), "the batch is under way; nobody has heard yet that it is written");
+
+    let written = poller.keeper.as_mut().unwrap().written().await;
+    assert!(!shows(&parts, "ds-1"));
+    poller.settle(written).unwrap();
+    assert!(shows(&parts, "ds-1"));
+}
