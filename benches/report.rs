@@ -16,7 +16,7 @@ use std::time::{Duration, Instant};
 
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use koreai_exporter::upstream::ReasonTable;
-use koreai_exporter::upstream::report::{read_slice, read_stream};
+use koreai_exporter::upstream::report_reader::{read_slice, read_stream};
 use serde::Deserialize;
 
 /// What a first draft would read into.

@@ -13,7 +13,7 @@ use std::process::Stdio;
 use std::time::{Duration, Instant};
 
 use koreai_exporter::clock::Clock;
-use koreai_exporter::fake_upstream::{Bot, Credential, FakeUpstream, Job, Plan, Tenant};
+use koreai_exporter::fake_upstream::{Credential, FakeUpstream, Plan, ScriptedJob, Tenant, TenantBot};
 use tokio::process::{Child, Command};
 
 const BOT: &str = "st-00000000-0000-4000-8000-000000000000";
@@ -72,9 +72,9 @@ async fn upstream(jobs: usize, recipients: u32, plan: impl Fn(usize) -> Plan) ->
     let ids: Vec<String> = (0..jobs).map(|index| format!("ds-{index:08x}-0000-4000-8000-000000000000")).collect();
     let channels = ["msteams", "slack", "whatsapp"];
     let script = |(index, id): (usize, &String)| {
-        Job::new(id, recipients).with_plan(plan(index)).with_failures(3).over_channels(&channels)
+        ScriptedJob::new(id, recipients).with_plan(plan(index)).with_failures(3).over_channels(&channels)
     };
-    let mut bot = Bot::new(BOT, Credential::hs256("cs-measured", SECRET));
+    let mut bot = TenantBot::new(BOT, Credential::hs256("cs-measured", SECRET));
     bot.jobs = ids.iter().enumerate().map(script).collect();
     (bot.per_minute, bot.per_hour) = (u32::MAX, u32::MAX);
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();

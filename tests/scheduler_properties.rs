@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use koreai_exporter::model::{JobSlot, Timestamp};
 use koreai_exporter::scheduler::{
-    HOUR_SPAN, LastPoll, MIN_GAP, MINUTE_SPAN, Next, Observation, Progress, Refusal, Scheduler, Settings, Start,
+    HOUR_SPAN, LastPoll, MIN_GAP, MINUTE_SPAN, Next, Observation, Progress, RateLimitDetails, Scheduler, Settings,
+    Start,
 };
 use proptest::prelude::*;
 
@@ -262,13 +263,13 @@ impl Run {
         Observation::Progress { progress, changed: self.dice.roll(3) > 0 }
     }
 
-    fn refusal(&mut self) -> Refusal {
+    fn refusal(&mut self) -> RateLimitDetails {
         let retry_after = match self.dice.roll(4) {
             0 => Some(Duration::from_secs(self.dice.roll(120))),
             1 => Some(Duration::MAX),
             _ => None,
         };
-        Refusal { retry_after, hourly: self.dice.roll(4) == 0 }
+        RateLimitDetails { retry_after, hourly: self.dice.roll(4) == 0 }
     }
 
     fn add(&mut self, slot: JobSlot) {

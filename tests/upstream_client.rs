@@ -6,7 +6,9 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use koreai_exporter::model::{ApiVersion, JobStatus, Outcome, RequestId, Timestamp};
-use koreai_exporter::upstream::{Answer, BodyBudget, Client, ClientSettings, PollError, ReasonTable, TlsSettings};
+use koreai_exporter::upstream::{
+    BodyBudget, Client, ClientSettings, PollError, ReasonTable, StatusResponse, TlsSettings,
+};
 use secrecy::SecretString;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpListener;
@@ -122,16 +124,16 @@ fn settings(base_url: &str) -> ClientSettings {
     }
 }
 
-async fn ask_with(settings: ClientSettings) -> Answer {
+async fn ask_with(settings: ClientSettings) -> StatusResponse {
     let client = Client::new(&settings, Arc::new(ReasonTable::new(&[])), BodyBudget::new()).unwrap();
     let (id, token) = (RequestId::parse("ds-1").unwrap(), SecretString::from("the.secret.token"));
-    let answer = tokio::spawn(async move { client.ask(&id, &token, NOW).await }).await.unwrap();
+    let answer = tokio::spawn(async move { client.fetch_status(&id, &token, NOW).await }).await.unwrap();
     let shown = format!("{answer:?}");
     assert!(!shown.contains(CANARY) && !shown.contains("the.secret.token"), "{shown}");
     answer
 }
 
-async fn ask(server: &Server) -> Answer {
+async fn ask(server: &Server) -> StatusResponse {
     ask_with(settings(&format!("http://{}", server.address))).await
 }
 

@@ -1,7 +1,7 @@
 //! Twenty thousand broken bodies: no panic, both ways of reading agree, nothing personal shows.
 
 use koreai_exporter::upstream::ReasonTable;
-use koreai_exporter::upstream::report::{read_slice, read_stream};
+use koreai_exporter::upstream::report_reader::{read_slice, read_stream};
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 

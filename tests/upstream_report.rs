@@ -15,7 +15,7 @@ use koreai_exporter::model::{
     UnrecognizedKind,
 };
 use koreai_exporter::upstream::ReasonTable;
-use koreai_exporter::upstream::report::{Malformed, ReadError, read_slice, read_stream};
+use koreai_exporter::upstream::report_reader::{Malformed, ReadError, read_slice, read_stream};
 
 const V1: &str = include_str!("fixtures/status-v1.json");
 const V1_2023: &str = include_str!("fixtures/status-v1-2023.json");

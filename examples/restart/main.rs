@@ -17,7 +17,7 @@ use koreai_exporter::model::{
     ApiVersion, BotName, Channel, ChannelTally, Job, JobKey, JobState, JobStatus, LabelValue, Reason, RequestId,
     SourceId, SourceKind, Timestamp,
 };
-use koreai_exporter::store::KeptJob;
+use koreai_exporter::store::PersistedJob;
 use tokio_util::sync::CancellationToken;
 
 const CONFIGURATION: &str = "
@@ -54,7 +54,7 @@ async fn fill(folder: &Path, jobs: u32) -> u64 {
     size
 }
 
-fn finished(number: u32, now: Timestamp) -> KeptJob {
+fn finished(number: u32, now: Timestamp) -> PersistedJob {
     let tally = |channel, success, failure| {
         let mut tally = ChannelTally::new(Channel::clean(channel).unwrap());
         tally.entries = [success, failure, 0];
@@ -82,7 +82,7 @@ fn finished(number: u32, now: Timestamp) -> KeptJob {
         last_poll_success: Some(now),
         ..Job::new(key, ApiVersion::V1, LabelValue::parse(&format!("campaign-{}", number % 100)).ok(), [].into())
     };
-    KeptJob {
+    PersistedJob {
         job,
         added: now,
         ended: Some(now),

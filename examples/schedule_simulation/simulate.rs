@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use koreai_exporter::model::{JobSlot, Timestamp};
-use koreai_exporter::scheduler::{Next, Observation, Progress, Refusal};
+use koreai_exporter::scheduler::{Next, Observation, Progress, RateLimitDetails};
 
 use crate::dice::Dice;
 use crate::measure::{Figures, Seen};
@@ -40,7 +40,7 @@ fn run_bot(population: &Population, bot: usize, kind: Kind, horizon: f64, seen: 
             let refused = population.refuses.is_some_and(|(from, to)| (from..to).contains(&looked.as_seconds()));
             let observation = if refused {
                 seen.refused += 1;
-                Observation::Refused(Refusal::default())
+                Observation::Refused(RateLimitDetails::default())
             } else {
                 seen.report(population, index, looked.as_seconds(), now.as_seconds());
                 observe(&population.jobs[index], looked, &mut last[index])

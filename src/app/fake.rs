@@ -5,7 +5,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::{AppError, say};
 use crate::clock::Clock;
-use crate::fake_upstream::{Credential, DemoJobs, FakeUpstream, demo_tenant};
+use crate::fake_upstream::{Credential, FakeUpstream, JobGenerator, demo_tenant};
 use crate::web::parse_listen_address;
 
 /// The credentials of the stand-in: known to all, for it guards nothing.
@@ -26,7 +26,7 @@ pub(super) fn start(listener: TcpListener, per_minute: u32, per_hour: u32) -> Re
 /// A configuration for the stand-in, with jobs from its discovery endpoint.
 pub(super) fn configuration(url: &str) -> String {
     let [support, sales] = CLIENT_IDS;
-    let (support_bot, sales_bot) = DemoJobs::BOT_IDS;
+    let (support_bot, sales_bot) = JobGenerator::BOT_IDS;
     format!(
         "\
 global:

@@ -101,7 +101,7 @@ fn say(text: &str) -> Result<(), AppError> {
 
 /// Writes an error with its causes to standard error, where it is read even if the log is parsed by machines.
 fn complain(error: &AppError) {
-    let text = format!("koreai_exporter: {}\n", crate::model::with_causes(error));
+    let text = format!("koreai_exporter: {}\n", crate::model::error_chain(error));
     // Nowhere left to complain to.
     let _lost = std::io::stderr().write_all(text.as_bytes());
 }

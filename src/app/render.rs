@@ -8,7 +8,7 @@ use crate::clock::Clock;
 use crate::exposition::{self, Format};
 use crate::model::{ApiVersion, BotName, JobKey, RequestId};
 use crate::store::{BotSpec, Settings, Store};
-use crate::upstream::{ReasonTable, report};
+use crate::upstream::{ReasonTable, report_reader};
 
 /// The most that is read of a file; the same as the default of `max_body_bytes`.
 const MAX_BYTES: u64 = 64 << 20;
@@ -21,7 +21,7 @@ pub(super) fn render(file: &Path, bot: &str, request_id: &str, api: &str) -> Res
     let api = ApiVersion::ALL.into_iter().find(|known| known.as_label() == api);
     let api = api.ok_or_else(|| AppError::Flag("--api: give v1 or v2".to_owned()))?;
     let body = read(file)?;
-    let report = report::read_slice(&body, &ReasonTable::new(&[]))
+    let report = report_reader::read_slice(&body, &ReasonTable::new(&[]))
         .map_err(|error| AppError::NoReport { file: file.display().to_string(), why: error.to_string() })?;
 
     let life = Settings { job_deadline: std::time::Duration::MAX, retention: std::time::Duration::MAX, max_jobs: 1 };

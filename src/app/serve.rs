@@ -17,7 +17,7 @@ use crate::config::Config;
 use crate::database::Database;
 use crate::discovery::{self, SourceSettings};
 use crate::exposition::ExporterView;
-use crate::model::{DropReason, Shard, TargetUpdate, with_causes};
+use crate::model::{DropReason, Shard, TargetUpdate, error_chain};
 use crate::poller::{Handle, Parts, Poller};
 use crate::upstream::BodyBudget;
 use crate::web::{self, Reloads, WebConfig};
@@ -209,7 +209,7 @@ impl Follower {
         let prepared = match loaded {
             Ok(Ok(config)) => match setup::setup(&config, self.options.shard, &self.body_budget) {
                 Ok((setup, sources)) => Ok((config, setup, sources)),
-                Err(error) => Err(with_causes(&error)),
+                Err(error) => Err(error_chain(&error)),
             },
             Ok(Err(mistakes)) => Err(mistakes.to_string()),
             Err(error) => Err(error.to_string()),

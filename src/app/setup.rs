@@ -68,7 +68,7 @@ pub(super) fn setup(
 }
 
 /// What signs a bot's tokens; its key is read once, so that a bad one is found before anything starts.
-pub(super) fn tokens(bot: &config::Bot) -> Result<TokenSource, AppError> {
+pub(super) fn tokens(bot: &config::BotConfig) -> Result<TokenSource, AppError> {
     TokenSource::new(auth_settings(&bot.auth)).map_err(|source| AppError::Auth { bot: bot.name.to_string(), source })
 }
 
@@ -96,7 +96,7 @@ fn auth_settings(auth: &config::Auth) -> AuthSettings {
     }
 }
 
-fn client_settings(bot: &config::Bot, global: &config::Global) -> ClientSettings {
+fn client_settings(bot: &config::BotConfig, global: &config::Global) -> ClientSettings {
     ClientSettings {
         base_url: bot.base_url.clone(),
         bot_id: bot.bot_id.as_str().to_owned(),
@@ -114,7 +114,7 @@ fn client_settings(bot: &config::Bot, global: &config::Global) -> ClientSettings
     }
 }
 
-fn http_sd(bot: &config::Bot, http: &config::HttpSdConfig) -> HttpSdSettings {
+fn http_sd(bot: &config::BotConfig, http: &config::HttpSdConfig) -> HttpSdSettings {
     let basic = http.basic_auth.as_ref().map(|basic| HttpSdAuth::Basic {
         username: basic.username.clone(),
         password: discovery::Secret::File(basic.password_file.clone()),

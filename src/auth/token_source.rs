@@ -23,11 +23,11 @@ pub struct Token {
 /// Gives the tokens of one bot. Shared by reference: calls of one bot may ask at the same time.
 #[derive(Debug)]
 pub struct TokenSource {
-    from: Mutex<From>,
+    from: Mutex<TokenOrigin>,
 }
 
 #[derive(Debug)]
-enum From {
+enum TokenOrigin {
     Signing(Signer),
     File { file: SecretFile, token: Option<Token> },
 }
@@ -67,7 +67,7 @@ impl TokenSource {
     /// Where key and algorithm do not go together, the secret is empty, or upstream would take no such token.
     pub fn new(settings: AuthSettings) -> Result<Self, AuthError> {
         let from = match settings {
-            AuthSettings::TokenFile(path) => From::File { file: SecretFile::new(&path), token: None },
+            AuthSettings::TokenFile(path) => TokenOrigin::File { file: SecretFile::new(&path), token: None },
             AuthSettings::Sign { client_id, key, algorithm, subject, lifetime, jti } => {
                 if algorithm.needs_private_key() != matches!(key, Key::PrivateKeyFile(_)) {
                     return Err(AuthError::WrongKey { algorithm });
@@ -83,7 +83,16 @@ impl TokenSource {
                     Key::Secret(secret) => Material::Secret(secret.expose_secret().trim().into()),
                 };
                 let lifetime = Duration::from_secs(lifetime.as_secs().max(1));
-                From::Signing(Signer { client_id, subject, lifetime, jti, algorithm, material, key: None, kept: None })
+                TokenOrigin::Signing(Signer {
+                    client_id,
+                    subject,
+                    lifetime,
+                    jti,
+                    algorithm,
+                    material,
+                    key: None,
+                    kept: None,
+                })
             }
         };
         Ok(Self { from: Mutex::new(from) })
@@ -96,8 +105,8 @@ impl TokenSource {
     /// Where a file is missing, empty or holds something else, or signing fails.
     pub fn token(&self, now: Timestamp) -> Result<Token, AuthError> {
         match &mut *self.from.lock().unwrap_or_else(PoisonError::into_inner) {
-            From::Signing(signer) => signer.token(now),
-            From::File { file, token } => {
+            TokenOrigin::Signing(signer) => signer.token(now),
+            TokenOrigin::File { file, token } => {
                 let path = file.path().to_owned();
                 let (content, changed) = file.read()?;
                 if let Some(token) = token.as_ref().filter(|_| !changed) {
@@ -116,13 +125,13 @@ impl TokenSource {
     /// Drops what is kept, after upstream refused the token: the next one is made from the file as it then is.
     pub fn invalidate(&self) {
         match &mut *self.from.lock().unwrap_or_else(PoisonError::into_inner) {
-            From::Signing(signer) => {
+            TokenOrigin::Signing(signer) => {
                 signer.kept = None;
                 if let Material::File(file) = &mut signer.material {
                     file.forget();
                 }
             }
-            From::File { file, token } => {
+            TokenOrigin::File { file, token } => {
                 file.forget();
                 *token = None;
             }

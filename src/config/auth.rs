@@ -11,8 +11,8 @@ use crate::model::RequestId;
 
 use super::decoder::{Decoder, Fields};
 use super::file::Kind;
-use super::quantity::spell_duration;
 use super::tree::Node;
+use super::units::spell_duration;
 
 /// The most bytes of a file with a secret, a token or a private key.
 pub const MAX_SECRET_FILE_BYTES: u64 = 64 << 10;

@@ -10,7 +10,7 @@ use crate::model::{ApiVersion, BotName, Channel, InvalidId, RequestId};
 
 use super::auth::Auth;
 use super::decoder::{Decoder, Fields};
-use super::masked_url::MaskedUrl;
+use super::redacted_url::RedactedUrl;
 use super::sources::{FileSdConfig, HttpSdConfig, StaticConfig};
 use super::tls::TlsConfig;
 use super::tree::Node;
@@ -23,7 +23,7 @@ pub const DEFAULT_CHANNELS: [&str; 5] = ["msteams", "slack", "whatsapp", "ivr", 
 
 /// An item of `bots`.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Bot {
+pub struct BotConfig {
     /// `name`, required, unique: the value of the label `bot`.
     pub name: BotName,
     /// `base_url`, required: http or https, may have a path; it ends in `/` here.
@@ -41,7 +41,7 @@ pub struct Bot {
     /// `tls_config`, for calls to `base_url`.
     pub tls: TlsConfig,
     /// `proxy_url`: http or https. Default: none.
-    pub proxy_url: Option<MaskedUrl>,
+    pub proxy_url: Option<RedactedUrl>,
     /// `static_configs`. Default: none.
     pub static_configs: Vec<StaticConfig>,
     /// `file_sd_configs`. Default: none.
@@ -103,7 +103,7 @@ const KEYS: &[&str] = &[
     "http_sd_configs",
 ];
 
-impl Bot {
+impl BotConfig {
     pub(super) fn decode(d: &mut Decoder<'_>, node: &Node) -> Option<Self> {
         let fields = d.fields(node, KEYS)?;
         let name = d.required(&fields, "name", "a name of your choice", |d, node| {
@@ -183,8 +183,8 @@ impl RateLimit {
 }
 
 /// `proxy_url`, of a bot or of HTTP discovery.
-pub(super) fn decode_proxy_url(d: &mut Decoder<'_>, fields: &Fields<'_>) -> Option<MaskedUrl> {
-    d.optional(fields, "proxy_url", |d, node| d.url(node, &["https", "http"])).map(MaskedUrl::new)
+pub(super) fn decode_proxy_url(d: &mut Decoder<'_>, fields: &Fields<'_>) -> Option<RedactedUrl> {
+    d.optional(fields, "proxy_url", |d, node| d.url(node, &["https", "http"])).map(RedactedUrl::new)
 }
 
 fn identifier<T>(

@@ -6,10 +6,10 @@ use std::ops::RangeInclusive;
 use std::path::Path;
 use std::time::Duration;
 
+use super::did_you_mean::nearest;
 use super::error::{ConfigErrors, MAX_LISTED_MISTAKES, Mistake, Position};
-use super::quantity::{parse_bytes, parse_duration, spell_bytes, spell_duration};
-use super::suggestion::nearest;
 use super::tree::{Key, Node, Value};
+use super::units::{parse_bytes, parse_duration, spell_bytes, spell_duration};
 
 /// Keys under which people elsewhere write a secret itself. Their values are never shown.
 const INLINE_SECRETS: [&str; 11] = [

@@ -95,7 +95,7 @@ fn io_problem(kind: ErrorKind) -> String {
 }
 
 fn too_large(most: u64) -> String {
-    format!("the file is larger than {}", super::quantity::spell_bytes(most))
+    format!("the file is larger than {}", super::units::spell_bytes(most))
 }
 
 fn is_pem(bytes: &[u8]) -> bool {

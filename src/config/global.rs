@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use super::decoder::Decoder;
-use super::quantity::spell_duration;
 use super::tree::Node;
+use super::units::spell_duration;
 
 /// `global`. Every key may be left out.
 #[derive(Debug, Clone, PartialEq, Eq)]

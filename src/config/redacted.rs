@@ -5,12 +5,12 @@ use std::path::Path;
 use crate::model::{ApiVersion, Target};
 
 use super::auth::{Auth, KeySource};
-use super::bot::Bot;
+use super::bot::BotConfig;
 use super::global::Global;
-use super::quantity::{spell_bytes, spell_duration};
 use super::settings::Config;
 use super::sources::{FileSdConfig, HttpSdConfig, StaticConfig};
 use super::tls::TlsConfig;
+use super::units::{spell_bytes, spell_duration};
 
 impl Config {
     /// The effective configuration as YAML: it reads back as the same configuration, but for passwords and queries of URLs,
@@ -62,7 +62,7 @@ impl Page {
         self.line(1, "max_body_bytes", &spell_bytes(global.max_body_bytes));
     }
 
-    fn bot(&mut self, bot: &Bot) {
+    fn bot(&mut self, bot: &BotConfig) {
         self.line(1, "- name", &quoted(bot.name.as_str()));
         self.line(2, "base_url", &quoted(bot.base_url.as_str()));
         self.line(2, "bot_id", &quoted(bot.bot_id.as_str()));

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::bot::Bot;
+use super::bot::BotConfig;
 use super::decoder::Decoder;
 use super::error::{ConfigErrors, Mistake};
 use super::failure_rule::FailureRule;
@@ -21,7 +21,7 @@ pub struct Config {
     /// `failure_reasons`. Default: none.
     pub failure_reasons: Vec<FailureRule>,
     /// `bots`, required: one to [`MAX_BOTS`], names unique.
-    pub bots: Vec<Bot>,
+    pub bots: Vec<BotConfig>,
 }
 
 impl Config {
@@ -63,10 +63,10 @@ impl Config {
                 d.mistake(node.at, || format!("has {} bots; give 1 to {MAX_BOTS}", bots.len()));
                 return None;
             }
-            d.items(node, Bot::decode)
+            d.items(node, BotConfig::decode)
         });
         if let Some(Value::List(bots)) = fields.get("bots").map(|node| &node.value) {
-            Bot::check_names(d, bots);
+            BotConfig::check_names(d, bots);
         }
         Some(Self { global, failure_reasons, bots: bots? })
     }

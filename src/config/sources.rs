@@ -11,7 +11,7 @@ use super::bot::decode_proxy_url;
 use super::decoder::{Decoder, Fields};
 use super::error::Position;
 use super::file::Kind;
-use super::masked_url::MaskedUrl;
+use super::redacted_url::RedactedUrl;
 use super::target_groups::decode_group;
 use super::tls::TlsConfig;
 use super::tree::Node;
@@ -37,7 +37,7 @@ pub struct FileSdConfig {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct HttpSdConfig {
     /// `url`, required: http or https. Its query may hold a token, so it is masked where it is shown.
-    pub url: MaskedUrl,
+    pub url: RedactedUrl,
     /// `refresh_interval`, 1s to 1d, default 1m.
     pub refresh_interval: Duration,
     /// `tls_config`.
@@ -47,7 +47,7 @@ pub struct HttpSdConfig {
     /// `authorization`; excludes `basic_auth`. Default: none.
     pub authorization: Option<Authorization>,
     /// `proxy_url`. Default: none.
-    pub proxy_url: Option<MaskedUrl>,
+    pub proxy_url: Option<RedactedUrl>,
 }
 
 /// `basic_auth`.
@@ -144,7 +144,7 @@ impl HttpSdConfig {
                 d.mistake(at, || "has no use beside basic_auth; keep one of the two".to_owned());
             });
         }
-        Some(Self { url: MaskedUrl::new(url?), refresh_interval, tls, basic_auth, authorization, proxy_url })
+        Some(Self { url: RedactedUrl::new(url?), refresh_interval, tls, basic_auth, authorization, proxy_url })
     }
 }
 

@@ -2,7 +2,7 @@
 
 use super::{RowError, bot_row, job_row};
 use crate::model::{BotName, BotTotals, JobKey, Timestamp};
-use crate::store::KeptJob;
+use crate::store::PersistedJob;
 
 /// One transaction. Its size is bounded by what changed: once all jobs at a start, later a few.
 #[derive(Debug, Default)]
@@ -10,14 +10,14 @@ pub struct Batch {
     /// Bytes of rows; `None` deletes.
     pub(super) jobs: Vec<(JobKey, Option<Vec<u8>>)>,
     pub(super) bots: Vec<(BotName, Option<Vec<u8>>)>,
-    pub(super) calls: Vec<CallsOf>,
+    pub(super) calls: Vec<BotCalls>,
     /// Calls before this time are of no interest any more.
     pub(super) calls_since: Timestamp,
 }
 
 /// Calls of one bot, by the second in which they started.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct CallsOf {
+pub struct BotCalls {
     /// The bot.
     pub bot: BotName,
     /// Start of the second, and calls in it.
@@ -28,11 +28,11 @@ pub struct CallsOf {
 #[derive(Debug, Default, PartialEq)]
 pub struct Contents {
     /// Jobs, retired ones among them.
-    pub jobs: Vec<KeptJob>,
+    pub jobs: Vec<PersistedJob>,
     /// The counters of bots; their gauges are those of [`BotTotals::new`].
     pub bots: Vec<BotTotals>,
     /// Calls.
-    pub calls: Vec<CallsOf>,
+    pub calls: Vec<BotCalls>,
 }
 
 impl Batch {
@@ -45,7 +45,7 @@ impl Batch {
     ///
     /// # Errors
     /// None that is known; the encoding could refuse a value.
-    pub fn job(&mut self, key: JobKey, kept: Option<&KeptJob>) -> Result<(), RowError> {
+    pub fn job(&mut self, key: JobKey, kept: Option<&PersistedJob>) -> Result<(), RowError> {
         let row = kept.map(job_row::to_bytes).transpose()?;
         self.jobs.push((key, row));
         Ok(())
@@ -62,7 +62,7 @@ impl Batch {
     }
 
     /// Keeps how many calls were made in these seconds, in place of what was kept of the same seconds.
-    pub fn calls(&mut self, calls: CallsOf) {
+    pub fn calls(&mut self, calls: BotCalls) {
         self.calls.push(calls);
     }
 }

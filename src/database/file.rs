@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use redb::{ReadableDatabase, ReadableTable, TableDefinition, TableError};
 
 use super::error::Damage;
-use super::{Batch, CallsOf, Contents, DatabaseError, RowError, bot_row, job_row};
+use super::{Batch, BotCalls, Contents, DatabaseError, RowError, bot_row, job_row};
 use crate::model::{BotName, JobKey, RequestId, Timestamp};
 
 /// The file in the folder.
@@ -147,7 +147,7 @@ fn write(database: &redb::Database, batch: &Batch) -> Result<(), redb::Error> {
             }
         }
         let since = batch.calls_since.as_millis();
-        for CallsOf { bot, by_second } in &batch.calls {
+        for BotCalls { bot, by_second } in &batch.calls {
             for (second, count) in by_second {
                 calls.insert((bot.as_str(), second.as_millis()), *count)?;
             }
@@ -228,7 +228,7 @@ fn read(database: &redb::Database) -> Result<(Contents, u64), Unread> {
             Some(calls) => calls.by_second.push(call),
             None => {
                 let bot = bot_name(name).map_err(bad_row("calls"))?;
-                contents.calls.push(CallsOf { bot, by_second: vec![call] });
+                contents.calls.push(BotCalls { bot, by_second: vec![call] });
             }
         }
     }

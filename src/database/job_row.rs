@@ -10,7 +10,7 @@ use crate::model::{
     ApiVersion, Channel, ChannelTally, DELIVERY_BOUNDS, EntryStatus, Job, JobKey, JobState, JobStatus, LabelName,
     LabelValue, Reason, SourceId, SourceKind, Timestamp, UnrecognizedKind,
 };
-use crate::store::KeptJob;
+use crate::store::PersistedJob;
 
 /// Text is borrowed from the bytes. Enums stand as their place in `ALL`, times as milliseconds since the Unix epoch.
 #[derive(Serialize, Deserialize)]
@@ -56,7 +56,7 @@ struct TallyRow<'a> {
 }
 
 /// The bytes of a job's row.
-pub(super) fn to_bytes(kept: &KeptJob) -> Result<Vec<u8>, RowError> {
+pub(super) fn to_bytes(kept: &PersistedJob) -> Result<Vec<u8>, RowError> {
     let job = &kept.job;
     encode(&JobRow {
         retired: kept.retired,
@@ -94,7 +94,7 @@ pub(super) fn to_bytes(kept: &KeptJob) -> Result<Vec<u8>, RowError> {
 }
 
 /// A job from its key and its row's bytes.
-pub(super) fn from_bytes(key: JobKey, bytes: &[u8]) -> Result<KeptJob, RowError> {
+pub(super) fn from_bytes(key: JobKey, bytes: &[u8]) -> Result<PersistedJob, RowError> {
     let row: JobRow<'_> = decode(bytes)?;
     let mut labels = Vec::with_capacity(row.labels.len());
     for (name, value) in row.labels {
@@ -127,7 +127,7 @@ pub(super) fn from_bytes(key: JobKey, bytes: &[u8]) -> Result<KeptJob, RowError>
         poll_up: row.poll_up,
         last_poll_success: time(row.last_poll_success),
     };
-    Ok(KeptJob {
+    Ok(PersistedJob {
         job,
         added: Timestamp::from_millis(row.added),
         ended: time(row.ended),

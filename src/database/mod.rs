@@ -21,7 +21,7 @@ mod writer;
 #[cfg(test)]
 mod tests;
 
-pub use batch::{Batch, CallsOf, Contents};
+pub use batch::{Batch, BotCalls, Contents};
 pub use error::{DatabaseError, RowError, WriteError};
 pub use file::FILE_NAME;
 pub use handle::{Database, Operation};

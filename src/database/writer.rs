@@ -8,7 +8,7 @@ use tokio::sync::{mpsc, oneshot};
 use super::file::File;
 use super::handle::Gauges;
 use super::{Batch, WriteError};
-use crate::model::with_causes;
+use crate::model::error_chain;
 
 /// The file and how it fares.
 pub(super) struct Writer {
@@ -34,7 +34,7 @@ impl Writer {
             let _gone = reply.send(written);
         }
         if let Err(error) = self.file.close() {
-            tracing::error!("the database could not be closed in good order: {}", with_causes(&error));
+            tracing::error!("the database could not be closed in good order: {}", error_chain(&error));
         }
     }
 
@@ -52,7 +52,7 @@ impl Writer {
                 if self.failures == 0 {
                     tracing::error!(
                         "{}; polling goes on, and writing is tried again: what is not written is lost by a restart",
-                        with_causes(&error)
+                        error_chain(&error)
                     );
                 }
                 self.failures += 1;
@@ -69,7 +69,7 @@ impl Writer {
             Ok(true) => tracing::info!(before, after = self.file.size_bytes(), "the database was made smaller"),
             Err(error) => {
                 self.gauges.compact_errors.fetch_add(1, Ordering::Relaxed);
-                tracing::warn!("the database could not be made smaller: {}", with_causes(&error));
+                tracing::warn!("the database could not be made smaller: {}", error_chain(&error));
             }
         }
         self.gauges.size_bytes.store(self.file.size_bytes(), Ordering::Relaxed);

@@ -13,7 +13,7 @@ use tokio::sync::mpsc::Sender;
 use super::error::DiscoveryError;
 use super::groups::{Format, Groups, MAX_BYTES};
 use super::settings::FileSdSettings;
-use super::watch::FolderWatch;
+use super::watch::DirectoryWatch;
 use crate::input::FileStamp;
 use crate::model::{SourceId, Target, TargetUpdate};
 
@@ -52,7 +52,7 @@ pub(super) async fn follow(id: SourceId, settings: FileSdSettings, sender: Sende
 struct FileSource {
     id: SourceId,
     patterns: Vec<String>,
-    watch: FolderWatch,
+    watch: DirectoryWatch,
     files: BTreeMap<PathBuf, TargetFile>,
     /// `up` of the last report; `None` before the first.
     reported: Option<bool>,
@@ -70,7 +70,7 @@ struct TargetFile {
 
 impl FileSource {
     fn new(id: SourceId, patterns: Vec<String>, changed: Arc<Notify>) -> Self {
-        let watch = FolderWatch::new(changed);
+        let watch = DirectoryWatch::new(changed);
         Self { id, patterns, watch, files: BTreeMap::new(), reported: None, listing_failed: false }
     }
 

@@ -11,7 +11,7 @@ use tokio::sync::mpsc::Sender;
 use super::error::DiscoveryError;
 use super::file::first_of_each;
 use super::groups::{Format, Groups, MAX_BYTES};
-use super::http_client::{KeptClient, read_small, request_url};
+use super::http_client::{CachedClient, read_small, request_url};
 use super::settings::{HttpSdAuth, HttpSdSettings, Secret};
 use crate::model::{SourceId, TargetUpdate};
 
@@ -20,7 +20,7 @@ const MAX_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// Asks at once, then at every refresh. Ends when nobody receives.
 pub(super) async fn follow(id: SourceId, settings: HttpSdSettings, sender: Sender<TargetUpdate>) {
-    let mut client = KeptClient::default();
+    let mut client = CachedClient::default();
     let mut failing = false;
     loop {
         let (source, bot, name) = (id.clone(), &id.bot, &id.name);
@@ -59,7 +59,7 @@ pub(super) async fn follow(id: SourceId, settings: HttpSdSettings, sender: Sende
     }
 }
 
-async fn ask(client: &mut KeptClient, settings: &HttpSdSettings) -> Result<Groups, DiscoveryError> {
+async fn ask(client: &mut CachedClient, settings: &HttpSdSettings) -> Result<Groups, DiscoveryError> {
     let client = client.current(settings).await?;
     let seconds = settings.refresh.as_secs_f64().to_string();
     let mut request = client

@@ -21,9 +21,9 @@ type Stamps = Vec<Option<SystemTime>>;
 
 /// Keeps a client, with its connections, for as long as its files stay as they are.
 #[derive(Default)]
-pub(super) struct KeptClient(Option<(Stamps, Client)>);
+pub(super) struct CachedClient(Option<(Stamps, Client)>);
 
-impl KeptClient {
+impl CachedClient {
     /// The client for the next request. Reads files.
     pub(super) async fn current(&mut self, settings: &HttpSdSettings) -> Result<Client, DiscoveryError> {
         let mut stamps = Stamps::new();

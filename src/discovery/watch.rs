@@ -13,13 +13,13 @@ const MAX_LOOKS: usize = 8;
 
 /// Watches folders, not files: a file that is replaced by renaming, or reached through a `ConfigMap`'s swapped symlink, is
 /// a new file in the same folder. Where the system cannot watch, the refresh is all there is.
-pub(super) struct FolderWatch {
+pub(super) struct DirectoryWatch {
     watcher: Option<RecommendedWatcher>,
     /// By folder, which folder it was: one that is removed and made again is another.
     watched: BTreeMap<PathBuf, u64>,
 }
 
-impl FolderWatch {
+impl DirectoryWatch {
     /// `changed` is notified of everything but reading.
     pub(super) fn new(changed: Arc<Notify>) -> Self {
         let watcher = notify::recommended_watcher(move |event: notify::Result<notify::Event>| {

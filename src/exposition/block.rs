@@ -1,12 +1,12 @@
-//! The writer's side: blocks of jobs, their pieces, and what has to be made again.
+//! The writer's side: blocks of jobs, their segments, and what has to be made again.
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::block_layout::{BlockId, BlockLayout};
 use super::deflate::{Deflater, Effort};
-use super::piece::{Piece, Strip};
-use super::placement::{BlockId, Placement};
 use super::render::family_text;
 use super::sample::{Samples, push_header};
+use super::segment::{Segment, SegmentList};
 use super::{BOT_FAMILIES, EXPORTER_FAMILIES, ExporterView, Format, JOB_FAMILIES, Page};
 use crate::model::{BotTotals, Job, JobSlot, JobState};
 
@@ -14,7 +14,7 @@ use crate::model::{BotTotals, Job, JobSlot, JobState};
 /// again by later publications: a restart with 100,000 jobs is served within a second.
 const FINE_BYTES_PER_PUBLICATION: usize = 4 << 20;
 
-/// Families of bots and of the exporter share pieces of about this size: small families would compress badly alone.
+/// Families of bots and of the exporter share segments of about this size: small families would compress badly alone.
 const TOTALS_PIECE_BYTES: usize = 16 << 10;
 
 /// Keeps the text of all jobs rendered and compressed, block by block and family by family. Owned by the one task that
@@ -23,17 +23,17 @@ const TOTALS_PIECE_BYTES: usize = 16 << 10;
 /// It holds no jobs: [`JobBlocks::publish`] looks them up where they are kept. Memory: the text, its segments, and
 /// about 200 bytes a job.
 pub struct JobBlocks {
-    placement: Placement,
+    placement: BlockLayout,
     changed: BTreeSet<JobSlot>,
     blocks: BTreeMap<BlockId, Block>,
-    headers: Vec<Piece>,
-    totals: [Vec<Piece>; Format::ALL.len()],
+    headers: Vec<Segment>,
+    totals: [Vec<Segment>; Format::ALL.len()],
     deflater: Deflater,
-    rough_pieces: usize,
+    rough_segments: usize,
 }
 
-/// One piece a family, in the order of [`JOB_FAMILIES`]; `None` where none of the jobs has a sample.
-type Block = Vec<Option<Piece>>;
+/// One segment a family, in the order of [`JOB_FAMILIES`]; `None` where none of the jobs has a sample.
+type Block = Vec<Option<Segment>>;
 
 impl JobBlocks {
     /// Without a job.
@@ -42,16 +42,16 @@ impl JobBlocks {
         let header = |row: &super::Row<Job>| {
             let mut text = String::new();
             push_header(&mut text, &row.family, Format::Text);
-            Piece::new(&text, Effort::Fine, &mut deflater)
+            Segment::new(&text, Effort::Fine, &mut deflater)
         };
         Self {
             headers: JOB_FAMILIES.iter().map(header).collect(),
-            placement: Placement::default(),
+            placement: BlockLayout::default(),
             changed: BTreeSet::new(),
             blocks: BTreeMap::new(),
             totals: Default::default(),
             deflater,
-            rough_pieces: 0,
+            rough_segments: 0,
         }
     }
 
@@ -61,8 +61,8 @@ impl JobBlocks {
     }
 
     /// Pieces that were compressed in haste: while this is not 0, another publication makes the gzip body smaller.
-    pub fn rough_pieces(&self) -> usize {
-        self.rough_pieces
+    pub fn rough_segments(&self) -> usize {
+        self.rough_segments
     }
 
     /// Renders what has changed and returns the new page. `jobs` says which job a slot has now, `None` where it is gone;
@@ -97,24 +97,24 @@ impl JobBlocks {
         let members: Vec<&Job> = self.placement.slots(id).iter().filter_map(|slot| jobs(*slot)).collect();
         let block = self.blocks.entry(id).or_insert_with(|| JOB_FAMILIES.iter().map(|_| None).collect());
         let mut text = String::new();
-        for (row, piece) in JOB_FAMILIES.iter().zip(block) {
+        for (row, segment) in JOB_FAMILIES.iter().zip(block) {
             text.clear();
             // The families of jobs are gauges, which read alike in both formats.
             let mut samples = Samples::new(&mut text, &row.family, Format::Text);
             members.iter().for_each(|job| (row.write)(job, &mut samples));
-            renew(piece, &text, fine_bytes, &mut self.deflater);
+            renew(segment, &text, fine_bytes, &mut self.deflater);
         }
     }
 
     fn refine(&mut self, mut fine_bytes: usize) {
-        self.rough_pieces = 0;
-        for piece in self.blocks.values_mut().flatten().flatten().filter(|piece| piece.is_rough()) {
+        self.rough_segments = 0;
+        for segment in self.blocks.values_mut().flatten().flatten().filter(|segment| segment.is_rough()) {
             if fine_bytes == 0 {
-                self.rough_pieces += 1;
+                self.rough_segments += 1;
                 continue;
             }
-            fine_bytes = fine_bytes.saturating_sub(piece.text().len());
-            piece.refine(&mut self.deflater);
+            fine_bytes = fine_bytes.saturating_sub(segment.text().len());
+            segment.refine(&mut self.deflater);
         }
     }
 
@@ -131,31 +131,31 @@ impl JobBlocks {
             }
         }
         let [text_pieces, openmetrics_pieces] = &mut self.totals;
-        let pieces = match format {
+        let segments = match format {
             Format::Text => text_pieces,
             Format::OpenMetrics => openmetrics_pieces,
         };
-        let mut old = std::mem::take(pieces).into_iter();
+        let mut old = std::mem::take(segments).into_iter();
         let mut unlimited = usize::MAX;
         for text in texts {
-            let mut piece = old.next();
-            renew(&mut piece, &text, &mut unlimited, &mut self.deflater);
-            pieces.extend(piece);
+            let mut segment = old.next();
+            renew(&mut segment, &text, &mut unlimited, &mut self.deflater);
+            segments.extend(segment);
         }
     }
 
     fn page(&self) -> Page {
-        let mut jobs = Strip::default();
+        let mut jobs = SegmentList::default();
         for (index, header) in self.headers.iter().enumerate() {
-            let mut pieces = self.blocks.values().filter_map(|block| block.get(index)?.as_ref()).peekable();
-            if pieces.peek().is_some() {
+            let mut segments = self.blocks.values().filter_map(|block| block.get(index)?.as_ref()).peekable();
+            if segments.peek().is_some() {
                 jobs.push(header);
             }
-            pieces.for_each(|piece| jobs.push(piece));
+            segments.for_each(|segment| jobs.push(segment));
         }
-        let totals = self.totals.each_ref().map(|pieces| {
-            let mut strip = Strip::default();
-            pieces.iter().for_each(|piece| strip.push(piece));
+        let totals = self.totals.each_ref().map(|segments| {
+            let mut strip = SegmentList::default();
+            segments.iter().for_each(|segment| strip.push(segment));
             strip
         });
         Page::new(jobs, totals)
@@ -168,16 +168,16 @@ impl Default for JobBlocks {
     }
 }
 
-/// Makes a piece again where its text differs; `fine_bytes` is what may still be compressed thoroughly.
-fn renew(piece: &mut Option<Piece>, text: &str, fine_bytes: &mut usize, deflater: &mut Deflater) {
+/// Makes a segment again where its text differs; `fine_bytes` is what may still be compressed thoroughly.
+fn renew(segment: &mut Option<Segment>, text: &str, fine_bytes: &mut usize, deflater: &mut Deflater) {
     if text.is_empty() {
-        *piece = None;
+        *segment = None;
         return;
     }
-    if piece.as_ref().is_some_and(|piece| piece.text() == text.as_bytes()) {
+    if segment.as_ref().is_some_and(|segment| segment.text() == text.as_bytes()) {
         return;
     }
     let effort = if *fine_bytes == 0 { Effort::Fast } else { Effort::Fine };
     *fine_bytes = fine_bytes.saturating_sub(text.len());
-    *piece = Some(Piece::new(text, effort, deflater));
+    *segment = Some(Segment::new(text, effort, deflater));
 }

@@ -4,8 +4,8 @@ use super::Row;
 use super::catalogue::{kept, row};
 use super::sample::Samples;
 use crate::model::{
-    BotTotals, EntryStatus, Inconsistency, JobState, JobStatus, Outcome, SourceKind, Timestamp, UnrecognizedKind,
-    Window,
+    BotTotals, BudgetWindow, EntryStatus, Inconsistency, JobState, JobStatus, Outcome, SourceKind, Timestamp,
+    UnrecognizedKind,
 };
 
 const BOT: &[&str] = &["bot"];
@@ -86,14 +86,14 @@ pub static BOT_FAMILIES: &[Row<BotTotals>] = &[
         "koreai_upstream_budget_requests",
         &["bot", "window"],
         kept!("Calls that the configuration allows within a window."),
-        |bot, samples| by_label(bot, samples, "window", Window::ALL.map(Window::as_label), bot.budget)
+        |bot, samples| by_label(bot, samples, "window", BudgetWindow::ALL.map(BudgetWindow::as_label), bot.budget)
     ),
     row!(
         Gauge,
         "koreai_upstream_budget_used_requests",
         &["bot", "window"],
         kept!("Calls made within the window that ends now."),
-        |bot, samples| by_label(bot, samples, "window", Window::ALL.map(Window::as_label), bot.budget_used)
+        |bot, samples| by_label(bot, samples, "window", BudgetWindow::ALL.map(BudgetWindow::as_label), bot.budget_used)
     ),
     row!(
         Gauge,

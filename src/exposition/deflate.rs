@@ -45,7 +45,7 @@ impl Deflater {
 
     /// Compresses a text into a segment that looks back at nothing before it and ends on a byte boundary, so that it
     /// may stand between any other two.
-    pub(super) fn segment(&mut self, text: &[u8], effort: Effort) -> Bytes {
+    pub(super) fn compress(&mut self, text: &[u8], effort: Effort) -> Bytes {
         let compress = match effort {
             Effort::Fine => &mut self.fine,
             Effort::Fast => &mut self.fast,
@@ -118,8 +118,8 @@ mod tests {
         let texts = ["", "a", &"koreai_job_info 1\n".repeat(20_000), &"x1y2".repeat(15)];
         for first in texts {
             for second in texts {
-                let mut body = deflater.segment(first.as_bytes(), Effort::Fine).to_vec();
-                body.extend_from_slice(&deflater.segment(second.as_bytes(), Effort::Fast));
+                let mut body = deflater.compress(first.as_bytes(), Effort::Fine).to_vec();
+                body.extend_from_slice(&deflater.compress(second.as_bytes(), Effort::Fast));
                 body.extend_from_slice(&last_segment(first.as_bytes()));
                 assert_eq!(inflated(&body), format!("{first}{second}{first}"));
             }

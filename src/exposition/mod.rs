@@ -2,7 +2,7 @@
 //!
 //! - the catalogue: [`JOB_FAMILIES`], [`BOT_FAMILIES`], [`EXPORTER_FAMILIES`], [`families`]: every metric family that
 //!   this program serves, with its help, type and labels. Only this room knows metric names.
-//! - [`JobBlocks`]: the writer's side. It is told which jobs changed and renders, when it publishes, only the pieces of
+//! - [`JobBlocks`]: the writer's side. It is told which jobs changed and renders, when it publishes, only the segments of
 //!   text in which something differs, and compresses only those.
 //! - [`Page`]: what it publishes: immutable, cheap to clone; [`Page::response`] strings ready [`bytes::Bytes`] together
 //!   and compresses nothing but the few lines that belong to the very scrape.
@@ -13,6 +13,7 @@
 //! block in the order in which they came into it. Where a job stands may change from one page to the next.
 
 mod block;
+mod block_layout;
 mod bot_families;
 mod catalogue;
 mod deflate;
@@ -22,10 +23,9 @@ mod job_families;
 mod negotiation;
 mod openmetrics;
 mod page;
-mod piece;
-mod placement;
 mod render;
 mod sample;
+mod segment;
 
 pub use block::JobBlocks;
 pub use bot_families::BOT_FAMILIES;

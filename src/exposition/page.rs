@@ -5,24 +5,24 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use super::deflate::{GZIP_HEADER, last_segment};
-use super::piece::{Strip, joined_crc, length};
+use super::segment::{SegmentList, joined_crc, length};
 use super::{Encoding, Format, openmetrics};
 
 /// Everything that is published at one point in time, in both formats and both encodings. Immutable; a clone is a
 /// reference.
 #[derive(Clone)]
-pub struct Page(Arc<Strips>);
+pub struct Page(Arc<PageSegments>);
 
-struct Strips {
+struct PageSegments {
     /// Jobs read alike in both formats.
-    jobs: Strip,
-    text: Strip,
-    openmetrics: Strip,
+    jobs: SegmentList,
+    text: SegmentList,
+    openmetrics: SegmentList,
 }
 
 impl Page {
-    pub(super) fn new(jobs: Strip, [text, openmetrics]: [Strip; Format::ALL.len()]) -> Self {
-        Self(Arc::new(Strips { jobs, text, openmetrics }))
+    pub(super) fn new(jobs: SegmentList, [text, openmetrics]: [SegmentList; Format::ALL.len()]) -> Self {
+        Self(Arc::new(PageSegments { jobs, text, openmetrics }))
     }
 
     /// The body of a response. `tail` is appended: whole families in text 0.0.4 that are not in the catalogue, of gauges
@@ -59,14 +59,14 @@ impl Page {
     /// CRC-32 and size (modulo 2³², RFC 1952) of the whole text, both little-endian.
     fn gzip_trailer(&self, format: Format, tail: &str) -> [u8; 8] {
         let tail = (crc32fast::hash(tail.as_bytes()), length(tail.as_bytes()));
-        let parts = self.strips(format).map(Strip::crc).chain([tail]);
+        let parts = self.strips(format).map(SegmentList::crc).chain([tail]);
         let (crc, size) = parts.fold((0, 0), |all, part| (joined_crc(all, part), all.1 + part.1));
         let size = u32::try_from(size & u64::from(u32::MAX)).unwrap_or_default();
         let ([a, b, c, d], [e, f, g, h]) = (crc.to_le_bytes(), size.to_le_bytes());
         [a, b, c, d, e, f, g, h]
     }
 
-    fn strips(&self, format: Format) -> impl Iterator<Item = &Strip> {
+    fn strips(&self, format: Format) -> impl Iterator<Item = &SegmentList> {
         let totals = match format {
             Format::Text => &self.0.text,
             Format::OpenMetrics => &self.0.openmetrics,
@@ -75,7 +75,7 @@ impl Page {
     }
 }
 
-impl Strip {
+impl SegmentList {
     fn chunks(&self, encoding: Encoding) -> &[Bytes] {
         match encoding {
             Encoding::Identity => &self.texts,

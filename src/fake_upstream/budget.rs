@@ -8,7 +8,7 @@ const HOUR: Duration = Duration::from_secs(3600);
 
 /// The window in which too much was asked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Window {
+pub(super) enum Limit {
     Minute,
     Hour,
 }
@@ -31,15 +31,15 @@ impl RollingBudget {
 
     /// Takes one call at `now`, or names the window that has no room left. The hour goes first: while it is full, a free
     /// minute does not help (UPSTREAM §4).
-    pub(super) fn admit(&mut self, now: Duration) -> Result<(), Window> {
+    pub(super) fn admit(&mut self, now: Duration) -> Result<(), Limit> {
         while self.counted.front().is_some_and(|at| *at + HOUR <= now) {
             self.counted.pop_front();
         }
         let older_than_a_minute = self.counted.partition_point(|at| *at + MINUTE <= now);
         let refused = if self.counted.len() >= self.per_hour {
-            Some(Window::Hour)
+            Some(Limit::Hour)
         } else if self.counted.len() - older_than_a_minute >= self.per_minute {
-            Some(Window::Minute)
+            Some(Limit::Minute)
         } else {
             None
         };
@@ -66,9 +66,9 @@ mod tests {
         let mut budget = RollingBudget::new(2, 100, false);
         assert_eq!(budget.admit(at(0)), Ok(()));
         assert_eq!(budget.admit(at(50)), Ok(()));
-        assert_eq!(budget.admit(at(59)), Err(Window::Minute));
+        assert_eq!(budget.admit(at(59)), Err(Limit::Minute));
         assert_eq!(budget.admit(at(60)), Ok(()));
-        assert_eq!(budget.admit(at(109)), Err(Window::Minute));
+        assert_eq!(budget.admit(at(109)), Err(Limit::Minute));
         assert_eq!(budget.admit(at(110)), Ok(()));
     }
 
@@ -78,7 +78,7 @@ mod tests {
         for second in [0, 100, 200] {
             assert_eq!(budget.admit(at(second)), Ok(()));
         }
-        assert_eq!(budget.admit(at(3599)), Err(Window::Hour));
+        assert_eq!(budget.admit(at(3599)), Err(Limit::Hour));
         assert_eq!(budget.admit(at(3600)), Ok(()));
     }
 
@@ -86,7 +86,7 @@ mod tests {
     fn refused_calls_use_up_budget_only_where_told() {
         let mut budget = RollingBudget::new(1, 100, true);
         assert_eq!(budget.admit(at(0)), Ok(()));
-        assert_eq!(budget.admit(at(30)), Err(Window::Minute));
-        assert_eq!(budget.admit(at(61)), Err(Window::Minute), "the refused call at 30 s is still in the window");
+        assert_eq!(budget.admit(at(30)), Err(Limit::Minute));
+        assert_eq!(budget.admit(at(61)), Err(Limit::Minute), "the refused call at 30 s is still in the window");
     }
 }

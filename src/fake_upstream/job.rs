@@ -11,7 +11,7 @@ pub(super) const DELIVERED: &str = "Notification has been sent successfully";
 
 /// A job, as plain data. Times are by the job clock.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Job {
+pub struct ScriptedJob {
     /// `ds-…`.
     pub id: String,
     /// Which of the two APIs knows it; the other answers that there is no such ID.
@@ -34,7 +34,7 @@ pub struct Job {
     pub campaign: Option<String>,
 }
 
-impl Job {
+impl ScriptedJob {
     /// A v1 job that exists from the start and runs over one minute, without failures, on Teams.
     pub fn new(id: &str, recipients: u32) -> Self {
         Self {
@@ -203,19 +203,19 @@ pub enum Plan {
     /// Answers what a send answers, for ever: accepted, nothing done.
     Accepted,
     /// Literal answers, one a call; the last one is repeated. None: the ID is unknown.
-    Answers(Vec<Answer>),
+    Answers(Vec<ScriptedResponse>),
 }
 
 impl Plan {
     /// One literal answer for every call: 200 with this body.
     pub fn fixed(body: impl Into<Bytes>) -> Self {
-        Self::Answers(vec![Answer::ok(body)])
+        Self::Answers(vec![ScriptedResponse::ok(body)])
     }
 }
 
 /// A literal answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Answer {
+pub struct ScriptedResponse {
     /// The HTTP code.
     pub status: u16,
     /// Header names and values.
@@ -224,7 +224,7 @@ pub struct Answer {
     pub body: Bytes,
 }
 
-impl Answer {
+impl ScriptedResponse {
     /// 200 with JSON.
     pub fn ok(body: impl Into<Bytes>) -> Self {
         Self::json(200, body)
@@ -313,7 +313,7 @@ mod tests {
 
     #[test]
     fn a_job_runs_evenly_and_finishes_by_its_results() {
-        let job = Job::new("ds-1", 200).with_failures(30);
+        let job = ScriptedJob::new("ds-1", 200).with_failures(30);
         let half = job.truth(at(30)).unwrap();
         assert_eq!((half.status.as_str(), half.entries, half.finished_at), ("IN_PROGRESS", 100, None));
         let end = job.truth(at(60)).unwrap();
@@ -325,7 +325,7 @@ mod tests {
 
     #[test]
     fn an_entry_is_counted_from_the_very_moment_that_it_carries() {
-        let job = Job::new("ds-1", 7).with_plan(Plan::Runs { over: Duration::from_millis(1_000) });
+        let job = ScriptedJob::new("ds-1", 7).with_plan(Plan::Runs { over: Duration::from_millis(1_000) });
         for index in 0..7 {
             let appears = job.entry_age(index);
             assert_eq!(job.truth(appears).unwrap().entries, index + 1);
@@ -335,7 +335,7 @@ mod tests {
 
     #[test]
     fn failures_are_spread_over_all_channels() {
-        let job = Job::new("ds-1", 1_000).with_failures(50).over_channels(&["msteams", "slack"]);
+        let job = ScriptedJob::new("ds-1", 1_000).with_failures(50).over_channels(&["msteams", "slack"]);
         let channels = job.truth(at(60)).unwrap().channels;
         assert_eq!(channels["msteams"], Counts { success: 250, failure: 250 });
         assert_eq!(channels["slack"], Counts { success: 250, failure: 250 });
@@ -343,21 +343,21 @@ mod tests {
 
     #[test]
     fn a_stalled_job_never_gets_beyond_its_share() {
-        let job = Job::new("ds-1", 50).with_plan(Plan::Stalls { over: at(10), at_percent: 60 });
+        let job = ScriptedJob::new("ds-1", 50).with_plan(Plan::Stalls { over: at(10), at_percent: 60 });
         let truth = job.truth(at(86_400)).unwrap();
         assert_eq!((truth.status.as_str(), truth.entries, truth.finished_at), ("IN_PROGRESS", 30, None));
     }
 
     #[test]
     fn an_unknown_status_is_no_end() {
-        let job = Job::new("ds-1", 5).with_plan(Plan::EndsAs { over: at(1), status: "ARCHIVED".to_owned() });
+        let job = ScriptedJob::new("ds-1", 5).with_plan(Plan::EndsAs { over: at(1), status: "ARCHIVED".to_owned() });
         let truth = job.truth(at(2)).unwrap();
         assert_eq!((truth.status.as_str(), truth.entries, truth.finished_at), ("ARCHIVED", 5, None));
     }
 
     #[test]
     fn strange_scripts_do_not_panic() {
-        let mut job = Job::new("ds-1", 0).with_failures(1_000).over_channels(&[]);
+        let mut job = ScriptedJob::new("ds-1", 0).with_failures(1_000).over_channels(&[]);
         job.comments.clear();
         assert_eq!(job.truth(Duration::MAX).unwrap().entries, 0);
         job.recipients = 3;

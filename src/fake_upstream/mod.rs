@@ -4,26 +4,26 @@
 //! takes `POST …/notify` and `POST …/notifyV2`, and refuses whatever a real tenant would refuse: a wrong method, header,
 //! signature, `appId`, `sub`, `exp`, replayed `jti`, bot or budget. It records what it was asked, and it knows the truth.
 //!
-//! - [`Tenant`], [`Bot`], [`Credential`], [`RefusalForm`]: whom it plays, as plain data.
-//! - [`Job`], [`Plan`], [`Truth`]: what a job does, a pure function of the job and the time.
+//! - [`Tenant`], [`TenantBot`], [`Credential`], [`RefusalForm`]: whom it plays, as plain data.
+//! - [`ScriptedJob`], [`Plan`], [`Truth`]: what a job does, a pure function of the job and the time.
 //! - [`Fault`], [`FaultRule`]: how it misbehaves, and when.
-//! - [`Call`], [`Record`]: what it was asked.
-//! - [`DemoJobs`], [`demo_tenant`]: the scenario of `demo`.
+//! - [`RecordedCall`], [`Record`]: what it was asked.
+//! - [`JobGenerator`], [`demo_tenant`]: the scenario of `demo`.
 //! - [`FakeUpstream`]: all of it behind a listener.
 //!
 //! Two clocks run here, both from the start of the stand-in. Jobs, births and fault schedules go by the *job clock*, which
 //! [`FakeUpstream::advance`] moves on; budgets, tokens and the record go by real time.
-mod body;
 mod budget;
 mod connection;
 mod fault;
+mod fault_response;
 mod job;
-mod misbehave;
 mod record;
 mod scenario;
 mod send;
 mod server;
 mod state;
+mod status_body;
 mod tenant;
 mod token;
 
@@ -31,9 +31,9 @@ mod token;
 mod tests;
 
 pub use fault::{Fault, FaultRule};
-pub use job::{Answer, Api, Counts, Job, Plan, Shape, Truth};
-pub use record::{Call, Record};
-pub use scenario::{DemoJobs, DueJob, demo_tenant};
+pub use job::{Api, Counts, Plan, ScriptedJob, ScriptedResponse, Shape, Truth};
+pub use record::{Record, RecordedCall};
+pub use scenario::{DueJob, JobGenerator, demo_tenant};
 pub use server::{FakeUpstream, StartError};
-pub use tenant::{Bot, RefusalForm, RefusalText, RetryAfter, Tenant};
+pub use tenant::{RefusalForm, RefusalText, RetryAfter, Tenant, TenantBot};
 pub use token::{Credential, SignatureAlgorithm};

@@ -11,7 +11,7 @@ const MAX_CALLS: usize = 1_000_000;
 
 /// One call.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Call {
+pub struct RecordedCall {
     /// When its head had arrived: real time since the start.
     pub at: Duration,
     /// The bot ID in the path; empty where the path was none of the upstream's.
@@ -33,17 +33,17 @@ pub struct Call {
 /// The newest calls, oldest first.
 #[derive(Debug, Clone, Default)]
 pub struct Record {
-    calls: VecDeque<Call>,
+    calls: VecDeque<RecordedCall>,
 }
 
 impl Record {
     /// All of them.
-    pub fn calls(&self) -> impl Iterator<Item = &Call> {
+    pub fn calls(&self) -> impl Iterator<Item = &RecordedCall> {
         self.calls.iter()
     }
 
     /// Those that asked about one request ID.
-    pub fn calls_for(&self, request_id: &str) -> impl Iterator<Item = &Call> {
+    pub fn calls_for(&self, request_id: &str) -> impl Iterator<Item = &RecordedCall> {
         self.calls.iter().filter(move |call| call.request_id.as_deref() == Some(request_id))
     }
 
@@ -72,7 +72,7 @@ impl Record {
         self.calls.iter().map(|call| call.method.to_string()).collect()
     }
 
-    pub(super) fn push(&mut self, call: Call) {
+    pub(super) fn push(&mut self, call: RecordedCall) {
         if self.calls.len() >= MAX_CALLS {
             self.calls.pop_front();
         }
@@ -94,7 +94,7 @@ mod tests {
     fn record(seconds: &[u64]) -> Record {
         let mut record = Record::default();
         for second in seconds {
-            record.push(Call {
+            record.push(RecordedCall {
                 at: Duration::from_secs(*second),
                 bot_id: "st-1".into(),
                 request_id: Some("ds-1".into()),

@@ -4,8 +4,8 @@
 use std::time::Duration;
 
 use super::fault::{Fault, FaultRule};
-use super::job::{Api, Job, Plan};
-use super::tenant::{Bot, RefusalForm, RefusalText, RetryAfter, Tenant};
+use super::job::{Api, Plan, ScriptedJob};
+use super::tenant::{RefusalForm, RefusalText, RetryAfter, Tenant, TenantBot};
 use super::token::Credential;
 
 /// The bots' places in the tenant: `support`, all on v1, and `sales`, all on V2, as an exporter's bot has one API.
@@ -15,22 +15,23 @@ const SALES: usize = 1;
 /// The tenant of `demo`, started at that time (milliseconds since the Unix epoch). The first
 /// bot, `support`, takes tokens without a `jti`; the second, `sales`, enforces them.
 pub fn demo_tenant(started_at_millis: i64, support: Credential, sales: Credential) -> Tenant {
-    let mut bots = vec![Bot::new(DemoJobs::BOT_IDS.0, support), Bot::new(DemoJobs::BOT_IDS.1, sales)];
+    let mut bots =
+        vec![TenantBot::new(JobGenerator::BOT_IDS.0, support), TenantBot::new(JobGenerator::BOT_IDS.1, sales)];
     if let Some(sales) = bots.get_mut(SALES) {
         sales.enforce_jti = true;
     }
     let seconds = Duration::from_secs;
-    let refused = RefusalForm { status: 429, retry_after: RetryAfter::Seconds(10), text: RefusalText::Window };
+    let refused = RefusalForm { status: 429, retry_after: RetryAfter::Seconds(10), text: RefusalText::NamesWindow };
     let faults = vec![
         FaultRule::always(Fault::RefuseRate(refused)).between(seconds(90), seconds(110)).every(seconds(300)),
         FaultRule::always(Fault::Status(502)).between(seconds(200), seconds(208)).every(seconds(300)),
     ];
-    Tenant { faults, newborn: Some(DemoJobs), ..Tenant::new(started_at_millis, bots) }
+    Tenant { faults, newborn: Some(JobGenerator), ..Tenant::new(started_at_millis, bots) }
 }
 
 /// The jobs of the demo, first a table and then one after the other for ever; a pure function of the time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct DemoJobs;
+pub struct JobGenerator;
 
 /// A job that an exporter should follow.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -43,7 +44,7 @@ pub struct DueJob {
     pub campaign: String,
 }
 
-impl DemoJobs {
+impl JobGenerator {
     /// The bot IDs of `support` and `sales`.
     pub const BOT_IDS: (&str, &str) =
         ("st-50000001-0000-4000-8000-000000000000", "st-50000002-0000-4000-8000-000000000000");
@@ -64,7 +65,7 @@ impl DemoJobs {
     }
 
     /// Jobs born after `after` (or ever) and not after `until`, each with its bot's place; none older than [`Self::KEPT`].
-    pub(super) fn born_between(self, after: Option<Duration>, until: Duration) -> Vec<(usize, Job)> {
+    pub(super) fn born_between(self, after: Option<Duration>, until: Duration) -> Vec<(usize, ScriptedJob)> {
         let oldest = until.saturating_sub(Self::KEPT);
         let is_new = |born: Duration| born <= until && born >= oldest && after.is_none_or(|after| born > after);
         let table = TABLE.iter().zip(0..).map(|(row, number)| row.job(number));
@@ -137,7 +138,7 @@ const TABLE: [Row; 25] = [
 ];
 
 impl Row {
-    fn job(&self, number: u64) -> (usize, Job) {
+    fn job(&self, number: u64) -> (usize, ScriptedJob) {
         let over = Duration::from_secs(self.over);
         let plan = match self.fate {
             Fate::Ends => Plan::Runs { over },
@@ -151,17 +152,17 @@ impl Row {
             _ => &["whatsapp", "whatsapp", "ivr", "hangouts"],
         };
         let id = format!("ds-{number:08x}-0000-4000-8000-de0000000000");
-        let job = Job::new(&id, self.recipients).with_plan(plan).with_failures(self.failure_percent);
+        let job = ScriptedJob::new(&id, self.recipients).with_plan(plan).with_failures(self.failure_percent);
         let job = job.over_channels(channels);
         let api = if self.bot == SUPPORT { Api::V1 } else { Api::V2 };
         let campaign = Some(self.campaign.to_owned());
-        (self.bot, Job { api, born: Duration::from_secs(self.born), campaign, ..job })
+        (self.bot, ScriptedJob { api, born: Duration::from_secs(self.born), campaign, ..job })
     }
 }
 
 /// The job born at `number` times the pace: sizes, times and fates go round in cycles of different lengths, so that they
 /// mix.
-fn newborn(number: u64) -> (usize, Job) {
+fn newborn(number: u64) -> (usize, ScriptedJob) {
     let bot = if number.is_multiple_of(3) { SALES } else { SUPPORT };
     let failure_percent = match number % 11 {
         4 => 30,
@@ -196,7 +197,7 @@ mod tests {
 
     #[test]
     fn jobs_keep_being_born_and_the_old_ones_are_dropped() {
-        let ids = |seconds: u64| DemoJobs.due(Duration::from_secs(seconds)).len();
+        let ids = |seconds: u64| JobGenerator.due(Duration::from_secs(seconds)).len();
         assert_eq!(ids(1), 8);
         assert_eq!(ids(60), 25 + 3);
         assert_eq!(ids(600), 25 + 30);
@@ -206,19 +207,19 @@ mod tests {
     #[test]
     fn births_in_steps_are_the_births_at_once() {
         let at = Duration::from_secs;
-        let mut steps = DemoJobs.born_between(None, at(7));
+        let mut steps = JobGenerator.born_between(None, at(7));
         for second in 8..=200 {
-            steps.extend(DemoJobs.born_between(Some(at(second - 1)), at(second)));
+            steps.extend(JobGenerator.born_between(Some(at(second - 1)), at(second)));
         }
-        let ids = |jobs: &[(usize, Job)]| jobs.iter().map(|(_, job)| job.id.clone()).collect::<HashSet<_>>();
-        let at_once = DemoJobs.born_between(None, at(200));
+        let ids = |jobs: &[(usize, ScriptedJob)]| jobs.iter().map(|(_, job)| job.id.clone()).collect::<HashSet<_>>();
+        let at_once = JobGenerator.born_between(None, at(200));
         assert_eq!((steps.len(), ids(&steps)), (at_once.len(), ids(&at_once)));
         assert_eq!(ids(&at_once).len(), at_once.len(), "no ID twice");
     }
 
     #[test]
     fn the_first_minutes_show_one_of_everything() {
-        let truths: Vec<_> = DemoJobs
+        let truths: Vec<_> = JobGenerator
             .born_between(None, Duration::from_secs(400))
             .iter()
             .filter_map(|(_, job)| job.truth(Duration::from_secs(400)))

@@ -20,10 +20,10 @@ use tokio_util::sync::CancellationToken;
 
 use super::connection::{Connections, Fuse};
 use super::fault::FaultRule;
-use super::job::{Api, Job, Truth};
-use super::misbehave;
+use super::fault_response;
+use super::job::{Api, ScriptedJob, Truth};
 use super::record::Record;
-use super::state::{Asked, Endpoint, Reply, State};
+use super::state::{Endpoint, ReceivedCall, Reply, State};
 use super::tenant::Tenant;
 
 /// How long [`FakeUpstream::stop`] waits for calls under way before it cuts them off.
@@ -109,7 +109,7 @@ impl FakeUpstream {
     }
 
     /// Adds a job, or replaces the one of that ID; false where there is no such bot or it is full.
-    pub fn add_job(&self, bot_id: &str, job: Job) -> bool {
+    pub fn add_job(&self, bot_id: &str, job: ScriptedJob) -> bool {
         self.desk.state().add_job(bot_id, job)
     }
 
@@ -163,12 +163,12 @@ impl Desk {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    async fn answer(&self, asked: Asked, fuse: &Fuse) -> Response {
+    async fn answer(&self, asked: ReceivedCall, fuse: &Fuse) -> Response {
         let reply = self.state().handle(&asked, self.started.elapsed());
         self.answered.send_replace(());
         match reply {
-            Reply::Answer(answer) => misbehave::literal(answer),
-            Reply::Misbehave(fault, specimen) => misbehave::answer(fault, specimen, fuse, &self.stopping).await,
+            Reply::ScriptedResponse(answer) => fault_response::literal(answer),
+            Reply::Misbehave(fault, sample) => fault_response::answer(fault, sample, fuse, &self.stopping).await,
         }
     }
 }
@@ -245,10 +245,10 @@ struct Head {
 }
 
 impl Head {
-    fn asks(&self, bot_id: String, endpoint: Endpoint, body: Bytes) -> Asked {
+    fn asks(&self, bot_id: String, endpoint: Endpoint, body: Bytes) -> ReceivedCall {
         // A value that is no text is certainly no JWT.
         let auth = self.headers.get("auth").map(|value| value.to_str().unwrap_or_default().to_owned());
-        Asked { bot_id, endpoint, method: self.method.as_str().to_owned(), auth, body }
+        ReceivedCall { bot_id, endpoint, method: self.method.as_str().to_owned(), auth, body }
     }
 }
 

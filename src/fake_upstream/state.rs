@@ -6,21 +6,21 @@ use std::time::{Duration, UNIX_EPOCH};
 
 use bytes::Bytes;
 
-use super::body::{self, Setting};
-use super::budget::{RollingBudget, Window};
+use super::budget::{Limit, RollingBudget};
 use super::fault::{self, Fault, FaultRule};
-use super::job::{Answer, Api, Job, Plan, Truth, is_terminal};
-use super::record::{Call, Record, fingerprint};
-use super::scenario::DemoJobs;
+use super::job::{Api, Plan, ScriptedJob, ScriptedResponse, Truth, is_terminal};
+use super::record::{Record, RecordedCall, fingerprint};
+use super::scenario::JobGenerator;
 use super::send;
-use super::tenant::{Bot, RefusalForm, RefusalText, RetryAfter, Tenant};
+use super::status_body::{self, Setting};
+use super::tenant::{RefusalForm, RefusalText, RetryAfter, Tenant, TenantBot};
 use super::token::{Rejection, TokenVerifier, header_is_a_jwt};
 
 /// Jobs that one bot keeps; a send beyond it is refused, a birth beyond it does not happen.
 const MAX_JOBS_PER_BOT: usize = 200_000;
 
 /// A call as it came in.
-pub(super) struct Asked {
+pub(super) struct ReceivedCall {
     pub(super) bot_id: String,
     pub(super) endpoint: Endpoint,
     pub(super) method: String,
@@ -37,12 +37,12 @@ pub(super) enum Endpoint {
 
 /// What to do with the call.
 pub(super) enum Reply {
-    Answer(Answer),
-    Misbehave(Fault, Specimen),
+    ScriptedResponse(ScriptedResponse),
+    Misbehave(Fault, SampleBody),
 }
 
 /// Good bodies of the job that was asked about, for faults that spoil one.
-pub(super) struct Specimen {
+pub(super) struct SampleBody {
     pub(super) whole: Bytes,
     pub(super) null_logs: Bytes,
     /// Head, entry and tail of an endless log.
@@ -55,15 +55,15 @@ pub(super) struct State {
     canary: String,
     bots: Vec<BotState>,
     faults: Vec<FaultRule>,
-    newborn: Option<Newborn>,
+    newborn: Option<GeneratedJob>,
     /// How far the job clock is ahead of real time.
     pub(super) ahead: Duration,
     pub(super) record: Record,
     sent: u64,
 }
 
-struct Newborn {
-    generator: DemoJobs,
+struct GeneratedJob {
+    generator: JobGenerator,
     until: Option<Duration>,
 }
 
@@ -74,11 +74,11 @@ struct BotState {
     per_id_per_minute: Option<u32>,
     refusal: RefusalForm,
     sent_jobs_take: Duration,
-    jobs: HashMap<Arc<str>, JobState>,
+    jobs: HashMap<Arc<str>, ScriptedJobState>,
 }
 
-struct JobState {
-    job: Job,
+struct ScriptedJobState {
+    job: ScriptedJob,
     /// Literal answers given so far.
     answered: usize,
     told_finished: bool,
@@ -95,7 +95,7 @@ impl State {
             canary: tenant.canary,
             bots,
             faults: tenant.faults,
-            newborn: tenant.newborn.map(|generator| Newborn { generator, until: None }),
+            newborn: tenant.newborn.map(|generator| GeneratedJob { generator, until: None }),
             ahead: Duration::ZERO,
             record: Record::default(),
             sent: 0,
@@ -103,7 +103,7 @@ impl State {
     }
 
     /// Judges, answers and records one call that came at `now`, real time since the start.
-    pub(super) fn handle(&mut self, asked: &Asked, now: Duration) -> Reply {
+    pub(super) fn handle(&mut self, asked: &ReceivedCall, now: Duration) -> Reply {
         self.let_jobs_be_born(now);
         let place = self.bots.iter().position(|bot| *bot.bot_id == *asked.bot_id);
         let unix_seconds = self.unix_millis(now).div_euclid(1_000);
@@ -119,13 +119,13 @@ impl State {
         let after_finish =
             request_id.is_some_and(|id| self.job(&asked.bot_id, id).is_some_and(|job| job.told_finished));
         let reply = match wrong_method(asked) {
-            Some(answer) => Reply::Answer(answer),
+            Some(answer) => Reply::ScriptedResponse(answer),
             None => match verdict {
                 Ok(()) => self.reply(asked, place, now),
-                Err(rejection) => Reply::Answer(unauthorized(rejection)),
+                Err(rejection) => Reply::ScriptedResponse(unauthorized(rejection)),
             },
         };
-        self.record.push(Call {
+        self.record.push(RecordedCall {
             at: now,
             bot_id: asked.bot_id.as_str().into(),
             request_id: request_id.map(Arc::from),
@@ -143,7 +143,7 @@ impl State {
         self.job(bot_id, id)?.job.truth(now)
     }
 
-    pub(super) fn add_job(&mut self, bot_id: &str, job: Job) -> bool {
+    pub(super) fn add_job(&mut self, bot_id: &str, job: ScriptedJob) -> bool {
         self.bots.iter_mut().find(|bot| *bot.bot_id == *bot_id).is_some_and(|bot| bot.add(job))
     }
 
@@ -166,27 +166,27 @@ impl State {
         Some(targets)
     }
 
-    fn reply(&mut self, asked: &Asked, place: Option<usize>, now: Duration) -> Reply {
+    fn reply(&mut self, asked: &ReceivedCall, place: Option<usize>, now: Duration) -> Reply {
         let job_clock = now.saturating_add(self.ahead);
         let unix_millis = self.unix_millis(now);
         let Self { started_at_millis, canary, bots, faults, sent, .. } = self;
         let Some(bot) = place.and_then(|place| bots.get_mut(place)) else {
-            return Reply::Answer(unauthorized(Rejection::WrongCredentials));
+            return Reply::ScriptedResponse(unauthorized(Rejection::WrongCredentials));
         };
         let request_id = match &asked.endpoint {
             Endpoint::Status(_, id) => Some(id.as_str()),
             _ => None,
         };
         if let Err(window) = bot.admit(request_id, now) {
-            return Reply::Answer(rate_refusal(bot.refusal, window, unix_millis));
+            return Reply::ScriptedResponse(rate_refusal(bot.refusal, window, unix_millis));
         }
         let bot_id = Arc::clone(&bot.bot_id);
         let setting = Setting { bot_id: &bot_id, canary, started_at_millis: *started_at_millis };
         match fault::take(faults, &bot_id, request_id, job_clock) {
-            Some(Fault::RefuseRate(form)) => Reply::Answer(rate_refusal(form, Window::Minute, unix_millis)),
-            Some(Fault::Unauthorized) => Reply::Answer(unauthorized(Rejection::WrongCredentials)),
-            Some(fault) => Reply::Misbehave(fault, bot.specimen(request_id, setting, job_clock)),
-            None => Reply::Answer(match &asked.endpoint {
+            Some(Fault::RefuseRate(form)) => Reply::ScriptedResponse(rate_refusal(form, Limit::Minute, unix_millis)),
+            Some(Fault::Unauthorized) => Reply::ScriptedResponse(unauthorized(Rejection::WrongCredentials)),
+            Some(fault) => Reply::Misbehave(fault, bot.sample(request_id, setting, job_clock)),
+            None => Reply::ScriptedResponse(match &asked.endpoint {
                 Endpoint::Status(api, id) => bot.status(*api, id, setting, job_clock),
                 Endpoint::Send(api) => {
                     *sent += 1;
@@ -206,7 +206,7 @@ impl State {
             }
         }
         newborn.until = Some(until);
-        let oldest = until.saturating_sub(DemoJobs::KEPT);
+        let oldest = until.saturating_sub(JobGenerator::KEPT);
         if oldest > Duration::ZERO {
             for bot in &mut self.bots {
                 bot.jobs.retain(|_, state| state.job.born >= oldest);
@@ -214,7 +214,7 @@ impl State {
         }
     }
 
-    fn job(&self, bot_id: &str, id: &str) -> Option<&JobState> {
+    fn job(&self, bot_id: &str, id: &str) -> Option<&ScriptedJobState> {
         self.bots.iter().find(|bot| *bot.bot_id == *bot_id)?.jobs.get(id)
     }
 
@@ -224,7 +224,7 @@ impl State {
 }
 
 impl BotState {
-    fn new(bot: Bot) -> Result<Self, (String, jsonwebtoken::errors::Error)> {
+    fn new(bot: TenantBot) -> Result<Self, (String, jsonwebtoken::errors::Error)> {
         let verifier = TokenVerifier::new(&bot.credential, bot.enforce_jti, bot.scope_granted)
             .map_err(|source| (bot.bot_id.clone(), source))?;
         let mut state = Self {
@@ -242,18 +242,18 @@ impl BotState {
         Ok(state)
     }
 
-    fn add(&mut self, job: Job) -> bool {
+    fn add(&mut self, job: ScriptedJob) -> bool {
         if self.jobs.len() >= MAX_JOBS_PER_BOT {
             return false;
         }
         let budget = self.per_id_per_minute.map(|limit| RollingBudget::new(limit, u32::MAX, false));
-        let state = JobState { job, answered: 0, told_finished: false, budget };
+        let state = ScriptedJobState { job, answered: 0, told_finished: false, budget };
         self.jobs.insert(state.job.id.as_str().into(), state);
         true
     }
 
     /// Takes the call into the budget of its ID, where there is one, and then of the bot.
-    fn admit(&mut self, request_id: Option<&str>, now: Duration) -> Result<(), Window> {
+    fn admit(&mut self, request_id: Option<&str>, now: Duration) -> Result<(), Limit> {
         let job = request_id.and_then(|id| self.jobs.get_mut(id));
         if let Some(budget) = job.and_then(|job| job.budget.as_mut()) {
             budget.admit(now)?;
@@ -261,7 +261,7 @@ impl BotState {
         self.budget.admit(now)
     }
 
-    fn status(&mut self, api: Api, id: &str, setting: Setting<'_>, job_clock: Duration) -> Answer {
+    fn status(&mut self, api: Api, id: &str, setting: Setting<'_>, job_clock: Duration) -> ScriptedResponse {
         let known = self.jobs.get_mut(id).filter(|state| state.job.api == api && state.job.born <= job_clock);
         let Some(state) = known else { return unknown_id() };
         if let Plan::Answers(answers) = &state.job.plan {
@@ -273,37 +273,44 @@ impl BotState {
         match state.job.truth(job_clock).filter(|truth| !truth.gone) {
             Some(truth) => {
                 state.told_finished |= is_terminal(&truth.status);
-                Answer::ok(body::status(&state.job, &truth, setting))
+                ScriptedResponse::ok(status_body::status(&state.job, &truth, setting))
             }
             None => unknown_id(),
         }
     }
 
-    fn accept(&mut self, api: Api, sent: &[u8], number: u64, setting: Setting<'_>, job_clock: Duration) -> Answer {
+    fn accept(
+        &mut self,
+        api: Api,
+        sent: &[u8],
+        number: u64,
+        setting: Setting<'_>,
+        job_clock: Duration,
+    ) -> ScriptedResponse {
         let Some(send) = send::parse(api, sent).filter(|_| self.jobs.len() < MAX_JOBS_PER_BOT) else {
-            return Answer::json(412, body::errors("Validation errors/ Invalid arguments", 412));
+            return ScriptedResponse::json(412, status_body::errors("Validation errors/ Invalid arguments", 412));
         };
-        let mut job = Job::new(&format!("ds-{number:08x}-0000-4000-8000-5e0000000000"), send.recipients)
+        let mut job = ScriptedJob::new(&format!("ds-{number:08x}-0000-4000-8000-5e0000000000"), send.recipients)
             .with_failures(10)
             .with_plan(Plan::Runs { over: self.sent_jobs_take });
         (job.api, job.born, job.channels) = (api, job_clock, send.channels);
-        let answer = Answer::ok(body::send_response(&job, setting));
+        let answer = ScriptedResponse::ok(status_body::send_response(&job, setting));
         self.add(job);
         answer
     }
 
-    fn specimen(&self, request_id: Option<&str>, setting: Setting<'_>, job_clock: Duration) -> Specimen {
+    fn sample(&self, request_id: Option<&str>, setting: Setting<'_>, job_clock: Duration) -> SampleBody {
         let job = request_id.and_then(|id| self.jobs.get(id)).map(|state| state.job.clone());
-        let job = job.unwrap_or_else(|| Job::new("ds-00000000-0000-4000-8000-000000000000", 1));
+        let job = job.unwrap_or_else(|| ScriptedJob::new("ds-00000000-0000-4000-8000-000000000000", 1));
         // A job with literal answers has no truth; any good body will do to be spoilt.
-        let scripted = if matches!(job.plan, Plan::Answers(_)) { Job::new(&job.id, 10) } else { job };
+        let scripted = if matches!(job.plan, Plan::Answers(_)) { ScriptedJob::new(&job.id, 10) } else { job };
         let Some(truth) = scripted.truth(job_clock) else {
-            return Specimen { whole: Bytes::new(), null_logs: Bytes::new(), streamed: Default::default() };
+            return SampleBody { whole: Bytes::new(), null_logs: Bytes::new(), streamed: Default::default() };
         };
-        Specimen {
-            whole: body::status(&scripted, &truth, setting),
-            null_logs: body::status_with_null_logs(&scripted, &truth, setting),
-            streamed: body::streamed(&scripted, setting),
+        SampleBody {
+            whole: status_body::status(&scripted, &truth, setting),
+            null_logs: status_body::status_with_null_logs(&scripted, &truth, setting),
+            streamed: status_body::streamed(&scripted, setting),
         }
     }
 }
@@ -312,7 +319,7 @@ impl Reply {
     /// The HTTP code, where one is sent.
     fn status(&self) -> Option<u16> {
         match self {
-            Self::Answer(answer) => Some(answer.status),
+            Self::ScriptedResponse(answer) => Some(answer.status),
             Self::Misbehave(Fault::Hang | Fault::Reset, _) => None,
             Self::Misbehave(Fault::Status(code), _) => Some(*code),
             Self::Misbehave(Fault::Redirect(_), _) => Some(307),
@@ -321,35 +328,35 @@ impl Reply {
     }
 }
 
-fn wrong_method(asked: &Asked) -> Option<Answer> {
+fn wrong_method(asked: &ReceivedCall) -> Option<ScriptedResponse> {
     let right = match asked.endpoint {
         Endpoint::Status(..) => "GET",
         Endpoint::Send(_) => "POST",
         Endpoint::Elsewhere => return Some(not_found()),
     };
-    (asked.method != right).then(|| Answer::json(405, body::errors("Method Not Allowed", 405)))
+    (asked.method != right).then(|| ScriptedResponse::json(405, status_body::errors("Method Not Allowed", 405)))
 }
 
-fn unauthorized(rejection: Rejection) -> Answer {
+fn unauthorized(rejection: Rejection) -> ScriptedResponse {
     let (code, text) = rejection.code_and_text();
-    Answer::json(401, body::errors(text, code))
+    ScriptedResponse::json(401, status_body::errors(text, code))
 }
 
 /// As seen on a sibling API: 400, not 404 (UPSTREAM §4).
-fn unknown_id() -> Answer {
-    Answer::json(400, body::errors("Invalid request ID", 400))
+fn unknown_id() -> ScriptedResponse {
+    ScriptedResponse::json(400, status_body::errors("Invalid request ID", 400))
 }
 
-fn not_found() -> Answer {
-    Answer::json(404, body::errors("Not Found", 404))
+fn not_found() -> ScriptedResponse {
+    ScriptedResponse::json(404, status_body::errors("Not Found", 404))
 }
 
-fn rate_refusal(form: RefusalForm, window: Window, unix_millis: i64) -> Answer {
+fn rate_refusal(form: RefusalForm, window: Limit, unix_millis: i64) -> ScriptedResponse {
     let text = match (form.text, window) {
-        (RefusalText::Window, Window::Minute) => {
+        (RefusalText::NamesWindow, Limit::Minute) => {
             "You've exceeded the per-minute rate limit. Please wait for sometime before retrying."
         }
-        (RefusalText::Window, Window::Hour) => {
+        (RefusalText::NamesWindow, Limit::Hour) => {
             "You've exceeded the hourly rate limit. Please wait for sometime before retrying."
         }
         (RefusalText::TryLater, _) => "Rate limit for this API has been reached. Please try again later",
@@ -357,7 +364,7 @@ fn rate_refusal(form: RefusalForm, window: Window, unix_millis: i64) -> Answer {
             "Rate limit for this API has been reached. Please try again after some time."
         }
     };
-    let mut answer = Answer::json(form.status, body::errors(text, 429));
+    let mut answer = ScriptedResponse::json(form.status, status_body::errors(text, 429));
     let retry_after = match form.retry_after {
         RetryAfter::Absent => return answer,
         RetryAfter::Seconds(seconds) => seconds.to_string(),

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use super::fault::FaultRule;
-use super::job::Job;
-use super::scenario::DemoJobs;
+use super::job::ScriptedJob;
+use super::scenario::JobGenerator;
 use super::token::Credential;
 
 /// A tenant, as it is when the stand-in starts.
@@ -19,16 +19,16 @@ pub struct Tenant {
     /// in `comments`), so that a test can search for it where it must not be.
     pub canary: String,
     /// The bots.
-    pub bots: Vec<Bot>,
+    pub bots: Vec<TenantBot>,
     /// Faults from the start on; more can be added while it runs.
     pub faults: Vec<FaultRule>,
     /// A generator of jobs that are born while it runs.
-    pub newborn: Option<DemoJobs>,
+    pub newborn: Option<JobGenerator>,
 }
 
 impl Tenant {
     /// A tenant without faults.
-    pub fn new(started_at_millis: i64, bots: Vec<Bot>) -> Self {
+    pub fn new(started_at_millis: i64, bots: Vec<TenantBot>) -> Self {
         Self {
             started_at_millis,
             base_path: String::new(),
@@ -42,7 +42,7 @@ impl Tenant {
 
 /// A bot. Its defaults are those of the shared cloud (UPSTREAM §4).
 #[derive(Debug, Clone)]
-pub struct Bot {
+pub struct TenantBot {
     /// `st-…`, as it stands in the path.
     pub bot_id: String,
     /// The app that may ask.
@@ -64,10 +64,10 @@ pub struct Bot {
     /// How long a job that was sent to the stand-in takes.
     pub sent_jobs_take: Duration,
     /// The jobs it knows.
-    pub jobs: Vec<Job>,
+    pub jobs: Vec<ScriptedJob>,
 }
 
-impl Bot {
+impl TenantBot {
     /// A bot with the default budgets, 600 a minute and 18,000 an hour, and no `jti`.
     pub fn new(bot_id: &str, credential: Credential) -> Self {
         Self {
@@ -86,7 +86,7 @@ impl Bot {
     }
 
     /// The same bot with these jobs.
-    pub fn with_jobs(mut self, jobs: Vec<Job>) -> Self {
+    pub fn with_jobs(mut self, jobs: Vec<ScriptedJob>) -> Self {
         self.jobs = jobs;
         self
     }
@@ -106,7 +106,7 @@ pub struct RefusalForm {
 
 impl Default for RefusalForm {
     fn default() -> Self {
-        Self { status: 429, retry_after: RetryAfter::Absent, text: RefusalText::Window }
+        Self { status: 429, retry_after: RetryAfter::Absent, text: RefusalText::NamesWindow }
     }
 }
 
@@ -125,7 +125,7 @@ pub enum RetryAfter {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum RefusalText {
     /// The current one, which names the window: per-minute or hourly.
-    Window,
+    NamesWindow,
     /// The forum's: "Please try again later".
     TryLater,
     /// The older documentation's: "Please try again after some time."

@@ -2,8 +2,8 @@
 //!
 //! Nothing here does I/O, knows JSON or names a metric. A value that exists is valid.
 
-mod causes;
 mod channel;
+mod error_chain;
 mod histogram;
 mod ids;
 mod job;
@@ -18,8 +18,8 @@ mod target;
 mod time;
 mod totals;
 
-pub use causes::with_causes;
 pub use channel::{Channel, MAX_CHANNEL_CHARS};
+pub use error_chain::error_chain;
 pub use histogram::{DELIVERY_BOUNDS, Histogram, JOB_DURATION_BOUNDS, POLL_DELAY_BOUNDS, REQUEST_DURATION_BOUNDS};
 pub use ids::{BotName, InvalidId, JobKey, RequestId};
 pub use job::{Job, JobState};
@@ -32,4 +32,4 @@ pub use slot::JobSlot;
 pub use status::{ApiVersion, EntryStatus, JobStatus};
 pub use target::{DropReason, SourceId, SourceKind, Target, TargetUpdate};
 pub use time::Timestamp;
-pub use totals::{BotTotals, Window};
+pub use totals::{BotTotals, BudgetWindow};

@@ -9,14 +9,14 @@ use super::{
 
 /// A window of the call budget; the label `window`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum Window {
+pub enum BudgetWindow {
     /// Any 60 s.
     Minute,
     /// Any 3600 s.
     Hour,
 }
 
-impl Window {
+impl BudgetWindow {
     /// Both.
     pub const ALL: [Self; 2] = [Self::Minute, Self::Hour];
 
@@ -52,10 +52,10 @@ pub struct BotTotals {
     pub request_duration: Histogram,
     /// Bytes of bodies received, after decompression.
     pub response_bytes: u64,
-    /// Calls allowed by [`Window`].
-    pub budget: [u64; Window::ALL.len()],
-    /// Calls made within the [`Window`] that ends now.
-    pub budget_used: [u64; Window::ALL.len()],
+    /// Calls allowed by [`BudgetWindow`].
+    pub budget: [u64; BudgetWindow::ALL.len()],
+    /// Calls made within the [`BudgetWindow`] that ends now.
+    pub budget_used: [u64; BudgetWindow::ALL.len()],
     /// Until when no call is made; `None` where calls are made.
     pub paused_until: Option<Timestamp>,
     /// When the token in use runs out; `None` where it does not say.

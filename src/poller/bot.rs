@@ -2,14 +2,14 @@
 
 use std::sync::Arc;
 
-use super::narrate::Told;
+use super::logging::LogDedup;
 use crate::auth::TokenSource;
 use crate::model::{BotTotals, Outcome, Timestamp};
 use crate::scheduler::Scheduler;
 use crate::upstream::Client;
 
 /// One bot: its scheduler, and what makes its calls.
-pub(super) struct Bot {
+pub(super) struct BotRuntime {
     pub(super) scheduler: Scheduler,
     pub(super) pace: crate::scheduler::Settings,
     pub(super) client: Arc<Client>,
@@ -18,7 +18,7 @@ pub(super) struct Bot {
     /// What is wrong with the bot as a whole, since when, in words; for the log and the page.
     pub(super) trouble: Option<Trouble>,
     pub(super) last_success: Option<Timestamp>,
-    pub(super) told: Told,
+    pub(super) logged: LogDedup,
 }
 
 /// A failure that concerns every job of the bot.
@@ -40,7 +40,7 @@ pub struct BotStatus {
     pub trouble: Option<(Outcome, Timestamp, String)>,
 }
 
-impl Bot {
+impl BotRuntime {
     /// Puts the gauges that move with time into the bot's totals.
     pub(super) fn gauge(&self, totals: &mut BotTotals, now: Timestamp) {
         totals.budget = [u64::from(self.pace.per_minute), u64::from(self.pace.per_hour)];

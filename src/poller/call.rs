@@ -9,7 +9,7 @@ use crate::model::{Outcome, Report, RequestId, Timestamp};
 use crate::upstream::{Client, PollError};
 
 /// What a call came to.
-pub(super) struct Called {
+pub(super) struct CallResult {
     pub(super) result: Result<Report, CallError>,
     /// How long the upstream took; `None` where no call was made.
     pub(super) duration: Option<Duration>,
@@ -28,7 +28,7 @@ pub(super) enum CallError {
     Lost,
 }
 
-impl Called {
+impl CallResult {
     pub(super) fn lost() -> Self {
         Self { result: Err(CallError::Lost), duration: None, bytes: 0, token_expiry: None }
     }
@@ -45,20 +45,25 @@ impl Called {
 }
 
 /// Makes one call.
-pub(super) async fn call(client: Arc<Client>, tokens: Arc<TokenSource>, id: RequestId, clock: Arc<Clock>) -> Called {
+pub(super) async fn call(
+    client: Arc<Client>,
+    tokens: Arc<TokenSource>,
+    id: RequestId,
+    clock: Arc<Clock>,
+) -> CallResult {
     let now = clock.now();
     let token = match tokens.token(now) {
         Ok(token) => token,
         Err(error) => {
-            return Called { result: Err(CallError::Token(error)), duration: None, bytes: 0, token_expiry: None };
+            return CallResult { result: Err(CallError::Token(error)), duration: None, bytes: 0, token_expiry: None };
         }
     };
-    let answer = client.ask(&id, &token.secret, now).await;
+    let answer = client.fetch_status(&id, &token.secret, now).await;
     if answer.outcome() == Outcome::Unauthorized {
         // The secret may have been rotated: the next call reads it anew.
         tokens.invalidate();
     }
-    Called {
+    CallResult {
         result: answer.result.map_err(CallError::Poll),
         duration: Some(answer.duration),
         bytes: answer.bytes,

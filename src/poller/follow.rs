@@ -2,12 +2,12 @@
 
 use std::collections::HashSet;
 
-use super::answers::Purpose;
-use super::bot::Bot;
-use super::narrate;
+use super::bot::BotRuntime;
+use super::call_results::Purpose;
+use super::logging;
 use super::run::Poller;
 use super::{BotSetup, Setup};
-use crate::database::{CallsOf, Contents};
+use crate::database::{BotCalls, Contents};
 use crate::model::{BotName, JobSlot, JobState, SourceId, TargetUpdate, Timestamp};
 use crate::scheduler::{LastPoll, Progress, Scheduler, Start};
 use crate::store::Change;
@@ -15,7 +15,7 @@ use crate::store::Change;
 impl Poller {
     /// Takes the configuration and what an earlier run kept.
     pub(super) fn begin(&mut self, setup: Setup, contents: Contents, now: Timestamp) {
-        if self.keeper.is_some() {
+        if self.persister.is_some() {
             let specs: Vec<_> = setup.bots.iter().map(|bot| bot.spec.clone()).collect();
             self.store.configure(setup.life, &specs, &setup.sources, now);
             let Contents { mut jobs, bots, .. } = contents;
@@ -26,14 +26,14 @@ impl Poller {
             self.store.restore(bots, jobs);
         }
         self.configure(setup, now);
-        for CallsOf { bot, by_second } in contents.calls {
+        for BotCalls { bot, by_second } in contents.calls {
             if let Some(bot) = self.bots.get_mut(&bot) {
                 bot.scheduler.restore_calls(&by_second, now);
             }
         }
     }
 
-    pub(super) fn take_in(&mut self, update: TargetUpdate) {
+    pub(super) fn receive_update(&mut self, update: TargetUpdate) {
         let now = self.clock.now();
         self.awaited.remove(&update.source);
         self.apply(update, now);
@@ -59,9 +59,9 @@ impl Poller {
             let bot = match before.remove(&spec.name) {
                 Some(mut bot) => {
                     bot.scheduler.set_settings(pace, now);
-                    Bot { pace, client, tokens, ..bot }
+                    BotRuntime { pace, client, tokens, ..bot }
                 }
-                None => Bot {
+                None => BotRuntime {
                     scheduler: Scheduler::new(pace),
                     pace,
                     client,
@@ -69,7 +69,7 @@ impl Poller {
                     token_expiry: None,
                     trouble: None,
                     last_success: None,
-                    told: narrate::Told::default(),
+                    logged: logging::LogDedup::default(),
                 },
             };
             self.bots.insert(spec.name, bot);
@@ -99,7 +99,7 @@ impl Poller {
                     if let Some(bot) = self.owners.get(&slot).and_then(|name| self.bots.get_mut(name)) {
                         bot.scheduler.remove(slot, now);
                     }
-                    if self.keeper.is_some() {
+                    if self.persister.is_some() {
                         // Kept at once, so that a crash hardly ever makes it be asked about again.
                         self.page_due = Some(now);
                     }
@@ -121,7 +121,7 @@ impl Poller {
             return;
         }
         // The job may have been removed and come back while a call for it was under way.
-        let under_way = self.flights.values().any(|flight| flight.key == key);
+        let under_way = self.in_flight.values().any(|call| call.key == key);
         let last = if under_way { Some(now) } else { entry.last_poll().max(self.probes.last_asked(&key)) };
         let progress = entry.job.last_poll_success.map(|_| Progress {
             completion: entry.job.completion,
@@ -139,11 +139,11 @@ impl Poller {
         if let Some(bot) = owner.and_then(|name| self.bots.get_mut(&name)) {
             bot.scheduler.remove(slot, now);
         }
-        let flight = self.flights.values_mut().find_map(|flight| match &mut flight.purpose {
+        let call = self.in_flight.values_mut().find_map(|call| match &mut call.purpose {
             Purpose::Poll { slot: flown, removed } if *flown == slot && !*removed => Some(removed),
             Purpose::Poll { .. } | Purpose::Probe => None,
         });
-        match flight {
+        match call {
             Some(removed) => *removed = true,
             None => self.store.release(slot),
         }

@@ -14,7 +14,7 @@ use crate::scheduler::MIN_GAP;
 const MAX_KEPT: usize = 10_000;
 
 /// What a probe comes to.
-pub(super) type Answer = Result<Box<Job>, ProbeError>;
+pub(super) type ProbeReply = Result<Box<Job>, ProbeError>;
 
 /// The probes of all bots.
 ///
@@ -27,18 +27,18 @@ pub(super) struct Probes {
     by_age: BTreeMap<u64, JobKey>,
     next_age: u64,
     /// Who waits for the call under way; as many as there are connections, at most.
-    waiting: HashMap<JobKey, Vec<oneshot::Sender<Answer>>>,
+    waiting: HashMap<JobKey, Vec<oneshot::Sender<ProbeReply>>>,
 }
 
 struct Kept {
-    answer: Answer,
+    answer: ProbeReply,
     at: Timestamp,
     age: u64,
 }
 
 impl Probes {
     /// What is known without a call.
-    pub(super) fn known(&self, key: &JobKey, now: Timestamp) -> Option<Answer> {
+    pub(super) fn known(&self, key: &JobKey, now: Timestamp) -> Option<ProbeReply> {
         let kept = self.kept.get(key)?;
         let finished = kept.answer.as_ref().is_ok_and(|job| job.state == JobState::Finished);
         (finished || kept.at.plus(MIN_GAP) > now).then(|| kept.answer.clone())
@@ -55,14 +55,14 @@ impl Probes {
     }
 
     /// Answers when the call for the job ends.
-    pub(super) fn wait(&mut self, key: JobKey, reply: oneshot::Sender<Answer>) {
+    pub(super) fn wait(&mut self, key: JobKey, reply: oneshot::Sender<ProbeReply>) {
         let waiting = self.waiting.entry(key).or_default();
         waiting.retain(|earlier| !earlier.is_closed());
         waiting.push(reply);
     }
 
     /// The call for the job has ended.
-    pub(super) fn answered(&mut self, key: JobKey, answer: Answer, now: Timestamp) {
+    pub(super) fn answered(&mut self, key: JobKey, answer: ProbeReply, now: Timestamp) {
         for reply in self.waiting.remove(&key).unwrap_or_default() {
             // The one who asked may have gone.
             let _gone = reply.send(answer.clone());
@@ -95,7 +95,7 @@ mod tests {
         JobKey { bot: BotName::parse("b").unwrap(), id: RequestId::parse(&format!("ds-{number}")).unwrap() }
     }
 
-    fn job(number: usize, state: JobState) -> Answer {
+    fn job(number: usize, state: JobState) -> ProbeReply {
         Ok(Box::new(Job { state, ..Job::new(key(number), ApiVersion::V1, None, [].into()) }))
     }
 

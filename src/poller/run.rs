@@ -8,15 +8,15 @@ use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
-use super::answers::Flight;
-use super::bot::Bot;
-use super::call::Called;
-use super::command::{Command, Handle};
-use super::keeper::{Ended, Keeper};
+use super::bot::BotRuntime;
+use super::call::CallResult;
+use super::call_results::InFlightCall;
+use super::handle::{Command, Handle};
+use super::persister::{Ended, Persister};
 use super::probes::Probes;
 use super::{Published, Setup};
 use crate::clock::Clock;
-use crate::database::{CallsOf, Contents, Database, WriteError};
+use crate::database::{BotCalls, Contents, Database, WriteError};
 use crate::exposition::{ExporterView, JobBlocks, Page};
 use crate::model::{BotName, JobSlot, Shard, SourceId, TargetUpdate, Timestamp};
 use crate::store::Store;
@@ -51,11 +51,11 @@ pub struct Poller {
     pub(super) clock: Arc<Clock>,
     pub(super) shard: Shard,
     pub(super) store: Store,
-    pub(super) bots: BTreeMap<BotName, Bot>,
+    pub(super) bots: BTreeMap<BotName, BotRuntime>,
     /// Whose a slot is; the store cannot say any more once the job has gone.
     pub(super) owners: HashMap<JobSlot, BotName>,
-    pub(super) calls: JoinSet<Called>,
-    pub(super) flights: HashMap<tokio::task::Id, Flight>,
+    pub(super) calls: JoinSet<CallResult>,
+    pub(super) in_flight: HashMap<tokio::task::Id, InFlightCall>,
     pub(super) probes: Probes,
     /// Sources that have not been read yet.
     pub(super) awaited: HashSet<SourceId>,
@@ -64,7 +64,7 @@ pub struct Poller {
     pub(super) blocks: JobBlocks,
     pub(super) exporter: ExporterView,
     /// `None`: all is kept in memory.
-    pub(super) keeper: Option<Keeper>,
+    pub(super) persister: Option<Persister>,
     pub(super) published: Arc<Published>,
     pub(super) page_due: Option<Timestamp>,
     pub(super) last_page: Timestamp,
@@ -93,13 +93,13 @@ impl Poller {
             bots: BTreeMap::new(),
             owners: HashMap::new(),
             calls: JoinSet::new(),
-            flights: HashMap::new(),
+            in_flight: HashMap::new(),
             probes: Probes::default(),
             awaited: HashSet::new(),
             page_has_all: false,
             blocks,
             exporter,
-            keeper: None,
+            persister: None,
             published: published.clone(),
             page_due: None,
             last_page: now,
@@ -107,7 +107,7 @@ impl Poller {
             updates,
         };
         let contents = database.map(|(database, contents)| {
-            poller.keeper = Some(Keeper::new(database));
+            poller.persister = Some(Persister::new(database));
             contents
         });
         poller.begin(setup, contents.unwrap_or_default(), now);
@@ -118,7 +118,7 @@ impl Poller {
         (poller, Parts { handle, published, updates: sender })
     }
 
-    /// Runs until it is told to stop; then calls under way are given up.
+    /// Runs until it is logged to stop; then calls under way are given up.
     pub async fn run(mut self, shutdown: CancellationToken) {
         while !shutdown.is_cancelled() {
             let now = self.clock.now();
@@ -128,13 +128,13 @@ impl Poller {
                 self.publish(now);
             }
             // A page waits for the one before it to be kept.
-            let late_at = self.keeper.as_ref().and_then(Keeper::late_at).filter(|late_at| now < *late_at);
+            let late_at = self.persister.as_ref().and_then(Persister::late_at).filter(|late_at| now < *late_at);
             let page_due = late_at.or(self.page_due);
             let until = [wake, page_due].into_iter().flatten().min().map_or(TURN, |due| due.since(now).min(TURN));
             // In no fixed order: however fast one sort of message comes in, the others get their turn.
             tokio::select! {
                 () = shutdown.cancelled() => break,
-                written = written(&mut self.keeper) => if self.settle(written) == Err(Ended) { return },
+                written = written(&mut self.persister) => if self.settle(written) == Err(Ended) { return },
                 Some(joined) = self.calls.join_next_with_id(), if !self.calls.is_empty() => {
                     self.joined(joined);
                     for _ in 0..BATCH {
@@ -144,12 +144,12 @@ impl Poller {
                         }
                     }
                 }
-                Some(command) = self.commands.recv() => self.obey(command),
+                Some(command) = self.commands.recv() => self.handle_command(command),
                 Some(update) = self.updates.recv() => {
-                    self.take_in(update);
+                    self.receive_update(update);
                     for _ in 0..BATCH {
                         match self.updates.try_recv() {
-                            Ok(update) => self.take_in(update),
+                            Ok(update) => self.receive_update(update),
                             Err(_) => break,
                         }
                     }
@@ -162,29 +162,29 @@ impl Poller {
             self.joined(joined);
         }
         self.calls.shutdown().await;
-        let (now, calls) = (self.clock.now(), self.untold_calls());
-        if let Some(keeper) = self.keeper.take() {
-            keeper.finish(&mut self.store, calls, now).await;
+        let (now, calls) = (self.clock.now(), self.unpersisted_calls());
+        if let Some(persister) = self.persister.take() {
+            persister.finish(&mut self.store, calls, now).await;
         }
     }
 
     /// A batch is written, or could not be.
     pub(super) fn settle(&mut self, written: Result<(), WriteError>) -> Result<(), Ended> {
         let now = self.clock.now();
-        let Some(keeper) = &mut self.keeper else { return Ok(()) };
-        if let Some(page) = keeper.settle(written, &mut self.store, now)? {
+        let Some(persister) = &mut self.persister else { return Ok(()) };
+        if let Some(page) = persister.settle(written, &mut self.store, now)? {
             self.show(page);
         }
         Ok(())
     }
 
     /// The calls of which the database does not know yet.
-    pub(super) fn untold_calls(&self) -> Vec<CallsOf> {
-        let Some(keeper) = &self.keeper else { return Vec::new() };
+    pub(super) fn unpersisted_calls(&self) -> Vec<BotCalls> {
+        let Some(persister) = &self.persister else { return Vec::new() };
         let now = self.clock.now();
-        let of = |(name, bot): (&BotName, &Bot)| {
-            let by_second = bot.scheduler.calls_by_second(now).filter(|(second, _)| keeper.is_untold(*second));
-            CallsOf { bot: name.clone(), by_second: by_second.collect() }
+        let of = |(name, bot): (&BotName, &BotRuntime)| {
+            let by_second = bot.scheduler.calls_by_second(now).filter(|(second, _)| persister.is_unpersisted(*second));
+            BotCalls { bot: name.clone(), by_second: by_second.collect() }
         };
         self.bots.iter().map(of).collect()
     }
@@ -212,18 +212,18 @@ impl Poller {
     }
 
     pub(super) fn page_soon(&mut self) {
-        let interval = if self.keeper.is_some() { KEPT_PAGE_INTERVAL } else { PAGE_INTERVAL };
+        let interval = if self.persister.is_some() { KEPT_PAGE_INTERVAL } else { PAGE_INTERVAL };
         self.page_due.get_or_insert(self.last_page.plus(interval));
     }
 
     pub(super) fn publish(&mut self, now: Timestamp) {
-        if self.keeper.as_ref().and_then(Keeper::late_at).is_some_and(|late_at| now < late_at) {
+        if self.persister.as_ref().and_then(Persister::late_at).is_some_and(|late_at| now < late_at) {
             return;
         }
         let page = self.render(now);
-        let calls = self.untold_calls();
-        let page = match &mut self.keeper {
-            Some(keeper) => keeper.keep(&mut self.store, calls, Some(page), now),
+        let calls = self.unpersisted_calls();
+        let page = match &mut self.persister {
+            Some(persister) => persister.keep(&mut self.store, calls, Some(page), now),
             None => Some(page),
         };
         if let Some(page) = page {
@@ -238,7 +238,7 @@ impl Poller {
             }
         }
         self.exporter.dropped = self.store.dropped();
-        self.exporter.storage = self.keeper.as_ref().map(Keeper::view);
+        self.exporter.storage = self.persister.as_ref().map(Persister::view);
         let totals: Vec<_> = self.store.totals().cloned().collect();
         let store = &self.store;
         let page = self.blocks.publish(|slot| store.job(slot), &totals, &self.exporter);
@@ -250,9 +250,9 @@ impl Poller {
 }
 
 /// Waits for the batch under way; for ever where there is none.
-async fn written(keeper: &mut Option<Keeper>) -> Result<(), WriteError> {
-    match keeper {
-        Some(keeper) => keeper.written().await,
+async fn written(persister: &mut Option<Persister>) -> Result<(), WriteError> {
+    match persister {
+        Some(persister) => persister.written().await,
         None => std::future::pending().await,
     }
 }

@@ -79,8 +79,8 @@ async fn a_page_is_not_shown_before_what_it_says_is_written() {
     let (mut poller, parts) = Poller::new(setup(), exporter(), clock, Some(database));
     // What `new` found to write is written first.
     poller.publish(START);
-    while poller.keeper.as_ref().unwrap().late_at().is_some() {
-        let written = poller.keeper.as_mut().unwrap().written().await;
+    while poller.persister.as_ref().unwrap().late_at().is_some() {
+        let written = poller.persister.as_mut().unwrap().written().await;
         poller.settle(written).unwrap();
     }
 
@@ -91,7 +91,7 @@ async fn a_page_is_not_shown_before_what_it_says_is_written() {
     poller.publish(START);
     assert!(!shows(&parts, "ds-1"), "the batch is under way; nobody has heard yet that it is written");
 
-    let written = poller.keeper.as_mut().unwrap().written().await;
+    let written = poller.persister.as_mut().unwrap().written().await;
     assert!(!shows(&parts, "ds-1"));
     poller.settle(written).unwrap();
     assert!(shows(&parts, "ds-1"));

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::pace::Pace;
+use super::pacer::Pacer;
 use super::settings::{HOUR_SPAN, MINUTE_SPAN, Settings};
 use super::window::RollingWindow;
 use crate::model::Timestamp;
@@ -32,8 +32,8 @@ pub(super) enum Urgency {
 pub(super) struct Budget {
     minute: RollingWindow,
     hour: RollingWindow,
-    minute_pace: Pace,
-    hour_pace: Pace,
+    minute_pace: Pacer,
+    hour_pace: Pacer,
     /// Calls of the hour's burst that are left to urgent ones.
     kept_back: u32,
 }
@@ -46,8 +46,8 @@ impl Budget {
         Self {
             minute: RollingWindow::new(MINUTE_SPAN, per_minute),
             hour: RollingWindow::new(HOUR_SPAN, per_hour),
-            minute_pace: Pace::new(MINUTE_SPAN, per_minute, minute_burst),
-            hour_pace: Pace::new(HOUR_SPAN, per_hour, hour_burst),
+            minute_pace: Pacer::new(MINUTE_SPAN, per_minute, minute_burst),
+            hour_pace: Pacer::new(HOUR_SPAN, per_hour, hour_burst),
             kept_back: hour_burst / 2,
         }
     }
@@ -88,7 +88,7 @@ impl Budget {
         self.minute_pace.step().max(self.hour_pace.step())
     }
 
-    /// Calls in the windows that end now, in the order of [`crate::model::Window::ALL`].
+    /// Calls in the windows that end now, in the order of [`crate::model::BudgetWindow::ALL`].
     pub(super) fn used(&self, now: Timestamp) -> [u64; 2] {
         [&self.minute, &self.hour].map(|window| window.calls(now).map(|(_, count)| u64::from(count)).sum())
     }

@@ -4,9 +4,9 @@ use std::collections::{HashMap, VecDeque};
 use std::time::Duration;
 
 use super::budget::{Budget, Urgency};
-use super::cadence::{Cadence, Wanted};
-use super::gate::{Gate, Passage, Verdict};
+use super::circuit_breaker::{CallOutcome, CallPermit, CircuitBreaker};
 use super::observation::{Observation, Start};
+use super::poll_interval::{NextPoll, PollInterval};
 use super::queue::{Lane, Queue};
 use super::settings::{MIN_GAP, Settings};
 use crate::model::{JobSlot, Timestamp};
@@ -37,7 +37,7 @@ pub enum Next {
 pub struct Scheduler {
     settings: Settings,
     budget: Budget,
-    gate: Gate,
+    gate: CircuitBreaker,
     queue: Queue,
     jobs: HashMap<JobSlot, Followed>,
     in_flight: usize,
@@ -48,8 +48,8 @@ pub struct Scheduler {
 
 #[derive(Debug, Clone, Copy)]
 struct Followed {
-    cadence: Cadence,
-    wanted: Wanted,
+    cadence: PollInterval,
+    wanted: NextPoll,
     call: Option<Call>,
     /// When it was last answered, for [`MIN_GAP`].
     answered: Option<Timestamp>,
@@ -58,7 +58,7 @@ struct Followed {
 #[derive(Debug, Clone, Copy)]
 struct Call {
     started: Timestamp,
-    passage: Passage,
+    passage: CallPermit,
     /// The job was removed meanwhile: with the end of the call it is forgotten.
     removed: bool,
 }
@@ -69,7 +69,7 @@ impl Scheduler {
         Self {
             settings,
             budget: Budget::new(&settings),
-            gate: Gate::new(),
+            gate: CircuitBreaker::new(),
             queue: Queue::default(),
             jobs: HashMap::new(),
             in_flight: 0,
@@ -106,7 +106,7 @@ impl Scheduler {
         let Some(call) = job.call.take() else { return };
         self.in_flight = self.in_flight.saturating_sub(1);
         job.answered = Some(now);
-        if self.gate.judge(call.passage, verdict(observation), now) {
+        if self.gate.record_outcome(call.passage, call_outcome(observation), now) {
             self.budget.resume_steadily(now);
         }
         if call.removed || observation == Observation::Finished {
@@ -125,12 +125,12 @@ impl Scheduler {
             Some(job) => match &mut job.call {
                 Some(call) if call.removed => {
                     call.removed = false;
-                    (job.cadence, job.wanted) = Cadence::start(start, now, &self.settings);
+                    (job.cadence, job.wanted) = PollInterval::start(start, now, &self.settings);
                 }
                 _ => {}
             },
             None => {
-                let (cadence, mut wanted) = Cadence::start(start, now, &self.settings);
+                let (cadence, mut wanted) = PollInterval::start(start, now, &self.settings);
                 if let Some(&(rested, _)) = self.left.iter().rev().find(|(_, left)| *left == slot) {
                     wanted.due = wanted.due.max(rested);
                 }
@@ -188,7 +188,7 @@ impl Scheduler {
         self.gate.paused_until(now.max(self.latest))
     }
 
-    /// Calls started in the windows that end now, in the order of [`crate::model::Window::ALL`].
+    /// Calls started in the windows that end now, in the order of [`crate::model::BudgetWindow::ALL`].
     pub fn budget_used(&self, now: Timestamp) -> [u64; 2] {
         self.budget.used(now.max(self.latest))
     }
@@ -255,11 +255,11 @@ impl Scheduler {
     }
 }
 
-fn verdict(observation: Observation) -> Verdict {
+fn call_outcome(observation: Observation) -> CallOutcome {
     match observation {
-        Observation::Progress { .. } | Observation::Finished | Observation::Unusable => Verdict::Answers,
-        Observation::Unavailable => Verdict::Unavailable,
-        Observation::Unauthorized => Verdict::Unauthorized,
-        Observation::Refused(refusal) => Verdict::Refused(refusal),
+        Observation::Progress { .. } | Observation::Finished | Observation::Unusable => CallOutcome::Answers,
+        Observation::Unavailable => CallOutcome::Unavailable,
+        Observation::Unauthorized => CallOutcome::Unauthorized,
+        Observation::Refused(refusal) => CallOutcome::Refused(refusal),
     }
 }

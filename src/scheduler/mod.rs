@@ -28,18 +28,18 @@
 //! `examples/schedule_simulation` compares it with a fixed interval, with growth alone, and with an oracle.
 
 mod budget;
-mod cadence;
+mod circuit_breaker;
 mod core;
 mod forecast;
-mod gate;
 mod observation;
-mod pace;
+mod pacer;
+mod poll_interval;
 mod queue;
 mod settings;
 mod window;
 
 pub use self::core::{Next, Scheduler};
-pub use observation::{LastPoll, Observation, Progress, Refusal, Start};
+pub use observation::{LastPoll, Observation, Progress, RateLimitDetails, Start};
 pub use settings::{HOUR_SPAN, MIN_GAP, MINUTE_SPAN, Settings};
 
 #[cfg(test)]

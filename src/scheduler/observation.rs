@@ -24,7 +24,7 @@ pub enum Observation {
     /// 401 or 403. The bot backs off: 30 s, growing to 10 min.
     Unauthorized,
     /// The upstream's rate limit. The bot pauses.
-    Refused(Refusal),
+    Refused(RateLimitDetails),
 }
 
 /// What one report says of a job's progress; what it did not say is `None`.
@@ -40,7 +40,7 @@ pub struct Progress {
 
 /// What a refusal said.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Refusal {
+pub struct RateLimitDetails {
     /// `Retry-After`, if there was one. It is kept within 1 s and 1 h.
     pub retry_after: Option<Duration>,
     /// Whether the text spoke of the hourly limit: that takes minutes to pass, not seconds.

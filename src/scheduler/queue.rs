@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use super::budget::Urgency;
-use super::cadence::Wanted;
+use super::poll_interval::NextPoll;
 use crate::model::{JobSlot, Timestamp};
 
 /// The reasons for which a job's turn comes, first one first.
@@ -44,7 +44,7 @@ pub(super) struct Queue {
 }
 
 impl Queue {
-    pub(super) fn insert(&mut self, slot: JobSlot, wanted: &Wanted) {
+    pub(super) fn insert(&mut self, slot: JobSlot, wanted: &NextPoll) {
         self.by_since.insert((wanted.since, slot));
         if let Some(end) = wanted.end {
             self.by_end.insert((end, slot));
@@ -53,7 +53,7 @@ impl Queue {
         lane.insert((wanted.due, slot));
     }
 
-    pub(super) fn remove(&mut self, slot: JobSlot, wanted: &Wanted) {
+    pub(super) fn remove(&mut self, slot: JobSlot, wanted: &NextPoll) {
         self.by_since.remove(&(wanted.since, slot));
         if let Some(end) = wanted.end {
             self.by_end.remove(&(end, slot));

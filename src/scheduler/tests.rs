@@ -130,7 +130,7 @@ fn a_refusal_stops_all_calls_and_a_probe_resumes_them() {
         scheduler.add(slot(index), START, Start::default());
     }
     let calls = run(&mut scheduler, Duration::from_secs(400), |_, now| {
-        if now < second(200.0) { Observation::Refused(Refusal::default()) } else { progress(0.5, true) }
+        if now < second(200.0) { Observation::Refused(RateLimitDetails::default()) } else { progress(0.5, true) }
     });
     let mut all: Vec<f64> = calls.into_values().flatten().collect();
     all.sort_by(f64::total_cmp);
@@ -147,7 +147,7 @@ fn a_short_pause_does_not_shorten_the_gap() {
     let mut scheduler = Scheduler::new(settings());
     scheduler.add(slot(1), START, Start::default());
     assert!(matches!(scheduler.next(START), Next::Poll { .. }));
-    let refusal = Refusal { retry_after: Some(Duration::from_secs(1)), hourly: false };
+    let refusal = RateLimitDetails { retry_after: Some(Duration::from_secs(1)), hourly: false };
     scheduler.observe(slot(1), START, Observation::Refused(refusal));
     assert_eq!(scheduler.next(second(1.5)), Next::WaitUntil(START.plus(MIN_GAP)));
 }

@@ -10,9 +10,9 @@ use super::Store;
 /// forgotten since.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Dirty {
-    /// Jobs: those that [`Store::kept_job`] does not have are to be forgotten.
+    /// Jobs: those that [`Store::persisted_job`] does not have are to be forgotten.
     pub jobs: HashSet<JobKey>,
-    /// Bots: those that [`Store::kept_totals`] does not have are to be forgotten.
+    /// Bots: those that [`Store::persisted_totals`] does not have are to be forgotten.
     pub bots: HashSet<BotName>,
 }
 

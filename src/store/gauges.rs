@@ -2,8 +2,8 @@
 
 use std::collections::HashMap;
 
-use super::books::Store;
 use super::sources::SourceIndex;
+use super::store::Store;
 use crate::model::{BotName, JobState, SourceKind};
 
 impl Store {

@@ -1,8 +1,8 @@
 //! What others may look at.
 
 use super::Entry;
-use super::books::Store;
 use super::dirty::Dirty;
+use super::store::Store;
 use crate::model::{BotName, BotTotals, DropReason, Job, JobKey, JobSlot, JobState, SourceKind};
 
 impl Store {

@@ -11,26 +11,26 @@
 //! - `kept`, `dirty`: what a database has to keep, and what it has not been told yet.
 //! - `entry`, `book`, `sources`, `retired`: one job, one bot's counters, who wants what, what is remembered.
 
-mod book;
-mod books;
+mod bot;
 mod counting;
 mod dirty;
 mod entry;
 mod gauges;
-mod kept;
 mod look;
+mod persisted;
 mod record;
+mod references;
 mod retired;
 mod sources;
-mod wanted;
+mod store;
 
-pub use book::{MAX_CAMPAIGNS, MAX_CHANNELS};
-pub use books::{BotSpec, Change, RegisterError, Registered, Settings, Store};
+pub use bot::{MAX_CAMPAIGNS, MAX_CHANNELS};
 pub use dirty::Dirty;
 pub use entry::Entry;
-pub use kept::KeptJob;
-pub use record::{NOT_FOUND_LIMIT, Recorded, Standing};
+pub use persisted::PersistedJob;
+pub use record::{NOT_FOUND_LIMIT, RecordOutcome, Transition};
 pub use sources::REMOVAL_GRACE;
+pub use store::{BotSpec, Change, RegisterError, Registered, Settings, Store};
 
 #[cfg(test)]
 mod tests;

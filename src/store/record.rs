@@ -5,7 +5,7 @@ use crate::model::{
     Unrecognized, UnrecognizedKind,
 };
 
-use super::books::{Change, Store};
+use super::store::{Change, Store};
 use super::{Entry, counting};
 
 /// After so many answers in a row that upstream does not know the ID, the job is `gone`. More than one, since nobody has
@@ -14,9 +14,9 @@ pub const NOT_FOUND_LIMIT: u8 = 3;
 
 /// What an answer did to a job.
 #[derive(Debug, PartialEq)]
-pub struct Recorded {
+pub struct RecordOutcome {
     /// Where the job stands now.
-    pub standing: Standing,
+    pub standing: Transition,
     /// Kinds of inconsistency that were not seen on this job before.
     pub inconsistencies: Vec<Inconsistency>,
     /// Unknown words that were not counted on this job before.
@@ -25,7 +25,7 @@ pub struct Recorded {
 
 /// Where a job stands after an answer.
 #[derive(Debug, PartialEq)]
-pub enum Standing {
+pub enum Transition {
     /// It runs on.
     Running {
         /// Whether anything differs from the report before; `true` for the first.
@@ -45,9 +45,9 @@ pub enum Standing {
 
 impl Store {
     /// Takes an answer: `report` is there exactly where the outcome is [`Outcome::Ok`].
-    pub fn record(&mut self, slot: JobSlot, outcome: Outcome, report: Option<Report>, now: Timestamp) -> Recorded {
+    pub fn record(&mut self, slot: JobSlot, outcome: Outcome, report: Option<Report>, now: Timestamp) -> RecordOutcome {
         let mut recorded =
-            Recorded { standing: Standing::NotFollowed, inconsistencies: Vec::new(), unrecognized: Vec::new() };
+            RecordOutcome { standing: Transition::NotFollowed, inconsistencies: Vec::new(), unrecognized: Vec::new() };
         let Some(entry) = self.entries.get_mut(slot.index() as usize).and_then(Option::as_mut) else { return recorded };
         if entry.job.state != JobState::Polling {
             return recorded;
@@ -80,19 +80,19 @@ impl Store {
                     entry.job.finished = Some(now);
                     book.count_finished(status, duration_seconds(&entry.job));
                     self.end(slot, JobState::Finished, now);
-                    recorded.standing = Standing::Finished(status);
+                    recorded.standing = Transition::Finished(status);
                 } else {
-                    recorded.standing = Standing::Running { changed, entries };
+                    recorded.standing = Transition::Running { changed, entries };
                 }
             }
             None => {
                 entry.job.poll_up = Some(false);
-                recorded.standing = Standing::Unanswered;
+                recorded.standing = Transition::Unanswered;
                 if outcome == Outcome::NotFound {
                     entry.misses = entry.misses.saturating_add(1);
                     if entry.misses >= NOT_FOUND_LIMIT {
                         self.end(slot, JobState::Gone, now);
-                        recorded.standing = Standing::Gone;
+                        recorded.standing = Transition::Gone;
                     }
                 } else if outcome != Outcome::RateLimited && outcome != Outcome::Unauthorized {
                     entry.misses = 0;

@@ -4,8 +4,8 @@ use std::fmt::{self, Write as _};
 use std::time::Duration;
 
 use super::html::Escaped;
-use crate::model::{Job, JobState, JobStatus, Outcome, Timestamp, Window};
-use crate::poller::{BotStatus, JobRow, Listing};
+use crate::model::{BudgetWindow, Job, JobState, JobStatus, Outcome, Timestamp};
+use crate::poller::{BotStatus, ListedJob, Listing};
 
 /// What the page shows.
 pub struct StatusView<'a> {
@@ -105,9 +105,9 @@ fn write_bots(page: &mut String, view: &StatusView<'_>) -> fmt::Result {
             write!(page, "<td class=n>{}", jobs(state))?;
         }
         write!(page, "<td class=n>{}", totals.polls_overdue)?;
-        for window in Window::ALL {
-            let used = count(&totals.budget_used, &Window::ALL, window);
-            write!(page, "<td class=n>{used} of {}", count(&totals.budget, &Window::ALL, window))?;
+        for window in BudgetWindow::ALL {
+            let used = count(&totals.budget_used, &BudgetWindow::ALL, window);
+            write!(page, "<td class=n>{used} of {}", count(&totals.budget, &BudgetWindow::ALL, window))?;
         }
         match bot.last_success {
             Some(at) => write!(page, "<td>{} ago", Age(view.now.since(at)))?,
@@ -144,7 +144,7 @@ fn write_jobs(page: &mut String, view: &StatusView<'_>) -> fmt::Result {
 /// What the upstream does not say of a job: V2 has neither percentage nor recipients.
 const NOT_SENT: &str = "<td class='n none' title='the upstream does not say'>–";
 
-fn write_job(page: &mut String, row: &JobRow, now: Timestamp) -> fmt::Result {
+fn write_job(page: &mut String, row: &ListedJob, now: Timestamp) -> fmt::Result {
     let Job { key, campaign, status, state, .. } = &row.job;
     write!(
         page,

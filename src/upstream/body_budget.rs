@@ -6,7 +6,7 @@ use std::sync::Arc;
 use bytes::{Buf, Bytes};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 
-use super::report::MAX_SLICE_BYTES;
+use super::report_reader::MAX_SLICE_BYTES;
 
 /// The most bytes of bodies that lie in memory at once: 32 streamed ones, or over a hundred of the usual half megabyte.
 const MAX_BUFFERED_BYTES: usize = 64 * 1024 * 1024;
@@ -46,21 +46,21 @@ impl Default for BodyBudget {
     }
 }
 
-/// Room for one body, given back when dropped.
+/// ByteAllowance for one body, given back when dropped.
 #[derive(Debug)]
 pub(super) struct Reserved {
     _permit: Option<OwnedSemaphorePermit>,
 }
 
 /// A queue of pieces, from the call to the blocking reader.
-pub(super) fn queue(collected: Vec<u8>) -> (PieceSender, PieceReader) {
+pub(super) fn queue(collected: Vec<u8>) -> (ChunkSender, ChunkReader) {
     let (sender, receiver) = mpsc::channel(QUEUED_PIECES);
-    (PieceSender(sender), PieceReader { piece: collected.into(), receiver })
+    (ChunkSender(sender), ChunkReader { piece: collected.into(), receiver })
 }
 
-pub(super) struct PieceSender(mpsc::Sender<Bytes>);
+pub(super) struct ChunkSender(mpsc::Sender<Bytes>);
 
-impl PieceSender {
+impl ChunkSender {
     /// Hands on a chunk; false once the reader has ended.
     pub(super) async fn send(&self, mut chunk: Bytes) -> bool {
         while !chunk.is_empty() {
@@ -74,12 +74,12 @@ impl PieceSender {
 }
 
 /// Reads the pieces; ends where the sender is gone, be it done or given up.
-pub(super) struct PieceReader {
+pub(super) struct ChunkReader {
     piece: Bytes,
     receiver: mpsc::Receiver<Bytes>,
 }
 
-impl Read for PieceReader {
+impl Read for ChunkReader {
     fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
         while self.piece.is_empty() {
             match self.receiver.blocking_recv() {

@@ -13,9 +13,9 @@ use super::endpoint::Endpoint;
 use super::error::{ClientError, PollError};
 use super::failure_reasons::ReasonTable;
 use super::refusal::{Phrase, Refusal};
-use super::report::{MAX_SLICE_BYTES, ReadError, read_slice, read_stream};
+use super::report_reader::{MAX_SLICE_BYTES, ReadError, read_slice, read_stream};
 use super::settings::ClientSettings;
-use super::{answer, tls};
+use super::{http_answer, tls};
 use crate::model::{Outcome, Report, RequestId, Timestamp};
 
 /// How much of the body of a refusal is read.
@@ -38,7 +38,7 @@ pub struct Client {
 
 /// What one call came to.
 #[derive(Debug)]
-pub struct Answer {
+pub struct StatusResponse {
     /// The report, or why there is none.
     pub result: Result<Report, PollError>,
     /// From the start of the call to its end.
@@ -47,7 +47,7 @@ pub struct Answer {
     pub bytes: u64,
 }
 
-impl Answer {
+impl StatusResponse {
     /// The outcome, for metrics.
     pub fn outcome(&self) -> Outcome {
         self.result.as_ref().map_or_else(|error| error.outcome, |_| Outcome::Ok)
@@ -90,7 +90,7 @@ impl Client {
     ///
     /// Await it in a task that was spawned: inside `block_on` of a multi-threaded runtime a body arrives three times more
     /// slowly.
-    pub async fn ask(&self, id: &RequestId, token: &SecretString, now: Timestamp) -> Answer {
+    pub async fn fetch_status(&self, id: &RequestId, token: &SecretString, now: Timestamp) -> StatusResponse {
         let start = Instant::now();
         let mut bytes = 0;
         let result = match tokio::time::timeout(self.timeout, self.call(id, token, now, &mut bytes)).await {
@@ -100,7 +100,7 @@ impl Client {
                 format!("no complete answer within {:?}; {bytes} bytes of its body arrived", self.timeout),
             )),
         };
-        Answer { result, duration: start.elapsed(), bytes }
+        StatusResponse { result, duration: start.elapsed(), bytes }
     }
 
     async fn call(
@@ -119,13 +119,13 @@ impl Client {
         })?;
         auth.set_sensitive(true);
         let request = self.http.get(self.endpoint.of(id)).header("auth", auth).header(ACCEPT, "application/json");
-        let response = request.send().await.map_err(answer::no_answer)?;
-        let retry_after = answer::retry_after(response.headers(), || now.plus(start.elapsed()));
+        let response = request.send().await.map_err(http_answer::no_answer)?;
+        let retry_after = http_answer::retry_after(response.headers(), || now.plus(start.elapsed()));
         let status = response.status();
         let result = if status.is_success() {
             self.report(response, bytes).await
         } else if status.is_redirection() {
-            Err(answer::redirect(&response))
+            Err(http_answer::redirect(&response))
         } else {
             Err(refusal(response, bytes).await)
         };
@@ -147,7 +147,7 @@ impl Client {
         let known = length.and_then(|length| usize::try_from(length).ok()).unwrap_or(0);
         let mut collected = Vec::with_capacity(known.min(MAX_SLICE_BYTES));
         let first = loop {
-            let Some(chunk) = response.chunk().await.map_err(answer::broken)? else { break None };
+            let Some(chunk) = response.chunk().await.map_err(http_answer::broken)? else { break None };
             *bytes = bytes.saturating_add(chunk.len() as u64);
             if *bytes > self.max_body_bytes {
                 return Err(too_large());
@@ -169,7 +169,7 @@ impl Client {
             report
         });
         let mut wanted = sender.send(first).await;
-        while wanted && let Some(chunk) = response.chunk().await.map_err(answer::broken)? {
+        while wanted && let Some(chunk) = response.chunk().await.map_err(http_answer::broken)? {
             *bytes = bytes.saturating_add(chunk.len() as u64);
             if *bytes > self.max_body_bytes {
                 return Err(too_large());

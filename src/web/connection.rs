@@ -13,8 +13,8 @@ use tokio::net::TcpStream;
 use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 
-use super::stall::Guarded;
 use super::toolkit::{self, WebConfig};
+use super::write_timeout::Guarded;
 
 /// Time for a TLS handshake: a few round trips on a bad line.
 const HANDSHAKE: Duration = Duration::from_secs(10);

@@ -7,9 +7,9 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::State;
-use super::body;
 use super::job_request::{RegisterParameters, wanted_jobs};
 use super::probe::{whose, with_owner};
+use super::request_body;
 use crate::model::{BotName, DropReason, Job, JobKey, JobState, JobStatus, LabelValue, RequestId, SourceKind, Target};
 use crate::poller::{Filter, MAX_LISTED};
 use crate::store::{RegisterError, Registered};
@@ -124,7 +124,7 @@ fn one_of<T: Copy>(
     })
 }
 
-fn row_of<'a>(job: &'a Job, row: &crate::poller::JobRow) -> Row<'a> {
+fn row_of<'a>(job: &'a Job, row: &crate::poller::ListedJob) -> Row<'a> {
     let sum = |index: usize| job.tallies.iter().filter_map(|tally| tally.entries.get(index)).sum();
     let labels = job.labels.iter().map(|(name, value)| (name.to_string(), Value::from(value.as_str())));
     Row {
@@ -183,7 +183,7 @@ pub(super) async fn register(
         Ok(Query(parameters)) => parameters,
         Err(error) => return refuse(StatusCode::BAD_REQUEST, &error.body_text()),
     };
-    let body = match body::read(request, MAX_BODY_MIB).await {
+    let body = match request_body::read(request, MAX_BODY_MIB).await {
         Ok(body) => body,
         Err((status, message)) => return refuse(status, &message),
     };
@@ -213,7 +213,7 @@ async fn take_in(state: &State, wanted: Vec<(BotName, Target)>) -> Response {
                         Ok(Registered::New) => new += 1,
                         Ok(Registered::Known) => before += 1,
                         Err(RegisterError::Full) => full += 1,
-                        Err(error @ (RegisterError::UnknownBot | RegisterError::NotKept)) => {
+                        Err(error @ (RegisterError::UnknownBot | RegisterError::NotPersisted)) => {
                             return refuse(StatusCode::SERVICE_UNAVAILABLE, &format!("bot {bot}: {error}"));
                         }
                     }

@@ -7,7 +7,6 @@
 //! `/-/healthy` and `/-/ready` need no password and are not rate-limited, so that a kubelet can ask for them; TLS, and
 //! with it a client certificate where one is required, stands before them as before every path.
 
-mod body;
 mod connection;
 mod error;
 mod job_api;
@@ -18,11 +17,12 @@ mod pages;
 mod probe;
 mod process;
 mod reply;
+mod request_body;
 mod routes;
 mod serve;
-mod stall;
 mod state;
 pub mod toolkit;
+mod write_timeout;
 
 pub use error::WebError;
 pub use listen::{ListenAddress, parse_listen_address};

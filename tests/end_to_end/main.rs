@@ -13,7 +13,7 @@ mod webhook;
 use std::time::Duration;
 
 use koreai_exporter::clock::Clock;
-use koreai_exporter::fake_upstream::{Bot, Credential, FakeUpstream, Job, Plan, Tenant};
+use koreai_exporter::fake_upstream::{Credential, FakeUpstream, Plan, ScriptedJob, Tenant, TenantBot};
 use program::{Program, run};
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
@@ -93,10 +93,10 @@ fn annotations(message: &Message) -> Value {
 
 /// One bot, one job: 200 people over Slack, of whom 120 cannot be reached.
 async fn upstream_with_a_job_that_fails() -> FakeUpstream {
-    let job = Job::new(JOB_ID, 200).with_failures(60).over_channels(&["slack"]);
+    let job = ScriptedJob::new(JOB_ID, 200).with_failures(60).over_channels(&["slack"]);
     // Finished when the exporter first sees it, so that each ratio is 60 % from its first sample on.
     let job = job.with_plan(Plan::Runs { over: Duration::from_millis(1) });
-    let bot = Bot::new(BOT_ID, Credential::hs256("cs-1", SECRET)).with_jobs(vec![job]);
+    let bot = TenantBot::new(BOT_ID, Credential::hs256("cs-1", SECRET)).with_jobs(vec![job]);
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     FakeUpstream::start(listener, Tenant::new(Clock::system().now().as_millis(), vec![bot])).unwrap()
 }

@@ -2,20 +2,20 @@
 
 use std::time::Duration;
 
-use koreai_exporter::fake_upstream::{Answer, Fault, FaultRule, Job, Plan};
+use koreai_exporter::fake_upstream::{Fault, FaultRule, Plan, ScriptedJob, ScriptedResponse};
 
 use crate::support::{BOT_ID, Configuration, Exporter, Time, V1, V1_ID, bot, of, tenant, upstream};
 
 const MINUTE: Duration = Duration::from_secs(60);
 
-fn runs(id: &str, seconds: u64) -> Job {
-    Job::new(id, 40).with_failures(25).with_plan(Plan::Runs { over: Duration::from_secs(seconds) })
+fn runs(id: &str, seconds: u64) -> ScriptedJob {
+    ScriptedJob::new(id, 40).with_failures(25).with_plan(Plan::Runs { over: Duration::from_secs(seconds) })
 }
 
 #[tokio::test]
 async fn a_finished_job_is_asked_about_once_however_often_it_is_scraped() {
     let time = Time::stop();
-    let job = Job::new(V1_ID, 2).with_plan(Plan::fixed(V1));
+    let job = ScriptedJob::new(V1_ID, 2).with_plan(Plan::fixed(V1));
     let upstream = upstream(tenant(bot(vec![job]))).await;
     let exporter = Exporter::start(&Configuration::new(&upstream, &[V1_ID])).await;
     let samples = exporter.until(&time, MINUTE, |samples| samples.jobs("finished") == 1.0).await;
@@ -106,9 +106,9 @@ async fn calls_are_gets_two_seconds_apart_and_end_with_the_job() {
 #[tokio::test]
 async fn a_job_that_upstream_forgets_becomes_gone_and_keeps_its_values() {
     let time = Time::stop();
-    let running = Answer::ok(V1.replace("PARTIAL_SUCCESS", "IN_PROGRESS"));
-    let unknown = Answer::json(400, r#"{"errors":[{"msg":"Invalid request ID","code":400}]}"#);
-    let job = Job::new(V1_ID, 2).with_plan(Plan::Answers(vec![running, unknown]));
+    let running = ScriptedResponse::ok(V1.replace("PARTIAL_SUCCESS", "IN_PROGRESS"));
+    let unknown = ScriptedResponse::json(400, r#"{"errors":[{"msg":"Invalid request ID","code":400}]}"#);
+    let job = ScriptedJob::new(V1_ID, 2).with_plan(Plan::Answers(vec![running, unknown]));
     let upstream = upstream(tenant(bot(vec![job]))).await;
     let exporter = Exporter::start(&Configuration::new(&upstream, &[V1_ID])).await;
     let before = exporter.until(&time, MINUTE, |samples| samples.calls("ok") == 1.0).await;
@@ -127,7 +127,7 @@ async fn a_job_that_upstream_forgets_becomes_gone_and_keeps_its_values() {
 async fn a_job_past_its_deadline_is_abandoned_and_its_series_expire_but_not_its_counts() {
     let time = Time::stop();
     let plan = Plan::Stalls { over: Duration::from_secs(1), at_percent: 50 };
-    let upstream = upstream(tenant(bot(vec![Job::new("ds-1", 10).with_plan(plan)]))).await;
+    let upstream = upstream(tenant(bot(vec![ScriptedJob::new("ds-1", 10).with_plan(plan)]))).await;
     let mut configuration = Configuration::new(&upstream, &["ds-1"]);
     configuration.global = "{poll_interval: 2s, max_poll_interval: 4s, job_deadline: 1m, retention: 1m}".to_owned();
     let exporter = Exporter::start(&configuration).await;

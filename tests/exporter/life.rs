@@ -4,7 +4,7 @@ use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::time::Duration;
 
-use koreai_exporter::fake_upstream::{FakeUpstream, Fault, FaultRule, Job, Plan};
+use koreai_exporter::fake_upstream::{FakeUpstream, Fault, FaultRule, Plan, ScriptedJob};
 
 use crate::support::{Configuration, Program, V1, V1_ID, bot, run, scratch, tenant, upstream};
 
@@ -12,7 +12,8 @@ use crate::support::{Configuration, Program, V1, V1_ID, bot, run, scratch, tenan
 const A_FEW_SECONDS: Duration = Duration::from_secs(6);
 
 async fn running_job() -> FakeUpstream {
-    upstream(tenant(bot(vec![Job::new("ds-1", 10).with_plan(Plan::Runs { over: Duration::from_secs(3600) })]))).await
+    upstream(tenant(bot(vec![ScriptedJob::new("ds-1", 10).with_plan(Plan::Runs { over: Duration::from_secs(3600) })])))
+        .await
 }
 
 fn start(configuration: &Configuration, flags: &[&str]) -> (tempfile::TempDir, Program) {

@@ -3,14 +3,14 @@
 use std::path::Path;
 use std::time::Duration;
 
-use koreai_exporter::fake_upstream::{Answer, FakeUpstream, Fault, FaultRule, Job, Plan};
+use koreai_exporter::fake_upstream::{FakeUpstream, Fault, FaultRule, Plan, ScriptedJob, ScriptedResponse};
 
 use crate::support::{Configuration, Program, SECRET, V1, V1_ID, bot, scratch, tenant, upstream};
 
 const CANARY: &str = "canary-yellow";
 
 /// A job for every way in which a body can be read or refused, with the canary in every personal place of it.
-fn jobs() -> Vec<Job> {
+fn jobs() -> Vec<ScriptedJob> {
     let in_every_place = V1
         .replace("john@abc.com", &format!("{CANARY}@abc.com"))
         .replace("u-10000000", &format!("u-{CANARY}"))
@@ -20,21 +20,21 @@ fn jobs() -> Vec<Job> {
         .replace("Notification has been sent", &format!("Notification for {CANARY} has been sent"));
     let long_ago = Duration::from_secs(1);
     vec![
-        Job::new("ds-good", 50).with_failures(40).with_plan(Plan::Runs { over: long_ago }),
-        Job::new("ds-runs", 50).with_failures(40).with_plan(Plan::Runs { over: Duration::from_secs(3600) }),
-        Job::new(V1_ID, 2).with_plan(Plan::fixed(in_every_place.clone())),
+        ScriptedJob::new("ds-good", 50).with_failures(40).with_plan(Plan::Runs { over: long_ago }),
+        ScriptedJob::new("ds-runs", 50).with_failures(40).with_plan(Plan::Runs { over: Duration::from_secs(3600) }),
+        ScriptedJob::new(V1_ID, 2).with_plan(Plan::fixed(in_every_place.clone())),
         // A channel and a status that are addresses: an unknown word is not shown as it came.
-        Job::new("ds-words", 2).with_plan(Plan::fixed(
+        ScriptedJob::new("ds-words", 2).with_plan(Plan::fixed(
             in_every_place
                 .replace("msteams", &format!("{CANARY}@abc.com"))
                 .replace("SUCCESS", &format!("{CANARY}@abc.com")),
         )),
-        Job::new("ds-broken", 2).with_plan(Plan::fixed(in_every_place.replace("\"lMod\":", CANARY))),
-        Job::new("ds-envelope", 2).with_plan(Plan::Answers(vec![Answer::json(
+        ScriptedJob::new("ds-broken", 2).with_plan(Plan::fixed(in_every_place.replace("\"lMod\":", CANARY))),
+        ScriptedJob::new("ds-envelope", 2).with_plan(Plan::Answers(vec![ScriptedResponse::json(
             412,
             format!(r#"{{"errors":[{{"msg":"no notification for {CANARY}@abc.com","code":"{CANARY}"}}]}}"#),
         )])),
-        Job::new("ds-html", 2).with_plan(Plan::Answers(vec![Answer {
+        ScriptedJob::new("ds-html", 2).with_plan(Plan::Answers(vec![ScriptedResponse {
             status: 502,
             headers: vec![
                 ("content-type".to_owned(), "text/html".to_owned()),
@@ -42,13 +42,13 @@ fn jobs() -> Vec<Job> {
             ],
             body: format!("<html><title>{CANARY}</title></html>").into(),
         }])),
-        Job::new("ds-redirect", 2).with_plan(Plan::Answers(vec![Answer {
+        ScriptedJob::new("ds-redirect", 2).with_plan(Plan::Answers(vec![ScriptedResponse {
             status: 302,
             headers: vec![("location".to_owned(), format!("http://elsewhere.example.org/{CANARY}?who={CANARY}"))],
             body: "".into(),
         }])),
-        Job::new("ds-truncated", 50).with_failures(40).with_plan(Plan::Runs { over: long_ago }),
-        Job::new("ds-null", 50).with_plan(Plan::Runs { over: long_ago }),
+        ScriptedJob::new("ds-truncated", 50).with_failures(40).with_plan(Plan::Runs { over: long_ago }),
+        ScriptedJob::new("ds-null", 50).with_plan(Plan::Runs { over: long_ago }),
     ]
 }
 

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use koreai_exporter::fake_upstream::{Fault, FaultRule, Job, Plan, RefusalForm, RefusalText, RetryAfter};
+use koreai_exporter::fake_upstream::{Fault, FaultRule, Plan, RefusalForm, RefusalText, RetryAfter, ScriptedJob};
 
 use crate::support::{Configuration, Exporter, Time, bot, tenant, upstream};
 
@@ -17,7 +17,7 @@ async fn calls_pause(fault: Fault, outcome: &str, seconds: u64) {
     let time = Time::stop();
     let ids = ["ds-1", "ds-2", "ds-3", "ds-4", "ds-5"];
     // One recipient within hours: the values do not move by themselves.
-    let jobs = ids.map(|id| Job::new(id, 1).with_plan(Plan::Runs { over: 1000 * MINUTE })).to_vec();
+    let jobs = ids.map(|id| ScriptedJob::new(id, 1).with_plan(Plan::Runs { over: 1000 * MINUTE })).to_vec();
     let upstream = upstream(tenant(bot(jobs))).await;
     let exporter = Exporter::start(&Configuration::new(&upstream, &ids)).await;
     let before = exporter.until(&time, MINUTE, |samples| samples.calls("ok") >= 5.0).await;
@@ -49,12 +49,12 @@ async fn calls_pause(fault: Fault, outcome: &str, seconds: u64) {
 
 #[tokio::test]
 async fn a_429_pauses_calls_for_as_long_as_it_says() {
-    calls_pause(refusal(429, RetryAfter::Seconds(7), RefusalText::Window), "rate_limited", 7).await;
+    calls_pause(refusal(429, RetryAfter::Seconds(7), RefusalText::NamesWindow), "rate_limited", 7).await;
 }
 
 #[tokio::test]
 async fn a_429_may_say_it_with_a_date() {
-    calls_pause(refusal(429, RetryAfter::HttpDate(20), RefusalText::Window), "rate_limited", 18).await;
+    calls_pause(refusal(429, RetryAfter::HttpDate(20), RefusalText::NamesWindow), "rate_limited", 18).await;
 }
 
 #[tokio::test]

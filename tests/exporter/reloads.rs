@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::time::Duration;
 
-use koreai_exporter::fake_upstream::{FakeUpstream, Fault, FaultRule, Job, Plan};
+use koreai_exporter::fake_upstream::{FakeUpstream, Fault, FaultRule, Plan, ScriptedJob};
 use reqwest::Method;
 
 use crate::support::{CLIENT_ID, Configuration, Exporter, SECRET, Time, bot, of, scratch, tenant, upstream};
@@ -29,8 +29,8 @@ async fn reload(exporter: &Exporter, file: &Path, yaml: &str) -> u16 {
     exporter.ask(Method::POST, "/-/reload", &[]).await.status.as_u16()
 }
 
-fn runs(id: &str) -> Job {
-    Job::new(id, 1).with_plan(Plan::Runs { over: 1000 * MINUTE })
+fn runs(id: &str) -> ScriptedJob {
+    ScriptedJob::new(id, 1).with_plan(Plan::Runs { over: 1000 * MINUTE })
 }
 
 #[tokio::test]

@@ -4,7 +4,7 @@ use std::io::{Read, Write};
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
-use koreai_exporter::fake_upstream::{FakeUpstream, Fault, FaultRule, Job, Plan};
+use koreai_exporter::fake_upstream::{FakeUpstream, Fault, FaultRule, Plan, ScriptedJob};
 use reqwest::{Method, StatusCode};
 
 use crate::support::{Configuration, Exporter, Got, Samples, Time, V1, V1_ID, bot, of, tenant, upstream};
@@ -17,7 +17,7 @@ const ACCEPT_2_42: &str = "application/openmetrics-text;version=1.0.0,applicatio
 const ACCEPT_3: &str = "application/openmetrics-text;version=1.0.0;escaping=allow-utf-8;q=0.6,application/openmetrics-text;version=0.0.1;q=0.5,text/plain;version=1.0.0;escaping=allow-utf-8;q=0.4,text/plain;version=0.0.4;q=0.3,*/*;q=0.2";
 
 async fn with_one_job() -> (FakeUpstream, Configuration) {
-    let upstream = upstream(tenant(bot(vec![Job::new(V1_ID, 2).with_plan(Plan::fixed(V1))]))).await;
+    let upstream = upstream(tenant(bot(vec![ScriptedJob::new(V1_ID, 2).with_plan(Plan::fixed(V1))]))).await;
     let configuration = Configuration::new(&upstream, &[V1_ID]);
     (upstream, configuration)
 }
@@ -178,18 +178,18 @@ async fn path_addresses_and_prefix_are_as_the_flags_say() {
 #[tokio::test]
 async fn promtool_has_nothing_to_say_about_a_page_with_everything_on_it() {
     let time = Time::stop();
-    let runs = |id: &str| Job::new(id, 70).with_failures(30).with_plan(Plan::Runs { over: 20 * MINUTE });
+    let runs = |id: &str| ScriptedJob::new(id, 70).with_failures(30).with_plan(Plan::Runs { over: 20 * MINUTE });
     let ends = |id: &str, status: &str| {
-        Job::new(id, 5).with_plan(Plan::EndsAs { over: Duration::from_secs(5), status: status.to_owned() })
+        ScriptedJob::new(id, 5).with_plan(Plan::EndsAs { over: Duration::from_secs(5), status: status.to_owned() })
     };
     let gone = Plan::Gone { over: MINUTE, after: Duration::from_secs(10) };
     let jobs = vec![
         runs("ds-runs").over_channels(&["msteams", "slack", "a channel", "weird\"\\\n"]),
         ends("ds-ends", "FAILURE"),
         ends("ds-strange", "ARCHIVED \"now\" \\ \n"),
-        Job::new("ds-gone", 100).with_plan(gone),
-        Job::new(V1_ID, 2).with_plan(Plan::fixed(V1)),
-        Job::new("ds-fails", 2),
+        ScriptedJob::new("ds-gone", 100).with_plan(gone),
+        ScriptedJob::new(V1_ID, 2).with_plan(Plan::fixed(V1)),
+        ScriptedJob::new("ds-fails", 2),
     ];
     let ids: Vec<String> = jobs.iter().map(|job| job.id.clone()).collect();
     let upstream = upstream(tenant(bot(jobs))).await;
@@ -209,8 +209,8 @@ async fn promtool_has_nothing_to_say_about_a_page_with_everything_on_it() {
 #[tokio::test]
 async fn a_probe_of_a_followed_job_is_answered_from_memory_and_of_another_with_one_call() {
     let time = Time::stop();
-    let other = Job::new("ds-other", 2).with_plan(Plan::fixed(V1));
-    let upstream = upstream(tenant(bot(vec![Job::new(V1_ID, 2).with_plan(Plan::fixed(V1)), other]))).await;
+    let other = ScriptedJob::new("ds-other", 2).with_plan(Plan::fixed(V1));
+    let upstream = upstream(tenant(bot(vec![ScriptedJob::new(V1_ID, 2).with_plan(Plan::fixed(V1)), other]))).await;
     let exporter = Exporter::start(&Configuration::new(&upstream, &[V1_ID])).await;
     exporter.until(&time, MINUTE, |samples| samples.jobs("finished") == 1.0).await;
     let followed = exporter.get(&format!("/probe?bot=support&target={V1_ID}")).await;
@@ -227,7 +227,7 @@ async fn a_probe_of_a_followed_job_is_answered_from_memory_and_of_another_with_o
 #[tokio::test]
 async fn probes_of_one_id_are_two_seconds_apart_however_many_ask() {
     let time = Time::stop();
-    let running = Job::new("ds-1", 10).with_plan(Plan::Runs { over: 60 * MINUTE });
+    let running = ScriptedJob::new("ds-1", 10).with_plan(Plan::Runs { over: 60 * MINUTE });
     let upstream = upstream(tenant(bot(vec![running]))).await;
     let exporter = Exporter::start(&Configuration::new(&upstream, &[])).await;
     let probe = || exporter.get("/probe?bot=support&target=ds-1");

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::path::Path;
 use std::time::Duration;
 
-use koreai_exporter::fake_upstream::{Bot, Credential, FakeUpstream, Job, Plan, SignatureAlgorithm};
+use koreai_exporter::fake_upstream::{Credential, FakeUpstream, Plan, ScriptedJob, SignatureAlgorithm, TenantBot};
 use rsa::pkcs8::{EncodePrivateKey, EncodePublicKey, LineEnding};
 
 use crate::support::{
@@ -13,8 +13,8 @@ use crate::support::{
 
 const MINUTE: Duration = Duration::from_secs(60);
 
-fn job() -> Job {
-    Job::new("ds-1", 10).with_plan(Plan::Runs { over: 60 * MINUTE })
+fn job() -> ScriptedJob {
+    ScriptedJob::new("ds-1", 10).with_plan(Plan::Runs { over: 60 * MINUTE })
 }
 
 fn tokens(upstream: &FakeUpstream) -> BTreeSet<u64> {
@@ -28,7 +28,7 @@ fn credential(algorithm: SignatureAlgorithm, key: &str) -> Credential {
 #[tokio::test]
 async fn with_jti_every_call_has_a_token_of_its_own_and_none_is_a_replay() {
     let time = Time::stop();
-    let upstream = upstream(tenant(Bot { enforce_jti: true, ..bot(vec![job()]) })).await;
+    let upstream = upstream(tenant(TenantBot { enforce_jti: true, ..bot(vec![job()]) })).await;
     let mut configuration = Configuration::new(&upstream, &["ds-1"]);
     configuration.auth = format!("{{client_id: {CLIENT_ID}, client_secret_env: {SECRET_ENV}, jti: true}}");
     let exporter = Exporter::start(&configuration).await;
@@ -65,7 +65,7 @@ async fn every_algorithm_of_the_app_is_spoken() {
         (SignatureAlgorithm::Rs256, "RS256", &private, &public),
         (SignatureAlgorithm::Rs512, "RS512", &private, &public),
     ] {
-        let bot = Bot::new(BOT_ID, credential(algorithm, theirs)).with_jobs(vec![job()]);
+        let bot = TenantBot::new(BOT_ID, credential(algorithm, theirs)).with_jobs(vec![job()]);
         let upstream = upstream(tenant(bot)).await;
         let mut configuration = Configuration::new(&upstream, &["ds-1"]);
         configuration.auth = format!("{{client_id: {CLIENT_ID}, {ours}, algorithm: {name}}}");

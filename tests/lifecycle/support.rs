@@ -8,7 +8,7 @@ use koreai_exporter::app::{Options, Server, serve};
 use koreai_exporter::cli::Cli;
 use koreai_exporter::clock::Clock;
 use koreai_exporter::config::Config;
-use koreai_exporter::fake_upstream::{Bot, Credential, FakeUpstream, Job, Tenant};
+use koreai_exporter::fake_upstream::{Credential, FakeUpstream, ScriptedJob, Tenant, TenantBot};
 use reqwest::{Method, StatusCode};
 use tempfile::TempDir;
 use tokio::net::TcpListener;
@@ -23,15 +23,15 @@ pub(crate) const DEADLINE: Duration = Duration::from_secs(30);
 const LOOK: Duration = Duration::from_millis(20);
 
 /// A bot of the stand-in that takes the exporter's tokens.
-pub(crate) fn bot(bot_id: &str, jobs: Vec<Job>) -> Bot {
-    Bot::new(bot_id, Credential::hs256(CLIENT_ID, SECRET)).with_jobs(jobs)
+pub(crate) fn bot(bot_id: &str, jobs: Vec<ScriptedJob>) -> TenantBot {
+    TenantBot::new(bot_id, Credential::hs256(CLIENT_ID, SECRET)).with_jobs(jobs)
 }
 
-pub(crate) async fn upstream(jobs: Vec<Job>) -> FakeUpstream {
+pub(crate) async fn upstream(jobs: Vec<ScriptedJob>) -> FakeUpstream {
     upstream_of(vec![bot(BOT_ID, jobs)]).await
 }
 
-pub(crate) async fn upstream_of(bots: Vec<Bot>) -> FakeUpstream {
+pub(crate) async fn upstream_of(bots: Vec<TenantBot>) -> FakeUpstream {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     FakeUpstream::start(listener, Tenant::new(Clock::system().now().as_millis(), bots)).unwrap()
 }
@@ -42,15 +42,15 @@ pub(crate) fn id(number: usize) -> String {
 }
 
 /// A job that takes an hour.
-pub(crate) fn slow_job(id: &str) -> Job {
+pub(crate) fn slow_job(id: &str) -> ScriptedJob {
     use koreai_exporter::fake_upstream::Plan;
-    Job::new(id, 10).with_plan(Plan::Runs { over: Duration::from_secs(3_600) })
+    ScriptedJob::new(id, 10).with_plan(Plan::Runs { over: Duration::from_secs(3_600) })
 }
 
 /// A job that has finished already: 10 recipients, 3 failures.
-pub(crate) fn finished_job(id: &str) -> Job {
+pub(crate) fn finished_job(id: &str) -> ScriptedJob {
     use koreai_exporter::fake_upstream::Plan;
-    Job::new(id, 10).with_failures(30).with_plan(Plan::Runs { over: Duration::ZERO })
+    ScriptedJob::new(id, 10).with_failures(30).with_plan(Plan::Runs { over: Duration::ZERO })
 }
 
 /// A folder with a configuration and what it names.

@@ -13,7 +13,7 @@ pub(super) type Labels = BTreeSet<String>;
 pub(super) struct Read {
     pub(super) selectors: Vec<(String, Labels)>,
     pub(super) by: Vec<Labels>,
-    /// Recorded or served names that stand alone on the left of a comparison with a number.
+    /// RecordOutcome or served names that stand alone on the left of a comparison with a number.
     pub(super) limits: Vec<(String, f64)>,
     /// Numbers that anything is compared with.
     pub(super) numbers: BTreeSet<u64>,

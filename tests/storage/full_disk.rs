@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use koreai_exporter::fake_upstream::{Job, Plan};
+use koreai_exporter::fake_upstream::{Plan, ScriptedJob};
 
 use super::world::{
     Exporter, command_on_a_small_disk, counters, id, start_upstream, true_notifications, wait_until,
@@ -19,7 +19,8 @@ async fn a_full_disk_stops_nothing_and_spoils_nothing() {
     let folder = tempfile::tempdir().unwrap();
     let plan = Plan::Runs { over: Duration::ZERO };
     let upstream =
-        start_upstream((0..JOBS).map(|number| Job::new(&id(number), 3).with_plan(plan.clone())).collect()).await;
+        start_upstream((0..JOBS).map(|number| ScriptedJob::new(&id(number), 3).with_plan(plan.clone())).collect())
+            .await;
     write_configuration(folder.path(), &upstream, 100);
     let truth = |jobs| true_notifications(&upstream, jobs)["bot=\"support\",channel=\"msteams\",status=\"SUCCESS\""];
     let seen = |page: &str| counters(page, "koreai_notifications_total")["bot=\"support\",channel=\"msteams\",status=\"SUCCESS\""];

@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
 
-use koreai_exporter::fake_upstream::{FakeUpstream, Job, Plan};
+use koreai_exporter::fake_upstream::{FakeUpstream, Plan, ScriptedJob};
 
 use super::world::{Exporter, counters, id, start_upstream, true_notifications, wait_until, write_configuration};
 
@@ -51,10 +51,10 @@ async fn fifty_kills_count_nothing_twice_and_lose_nothing() {
     assert_only_kills_made_it_ask_again(&upstream, &kills);
 }
 
-fn jobs() -> Vec<Job> {
+fn jobs() -> Vec<ScriptedJob> {
     let job = |number| {
         let over = Duration::from_millis(3_000 + u64::from(number) * 150);
-        Job::new(&id(number), 20 + number % 60)
+        ScriptedJob::new(&id(number), 20 + number % 60)
             .over_channels(&["msteams", "whatsapp", "sms"])
             .with_failures(number % 4 * 10)
             .with_plan(Plan::Runs { over })

@@ -2,19 +2,19 @@
 
 use std::time::Duration;
 
-use koreai_exporter::fake_upstream::{Fault, FaultRule, Job, Plan};
+use koreai_exporter::fake_upstream::{Fault, FaultRule, Plan, ScriptedJob};
 
 use super::world::{Exporter, command, counters, id, start_upstream, true_notifications, write_configuration};
 
 const JOBS: u32 = 20;
 
 /// Jobs that have finished, and jobs that run on for ever.
-fn jobs() -> Vec<Job> {
+fn jobs() -> Vec<ScriptedJob> {
     let plan = |number| match number % 2 {
         0 => Plan::Runs { over: Duration::ZERO },
         _ => Plan::Stalls { over: Duration::from_millis(1), at_percent: 50 },
     };
-    (0..JOBS).map(|number| Job::new(&id(number), 10).with_plan(plan(number))).collect()
+    (0..JOBS).map(|number| ScriptedJob::new(&id(number), 10).with_plan(plan(number))).collect()
 }
 
 const DELIVERED: &str = "bot=\"support\",channel=\"msteams\",status=\"SUCCESS\"";

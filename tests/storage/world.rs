@@ -7,7 +7,7 @@ use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::Duration;
 
 use koreai_exporter::clock::Clock;
-use koreai_exporter::fake_upstream::{Bot, Credential, FakeUpstream, Job, Tenant};
+use koreai_exporter::fake_upstream::{Credential, FakeUpstream, ScriptedJob, Tenant, TenantBot};
 
 pub(crate) const BOT_ID: &str = "st-storage";
 const SECRET: &str = "a-secret-that-guards-nothing-at-all";
@@ -16,8 +16,8 @@ const SECRET: &str = "a-secret-that-guards-nothing-at-all";
 const DEADLINE: Duration = Duration::from_secs(120);
 
 /// An upstream with a budget that is never spent.
-pub(crate) async fn start_upstream(jobs: Vec<Job>) -> FakeUpstream {
-    let mut bot = Bot::new(BOT_ID, Credential::hs256("cs-storage", SECRET)).with_jobs(jobs);
+pub(crate) async fn start_upstream(jobs: Vec<ScriptedJob>) -> FakeUpstream {
+    let mut bot = TenantBot::new(BOT_ID, Credential::hs256("cs-storage", SECRET)).with_jobs(jobs);
     (bot.per_minute, bot.per_hour) = (1_000_000, 10_000_000);
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     FakeUpstream::start(listener, Tenant::new(Clock::system().now().as_millis(), vec![bot])).unwrap()

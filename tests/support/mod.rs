@@ -10,7 +10,7 @@ mod program;
 mod samples;
 mod time;
 
-use koreai_exporter::fake_upstream::{Bot, Credential, FakeUpstream, Job, Tenant};
+use koreai_exporter::fake_upstream::{Credential, FakeUpstream, ScriptedJob, Tenant, TenantBot};
 
 pub(crate) use exporter::{Exporter, Got};
 pub(crate) use program::{Program, run, scratch};
@@ -28,12 +28,12 @@ pub(crate) const V1: &str = include_str!("../fixtures/status-v1.json");
 pub(crate) const V1_ID: &str = "ds-10000000-0000-0000-0000-000000000000";
 
 /// A bot with these jobs, whose app signs with HS256.
-pub(crate) fn bot(jobs: Vec<Job>) -> Bot {
-    Bot::new(BOT_ID, Credential::hs256(CLIENT_ID, SECRET)).with_jobs(jobs)
+pub(crate) fn bot(jobs: Vec<ScriptedJob>) -> TenantBot {
+    TenantBot::new(BOT_ID, Credential::hs256(CLIENT_ID, SECRET)).with_jobs(jobs)
 }
 
 /// A tenant with that bot, from the system's time on.
-pub(crate) fn tenant(bot: Bot) -> Tenant {
+pub(crate) fn tenant(bot: TenantBot) -> Tenant {
     Tenant::new(koreai_exporter::clock::Clock::system().now().as_millis(), vec![bot])
 }
 

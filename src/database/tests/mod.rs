@@ -5,12 +5,12 @@ mod opening;
 mod rows;
 mod writing;
 
-use crate::database::CallsOf;
+use crate::database::BotCalls;
 use crate::model::{
     ApiVersion, BotName, BotTotals, Channel, ChannelTally, Histogram, Job, JobKey, JobState, JobStatus, LabelName,
     LabelValue, REQUEST_DURATION_BOUNDS, Reason, RequestId, SourceId, SourceKind, Timestamp,
 };
-use crate::store::KeptJob;
+use crate::store::PersistedJob;
 
 fn key(id: &str) -> JobKey {
     JobKey { bot: BotName::parse("support").unwrap(), id: RequestId::parse(id).unwrap() }
@@ -21,7 +21,7 @@ fn at(millis: i64) -> Timestamp {
 }
 
 /// A job with something in every field.
-fn full_job(id: &str) -> KeptJob {
+fn full_job(id: &str) -> PersistedJob {
     let mut tally = ChannelTally::new(Channel::clean("msteams").unwrap());
     tally.entries = [7, 2, 1];
     tally.failures = vec![(Reason::parse("timeout").unwrap(), 2)];
@@ -52,7 +52,7 @@ fn full_job(id: &str) -> KeptJob {
         ..Job::new(key(id), ApiVersion::V1, None, [].into())
     };
     let source = |kind, name: &str| SourceId { bot: job.key.bot.clone(), kind, name: name.into() };
-    KeptJob {
+    PersistedJob {
         wanted_by: vec![source(SourceKind::File, "file_sd_configs[0]"), source(SourceKind::Api, "api")],
         job,
         added: at(1_700_000_000_000),
@@ -84,7 +84,7 @@ fn full_totals() -> BotTotals {
     totals
 }
 
-fn calls(by_second: &[(i64, u32)]) -> CallsOf {
+fn calls(by_second: &[(i64, u32)]) -> BotCalls {
     let by_second = by_second.iter().map(|(second, count)| (at(second * 1000), *count)).collect();
-    CallsOf { bot: BotName::parse("support").unwrap(), by_second }
+    BotCalls { bot: BotName::parse("support").unwrap(), by_second }
 }

@@ -3,7 +3,7 @@ use std::path::Path;
 use super::{full_job, key};
 use crate::database::file::FORMAT;
 use crate::database::{Batch, Contents, Database, DatabaseError, FILE_NAME};
-use crate::model::{Timestamp, with_causes};
+use crate::model::{Timestamp, error_chain};
 
 async fn refusal(folder: &Path) -> DatabaseError {
     match Database::open(folder).await {
@@ -77,12 +77,12 @@ async fn what_is_no_database_of_ours_is_never_taken_for_an_empty_one() {
         let folder = tempfile::tempdir().unwrap();
         std::fs::write(folder.path().join(FILE_NAME), bytes).unwrap();
         let error = refusal(folder.path()).await;
-        assert!(matches!(error, DatabaseError::Damaged { .. }), "{} bytes: {}", bytes.len(), with_causes(&error));
+        assert!(matches!(error, DatabaseError::Damaged { .. }), "{} bytes: {}", bytes.len(), error_chain(&error));
         assert_eq!(std::fs::read(folder.path().join(FILE_NAME)).unwrap(), bytes, "left as it was");
     }
     let folder = tempfile::tempdir().unwrap();
     drop(redb::Database::create(folder.path().join(FILE_NAME)).unwrap());
-    let message = with_causes(&refusal(folder.path()).await);
+    let message = error_chain(&refusal(folder.path()).await);
     assert!(message.contains("move the file away") && message.contains("which format"), "{message}");
 }
 
@@ -94,7 +94,7 @@ async fn a_row_that_cannot_be_read_is_refused_not_skipped() {
         let jobs = redb::TableDefinition::<(&str, &str), &[u8]>::new("jobs");
         transaction.open_table(jobs).unwrap().insert(("support", "ds-2"), &b"no row"[..]).unwrap();
     });
-    let message = with_causes(&refusal(folder.path()).await);
+    let message = error_chain(&refusal(folder.path()).await);
     assert!(message.contains("a row of table jobs cannot be read"), "{message}");
 }
 

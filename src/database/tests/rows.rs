@@ -6,7 +6,7 @@ use crate::model::{
     ApiVersion, BotName, Channel, ChannelTally, Job, JobState, JobStatus, LabelName, LabelValue, Reason, SourceId,
     SourceKind, Timestamp,
 };
-use crate::store::KeptJob;
+use crate::store::PersistedJob;
 
 fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
@@ -76,10 +76,10 @@ prop_compose! {
         job in published(), added: i64, ended in time(), last_poll in time(), misses: u8, inconsistencies: u16,
         counted in prop::option::of(prop::collection::vec(tally(), 0..3)), unrecognized: [u32; 4], retired: bool,
         sources in prop::collection::vec((prop::sample::select(&SourceKind::ALL), "[a-z_]{1,20}"), 0..3),
-    ) -> KeptJob {
+    ) -> PersistedJob {
         let bot = BotName::parse("support").unwrap();
         let source = |(kind, name): (_, String)| SourceId { bot: bot.clone(), kind, name: name.into() };
-        KeptJob {
+        PersistedJob {
             job, added: at(added), ended, last_poll, misses, inconsistencies, unrecognized, retired,
             counted: counted.map(Vec::into_boxed_slice), wanted_by: sources.into_iter().map(source).collect(),
         }

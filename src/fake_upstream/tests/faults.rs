@@ -116,7 +116,7 @@ async fn a_redirect_names_the_other_place() {
 #[tokio::test]
 async fn faults_can_be_for_one_id_for_some_calls_and_for_a_time() {
     let second = Duration::from_secs;
-    let upstream = start(bot().with_jobs(vec![Job::new("ds-1", 1), Job::new("ds-2", 1)])).await;
+    let upstream = start(bot().with_jobs(vec![ScriptedJob::new("ds-1", 1), ScriptedJob::new("ds-2", 1)])).await;
     upstream.add_fault(FaultRule::always(Fault::Unauthorized).for_id("ds-1").for_calls(1));
     upstream.add_fault(FaultRule::always(Fault::Unauthorized).for_bot(BOT).between(second(3_600), second(7_200)));
     assert_eq!(

@@ -15,11 +15,11 @@ fn fixture(text: &str) -> Value {
 #[tokio::test]
 async fn bodies_have_the_fields_of_the_published_samples() {
     let minute = Duration::from_secs(60);
-    let job = |id: &str| Job::new(id, 4).with_failures(50);
+    let job = |id: &str| ScriptedJob::new(id, 4).with_failures(50);
     let jobs = vec![
         job("ds-1"),
-        Job { shape: Shape::Plain, ..job("ds-2") },
-        Job { api: Api::V2, ..job("ds-3") },
+        ScriptedJob { shape: Shape::Plain, ..job("ds-2") },
+        ScriptedJob { api: Api::V2, ..job("ds-3") },
         job("ds-4").with_plan(Plan::Accepted),
     ];
     let upstream = start(bot().with_jobs(jobs)).await;
@@ -42,7 +42,7 @@ async fn bodies_have_the_fields_of_the_published_samples() {
 
 #[tokio::test]
 async fn a_body_says_what_the_truth_says_while_the_job_runs_and_after() {
-    let job = Job::new("ds-1", 1_000).with_failures(30).over_channels(&["msteams", "slack", "slack"]);
+    let job = ScriptedJob::new("ds-1", 1_000).with_failures(30).over_channels(&["msteams", "slack", "slack"]);
     let run = Plan::Runs { over: Duration::from_secs(36_000) };
     let upstream = start(bot().with_jobs(vec![job.with_plan(run)])).await;
     for (hours, status, entries) in [(5, "IN_PROGRESS", 500), (5, "PARTIAL_SUCCESS", 1_000)] {
@@ -66,7 +66,7 @@ async fn a_body_says_what_the_truth_says_while_the_job_runs_and_after() {
 
 #[tokio::test]
 async fn everything_personal_carries_the_canary() {
-    let mut job = Job::new("ds-1", 2).with_failures(50).with_plan(Plan::Runs { over: Duration::ZERO });
+    let mut job = ScriptedJob::new("ds-1", 2).with_failures(50).with_plan(Plan::Runs { over: Duration::ZERO });
     job.comments = vec!["{who} has left".to_owned()];
     let tenant =
         Tenant { canary: "CANARY".to_owned(), ..Tenant::new(unix_seconds() * 1_000, vec![bot().with_jobs(vec![job])]) };
@@ -87,8 +87,8 @@ async fn everything_personal_carries_the_canary() {
 
 #[tokio::test]
 async fn literal_answers_come_one_a_call_and_the_last_is_repeated() {
-    let answers = vec![Answer::json(500, "{}"), Answer::ok(r#"{"status":"SUCCESS"}"#)];
-    let job = Job::new("ds-1", 0).with_plan(Plan::Answers(answers));
+    let answers = vec![ScriptedResponse::json(500, "{}"), ScriptedResponse::ok(r#"{"status":"SUCCESS"}"#)];
+    let job = ScriptedJob::new("ds-1", 0).with_plan(Plan::Answers(answers));
     let upstream = start(bot().with_jobs(vec![job])).await;
     let codes = [ask(&upstream, "ds-1").await.0, ask(&upstream, "ds-1").await.0, ask(&upstream, "ds-1").await.0];
     assert_eq!(codes, [500, 200, 200]);
@@ -112,8 +112,8 @@ async fn a_call_after_the_end_was_told_is_recorded_as_such() {
 #[tokio::test]
 async fn a_job_that_is_gone_or_not_yet_born_is_unknown() {
     let second = Duration::from_secs;
-    let gone = Job::new("ds-1", 1).with_plan(Plan::Gone { over: second(3_600), after: second(1_800) });
-    let later = Job { born: second(900), ..Job::new("ds-2", 1) };
+    let gone = ScriptedJob::new("ds-1", 1).with_plan(Plan::Gone { over: second(3_600), after: second(1_800) });
+    let later = ScriptedJob { born: second(900), ..ScriptedJob::new("ds-2", 1) };
     let upstream = start(bot().with_jobs(vec![gone, later])).await;
     assert_eq!((ask(&upstream, "ds-1").await.0, ask(&upstream, "ds-2").await.0), (200, 400));
     upstream.advance(second(1_800));
@@ -158,9 +158,10 @@ async fn the_demo_lists_its_jobs_as_http_sd_and_answers_for_them() {
     let campaigns: Vec<&Value> = groups.iter().map(|group| &group["labels"]["campaign"]).collect();
     assert_eq!(campaigns, ["outage-notice", "survey"]);
     let listed: usize = groups.iter().map(|group| group["targets"].as_array().unwrap().len()).sum();
-    let due = DemoJobs.due(Duration::from_secs(80));
+    let due = JobGenerator.due(Duration::from_secs(80));
     assert_eq!(listed, due.iter().filter(|job| job.bot_index == 0).count());
-    let url = format!("{}/api/public/bot/{}/notify/status/{}", upstream.url(), DemoJobs::BOT_IDS.0, due[0].request_id);
+    let url =
+        format!("{}/api/public/bot/{}/notify/status/{}", upstream.url(), JobGenerator::BOT_IDS.0, due[0].request_id);
     let response = client().get(url).header("auth", token()).send().await.unwrap();
     assert_eq!(response.status(), 200);
     assert_eq!(list(2).await.unwrap().status(), 404);

@@ -21,11 +21,11 @@ fn unix_seconds() -> i64 {
     jiff::Timestamp::now().as_second()
 }
 
-fn bot() -> Bot {
-    Bot::new(BOT, Credential::hs256("cs-1", SECRET)).with_jobs(vec![Job::new("ds-1", 10)])
+fn bot() -> TenantBot {
+    TenantBot::new(BOT, Credential::hs256("cs-1", SECRET)).with_jobs(vec![ScriptedJob::new("ds-1", 10)])
 }
 
-async fn start(bot: Bot) -> FakeUpstream {
+async fn start(bot: TenantBot) -> FakeUpstream {
     start_tenant(Tenant::new(unix_seconds() * 1_000, vec![bot])).await
 }
 

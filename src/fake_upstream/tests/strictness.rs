@@ -68,13 +68,13 @@ async fn a_wrong_bot_id_looks_like_wrong_credentials() {
 
 #[tokio::test]
 async fn an_app_without_the_scope_is_refused() {
-    let upstream = start(Bot { scope_granted: false, ..bot() }).await;
+    let upstream = start(TenantBot { scope_granted: false, ..bot() }).await;
     assert_eq!(ask(&upstream, "ds-1").await, (401, envelope(4002, "Permission denied. Scope is incorrect!")));
 }
 
 #[tokio::test]
 async fn where_jti_is_enforced_every_call_needs_its_own() {
-    let upstream = start(Bot { enforce_jti: true, ..bot() }).await;
+    let upstream = start(TenantBot { enforce_jti: true, ..bot() }).await;
     let url = status_url(&upstream, "ds-1");
     let now = unix_seconds();
     let with = |jti: &str, exp: i64| sign(&json!({"appId": "cs-1", "sub": "x", "jti": jti, "exp": exp}));
@@ -95,7 +95,7 @@ async fn an_rs256_app_is_checked_with_its_public_key() {
     let pem = private.to_pkcs1_pem(LineEnding::LF).unwrap();
     let credential =
         Credential { client_id: "cs-1".to_owned(), algorithm: SignatureAlgorithm::Rs256, key: public.into() };
-    let upstream = start(Bot { credential, ..bot() }).await;
+    let upstream = start(TenantBot { credential, ..bot() }).await;
     let url = status_url(&upstream, "ds-1");
     let claims = json!({"appId": "cs-1", "sub": "x"});
     let key = EncodingKey::from_rsa_pem(pem.as_bytes()).unwrap();
@@ -109,7 +109,7 @@ async fn a_public_key_that_is_none_is_an_error_at_start() {
     let credential =
         Credential { client_id: "cs-1".to_owned(), algorithm: SignatureAlgorithm::Rs256, key: "no PEM".into() };
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let tenant = Tenant::new(0, vec![Bot { credential, ..bot() }]);
+    let tenant = Tenant::new(0, vec![TenantBot { credential, ..bot() }]);
     let error = FakeUpstream::start(listener, tenant).err().unwrap();
     assert_eq!(error.to_string(), "reading the public key of bot st-1");
 }
@@ -136,7 +136,7 @@ async fn an_unknown_id_is_a_400_and_so_is_one_of_the_other_api() {
 #[tokio::test]
 async fn the_budget_refuses_and_refused_calls_do_not_use_it_up() {
     let refusal = RefusalForm { status: 400, retry_after: RetryAfter::Seconds(7), text: RefusalText::TryLater };
-    let upstream = start(Bot { per_minute: 2, refusal, ..bot() }).await;
+    let upstream = start(TenantBot { per_minute: 2, refusal, ..bot() }).await;
     let codes = [ask(&upstream, "ds-1").await.0, ask(&upstream, "ds-1").await.0];
     assert_eq!(codes, [200, 200]);
     let response = client().get(status_url(&upstream, "ds-1")).header("auth", token()).send().await.unwrap();
@@ -148,7 +148,7 @@ async fn the_budget_refuses_and_refused_calls_do_not_use_it_up() {
 
 #[tokio::test]
 async fn an_unauthorized_call_uses_up_no_budget() {
-    let upstream = start(Bot { per_minute: 1, ..bot() }).await;
+    let upstream = start(TenantBot { per_minute: 1, ..bot() }).await;
     let url = status_url(&upstream, "ds-1");
     assert_eq!(ask_with(&url, None).await.0, 401);
     assert_eq!(ask_with(&url, Some(&token())).await.0, 200);
@@ -156,7 +156,7 @@ async fn an_unauthorized_call_uses_up_no_budget() {
 
 #[tokio::test]
 async fn an_hourly_refusal_names_the_hour() {
-    let upstream = start(Bot { per_hour: 1, ..bot() }).await;
+    let upstream = start(TenantBot { per_hour: 1, ..bot() }).await;
     assert_eq!(ask(&upstream, "ds-1").await.0, 200);
     let text = "You've exceeded the hourly rate limit. Please wait for sometime before retrying.";
     assert_eq!(ask(&upstream, "ds-1").await, (429, envelope(429, text)));
@@ -164,16 +164,16 @@ async fn an_hourly_refusal_names_the_hour() {
 
 #[tokio::test]
 async fn a_limit_for_one_id_leaves_the_others_alone() {
-    let jobs = vec![Job::new("ds-1", 1), Job::new("ds-2", 1)];
-    let upstream = start(Bot { per_id_per_minute: Some(1), ..bot() }.with_jobs(jobs)).await;
+    let jobs = vec![ScriptedJob::new("ds-1", 1), ScriptedJob::new("ds-2", 1)];
+    let upstream = start(TenantBot { per_id_per_minute: Some(1), ..bot() }.with_jobs(jobs)).await;
     let codes = [ask(&upstream, "ds-1").await.0, ask(&upstream, "ds-1").await.0, ask(&upstream, "ds-2").await.0];
     assert_eq!(codes, [200, 429, 200]);
 }
 
 #[tokio::test]
 async fn retry_after_may_be_an_http_date() {
-    let refusal = RefusalForm { status: 429, retry_after: RetryAfter::HttpDate(30), text: RefusalText::Window };
-    let upstream = start(Bot { per_minute: 0, refusal, ..bot() }).await;
+    let refusal = RefusalForm { status: 429, retry_after: RetryAfter::HttpDate(30), text: RefusalText::NamesWindow };
+    let upstream = start(TenantBot { per_minute: 0, refusal, ..bot() }).await;
     let response = client().get(status_url(&upstream, "ds-1")).header("auth", token()).send().await.unwrap();
     let date = httpdate::parse_http_date(response.headers()["retry-after"].to_str().unwrap()).unwrap();
     let ahead = date.duration_since(std::time::UNIX_EPOCH).unwrap().as_secs().cast_signed() - unix_seconds();

@@ -8,7 +8,7 @@ fn a_finished_job_leaves_the_schedule_at_once_and_the_page_after_retention() {
     let mut world = World::following(&["ds-1"]);
     let slot = world.slot("ds-1").unwrap();
     let recorded = world.answered("ds-1", Success, [1, 0, 0], at(10));
-    assert_eq!(recorded.standing, Standing::Finished(Success));
+    assert_eq!(recorded.standing, Transition::Finished(Success));
     assert!(world.store.take_changes().contains(&Change::Ended(slot)));
     world.store.tick(at(10));
     assert_eq!(world.states(), [0, 1, 0, 0]);
@@ -31,8 +31,8 @@ fn an_answer_after_the_end_changes_nothing() {
     let mut world = World::following(&["ds-1"]);
     world.answered("ds-1", PartialSuccess, [1, 1, 0], at(10));
     let before = world.job("ds-1").cloned();
-    assert_eq!(world.answered("ds-1", InProgress, [9, 9, 0], at(12)).standing, Standing::NotFollowed);
-    assert_eq!(world.failed("ds-1", Outcome::NotFound, at(14)).standing, Standing::NotFollowed);
+    assert_eq!(world.answered("ds-1", InProgress, [9, 9, 0], at(12)).standing, Transition::NotFollowed);
+    assert_eq!(world.failed("ds-1", Outcome::NotFound, at(14)).standing, Transition::NotFollowed);
     assert_eq!(world.job("ds-1").cloned(), before);
     assert_eq!(world.counted(), [1, 1, 0]);
     assert_eq!(world.totals().jobs_finished, [0, 1, 0]);
@@ -45,7 +45,7 @@ fn a_failed_poll_keeps_the_last_values() {
     let before = world.job("ds-1").cloned().unwrap();
     let failures = Outcome::ALL.into_iter().filter(|outcome| !matches!(outcome, Outcome::Ok | Outcome::NotFound));
     for outcome in failures {
-        assert_eq!(world.failed("ds-1", outcome, at(2)).standing, Standing::Unanswered, "{outcome:?}");
+        assert_eq!(world.failed("ds-1", outcome, at(2)).standing, Transition::Unanswered, "{outcome:?}");
     }
     assert_eq!(world.job("ds-1"), Some(&Job { poll_up: Some(false), ..before.clone() }));
     world.answered("ds-1", InProgress, [3, 1, 0], at(4));
@@ -73,7 +73,7 @@ fn a_job_is_gone_after_several_answers_in_a_row_that_nobody_knows_it() {
     let mut standings = |world: &mut World, outcomes: &[Outcome]| -> Vec<bool> {
         let gone = outcomes.iter().map(|outcome| {
             second += 2;
-            world.failed("ds-1", *outcome, at(second)).standing == Standing::Gone
+            world.failed("ds-1", *outcome, at(second)).standing == Transition::Gone
         });
         gone.collect()
     };
@@ -133,10 +133,10 @@ fn a_shorter_deadline_and_retention_hold_for_jobs_that_are_there() {
 fn an_unknown_status_does_not_end_a_job() {
     let mut world = World::following(&["ds-1"]);
     let recorded = world.answered("ds-1", Unknown, [1, 0, 0], at(0));
-    assert_eq!(recorded.standing, Standing::Running { changed: true, entries: 1 });
+    assert_eq!(recorded.standing, Transition::Running { changed: true, entries: 1 });
     assert_eq!(
         world.answered("ds-1", Unknown, [1, 0, 0], at(2)).standing,
-        Standing::Running { changed: false, entries: 1 }
+        Transition::Running { changed: false, entries: 1 }
     );
 }
 

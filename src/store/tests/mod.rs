@@ -109,12 +109,12 @@ impl World {
         self.store.job(self.slot(id)?)
     }
 
-    fn answered(&mut self, id: &str, status: JobStatus, entries: [u64; 3], now: Timestamp) -> Recorded {
+    fn answered(&mut self, id: &str, status: JobStatus, entries: [u64; 3], now: Timestamp) -> RecordOutcome {
         let slot = self.slot(id).unwrap();
         self.store.record(slot, Outcome::Ok, Some(report(status, entries)), now)
     }
 
-    fn failed(&mut self, id: &str, outcome: Outcome, now: Timestamp) -> Recorded {
+    fn failed(&mut self, id: &str, outcome: Outcome, now: Timestamp) -> RecordOutcome {
         let slot = self.slot(id).unwrap();
         self.store.record(slot, outcome, None, now)
     }

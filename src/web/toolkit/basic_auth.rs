@@ -22,7 +22,7 @@ const NOBODY: &str = "$2b$10$abcdefghijklmnopqrstuuJTzlDqXqPvtPCDOsJUqPoQnjkmfmW
 
 /// What is said to a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Verdict {
+pub(super) enum AuthDecision {
     /// A known user with the right password, or nobody is asked.
     Welcome,
     /// No, a wrong, or an unreadable user and password.
@@ -53,21 +53,21 @@ impl BasicAuth {
     }
 
     /// Judges the `Authorization` header.
-    pub(super) async fn judge(&self, settings: &Settings, headers: &HeaderMap) -> Verdict {
+    pub(super) async fn decide(&self, settings: &Settings, headers: &HeaderMap) -> AuthDecision {
         if settings.users.is_empty() {
-            return Verdict::Welcome;
+            return AuthDecision::Welcome;
         }
-        let Some((user, password)) = credentials(headers) else { return Verdict::Unauthorized };
+        let Some((user, password)) = credentials(headers) else { return AuthDecision::Unauthorized };
         let known = settings.users.get(&user);
         let hash = known.map_or(NOBODY, |hash| hash.expose_secret()).to_owned();
         let message = [hash.as_bytes(), &[0], password.expose_secret().as_bytes()].concat();
         if known.is_some() && self.remembers(&user, &message) {
-            return Verdict::Welcome;
+            return AuthDecision::Welcome;
         }
-        let Ok(waiting) = Arc::clone(&self.waiting).try_acquire_owned() else { return Verdict::Busy };
-        let Ok(hashing) = Arc::clone(&self.hashing).acquire_owned().await else { return Verdict::Busy };
+        let Ok(waiting) = Arc::clone(&self.waiting).try_acquire_owned() else { return AuthDecision::Busy };
+        let Ok(hashing) = Arc::clone(&self.hashing).acquire_owned().await else { return AuthDecision::Busy };
         if known.is_some() && self.remembers(&user, &message) {
-            return Verdict::Welcome;
+            return AuthDecision::Welcome;
         }
         // The permits go along: a client that hangs up does not make room for another hash.
         let verified = tokio::task::spawn_blocking(move || {
@@ -77,9 +77,9 @@ impl BasicAuth {
         });
         if verified.await.unwrap_or(false) && known.is_some() {
             self.remember(settings, user, &message);
-            return Verdict::Welcome;
+            return AuthDecision::Welcome;
         }
-        Verdict::Unauthorized
+        AuthDecision::Unauthorized
     }
 
     fn remembers(&self, user: &str, message: &[u8]) -> bool {
@@ -125,29 +125,29 @@ mod tests {
     async fn only_a_known_user_with_the_right_password_is_welcome() {
         let (auth, settings) = (BasicAuth::new().unwrap(), settings("prometheus", "open:sesame"));
         let cases = [
-            (with_password("prometheus", "open:sesame"), Verdict::Welcome),
-            (with_password("prometheus", "wrong"), Verdict::Unauthorized),
-            (with_password("nobody", "open:sesame"), Verdict::Unauthorized),
-            (with_password("prometheus", ""), Verdict::Unauthorized),
-            (with_password("prometheus", "nul\0"), Verdict::Unauthorized),
-            (HeaderMap::new(), Verdict::Unauthorized),
-            (HeaderMap::from_iter([(header::AUTHORIZATION, "Bearer x".parse().unwrap())]), Verdict::Unauthorized),
-            (HeaderMap::from_iter([(header::AUTHORIZATION, "Basic %%".parse().unwrap())]), Verdict::Unauthorized),
+            (with_password("prometheus", "open:sesame"), AuthDecision::Welcome),
+            (with_password("prometheus", "wrong"), AuthDecision::Unauthorized),
+            (with_password("nobody", "open:sesame"), AuthDecision::Unauthorized),
+            (with_password("prometheus", ""), AuthDecision::Unauthorized),
+            (with_password("prometheus", "nul\0"), AuthDecision::Unauthorized),
+            (HeaderMap::new(), AuthDecision::Unauthorized),
+            (HeaderMap::from_iter([(header::AUTHORIZATION, "Bearer x".parse().unwrap())]), AuthDecision::Unauthorized),
+            (HeaderMap::from_iter([(header::AUTHORIZATION, "Basic %%".parse().unwrap())]), AuthDecision::Unauthorized),
         ];
         for (headers, verdict) in cases {
-            assert_eq!(auth.judge(&settings, &headers).await, verdict, "{headers:?}");
+            assert_eq!(auth.decide(&settings, &headers).await, verdict, "{headers:?}");
         }
     }
 
     #[tokio::test]
     async fn a_verified_password_is_not_hashed_again_and_is_forgotten_with_its_hash() {
         let (auth, first) = (BasicAuth::new().unwrap(), settings("prometheus", "old"));
-        assert_eq!(auth.judge(&first, &with_password("prometheus", "old")).await, Verdict::Welcome);
+        assert_eq!(auth.decide(&first, &with_password("prometheus", "old")).await, AuthDecision::Welcome);
         let _all = auth.waiting.try_acquire_many(u32::try_from(MAX_WAITING).unwrap()).unwrap();
-        assert_eq!(auth.judge(&first, &with_password("prometheus", "old")).await, Verdict::Welcome);
-        assert_eq!(auth.judge(&first, &with_password("prometheus", "guess")).await, Verdict::Busy);
+        assert_eq!(auth.decide(&first, &with_password("prometheus", "old")).await, AuthDecision::Welcome);
+        assert_eq!(auth.decide(&first, &with_password("prometheus", "guess")).await, AuthDecision::Busy);
         let changed = settings("prometheus", "new");
-        assert_eq!(auth.judge(&changed, &with_password("prometheus", "old")).await, Verdict::Busy);
+        assert_eq!(auth.decide(&changed, &with_password("prometheus", "old")).await, AuthDecision::Busy);
     }
 
     #[test]

@@ -10,11 +10,11 @@ mod basic_auth;
 mod client_cert;
 mod decode;
 mod file;
-mod gate;
 mod rate_limit;
 mod settings;
 mod tls;
+mod web_config;
 
 pub use decode::Mistakes;
-pub use gate::WebConfig;
-pub(super) use gate::answer;
+pub use web_config::WebConfig;
+pub(super) use web_config::answer;

@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use tokio::sync::oneshot;
 
-use crate::database::{Batch, CallsOf, Database, Operation, RowError, WriteError};
+use crate::database::{Batch, BotCalls, Database, Operation, RowError, WriteError};
 use crate::exposition::{Page, StorageView};
-use crate::model::{Timestamp, with_causes};
+use crate::model::{Timestamp, error_chain};
 use crate::store::{Dirty, RegisterError, Registered, Store};
 
 /// A disk that takes longer than this holds no page and no answer back: better numbers that a crash would take back than
@@ -24,9 +24,9 @@ const LAST_PATIENCE: Duration = Duration::from_secs(5);
 const CALLS_KEPT: Duration = Duration::from_secs(3600);
 
 /// The database and what waits for it.
-pub(super) struct Keeper {
+pub(super) struct Persister {
     database: Database,
-    flight: Option<Flight>,
+    pending: Option<PendingWrite>,
     /// Answers that wait for the next batch.
     replies: Vec<Reply>,
     /// Calls before this time are in the database.
@@ -35,7 +35,7 @@ pub(super) struct Keeper {
 }
 
 /// A batch that is being written, and what waits for it.
-struct Flight {
+struct PendingWrite {
     since: Timestamp,
     written: oneshot::Receiver<Result<(), WriteError>>,
     dirty: Dirty,
@@ -54,15 +54,15 @@ pub(super) enum Reply {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Ended;
 
-impl Keeper {
+impl Persister {
     pub(super) fn new(database: Database) -> Self {
         let never = Timestamp::from_millis(i64::MIN);
-        Self { database, flight: None, replies: Vec::new(), calls_kept_until: never, retry_at: None }
+        Self { database, pending: None, replies: Vec::new(), calls_kept_until: never, retry_at: None }
     }
 
     /// When the batch under way has taken too long; `None` where there is none.
     pub(super) fn late_at(&self) -> Option<Timestamp> {
-        self.flight.as_ref().map(|flight| flight.since.plus(PATIENCE))
+        self.pending.as_ref().map(|pending| pending.since.plus(PATIENCE))
     }
 
     /// Gives an answer with the next batch.
@@ -71,7 +71,7 @@ impl Keeper {
     }
 
     /// Calls that a batch has to tell of, of all that a scheduler knows.
-    pub(super) fn is_untold(&self, second: Timestamp) -> bool {
+    pub(super) fn is_unpersisted(&self, second: Timestamp) -> bool {
         second.plus(Duration::from_secs(1)) > self.calls_kept_until
     }
 
@@ -80,13 +80,13 @@ impl Keeper {
     pub(super) fn keep(
         &mut self,
         store: &mut Store,
-        calls: Vec<CallsOf>,
+        calls: Vec<BotCalls>,
         page: Option<Page>,
         now: Timestamp,
     ) -> Option<Page> {
-        if let Some(flight) = &mut self.flight {
-            flight.page = None;
-            let replies = flight.replies.drain(..).chain(self.replies.drain(..));
+        if let Some(pending) = &mut self.pending {
+            pending.page = None;
+            let replies = pending.replies.drain(..).chain(self.replies.drain(..));
             replies.for_each(|reply| reply.answer(false));
             return page;
         }
@@ -102,11 +102,11 @@ impl Keeper {
         match batch(store, &dirty, calls, now) {
             Ok(batch) => {
                 let (written, replies) = (self.database.write(batch), std::mem::take(&mut self.replies));
-                self.flight = Some(Flight { since: now, written, dirty, page, replies });
+                self.pending = Some(PendingWrite { since: now, written, dirty, page, replies });
                 None
             }
             Err(error) => {
-                tracing::error!("a row could not be encoded; this is a bug, please report it: {}", with_causes(&error));
+                tracing::error!("a row could not be encoded; this is a bug, please report it: {}", error_chain(&error));
                 store.return_dirty(dirty);
                 self.retry_at = Some(now.plus(RETRY_AFTER));
                 page
@@ -116,8 +116,8 @@ impl Keeper {
 
     /// Waits for the batch under way; for ever where there is none.
     pub(super) async fn written(&mut self) -> Result<(), WriteError> {
-        match &mut self.flight {
-            Some(flight) => (&mut flight.written).await.unwrap_or(Err(WriteError::Ended)),
+        match &mut self.pending {
+            Some(pending) => (&mut pending.written).await.unwrap_or(Err(WriteError::Ended)),
             None => std::future::pending().await,
         }
     }
@@ -129,11 +129,11 @@ impl Keeper {
         store: &mut Store,
         now: Timestamp,
     ) -> Result<Option<Page>, Ended> {
-        let Some(flight) = self.flight.take() else { return Ok(None) };
+        let Some(pending) = self.pending.take() else { return Ok(None) };
         let kept = written.is_ok();
         match written {
             Ok(()) => {
-                self.calls_kept_until = flight.since;
+                self.calls_kept_until = pending.since;
                 self.retry_at = None;
             }
             Err(error @ WriteError::Ended) => {
@@ -142,24 +142,24 @@ impl Keeper {
             }
             // The writer has logged it.
             Err(WriteError::File { .. }) => {
-                store.return_dirty(flight.dirty);
+                store.return_dirty(pending.dirty);
                 self.retry_at = Some(now.plus(RETRY_AFTER));
             }
         }
-        flight.replies.into_iter().for_each(|reply| reply.answer(kept));
-        Ok(flight.page)
+        pending.replies.into_iter().for_each(|reply| reply.answer(kept));
+        Ok(pending.page)
     }
 
     /// Writes the rest and closes the file.
-    pub(super) async fn finish(mut self, store: &mut Store, calls: Vec<CallsOf>, now: Timestamp) {
+    pub(super) async fn finish(mut self, store: &mut Store, calls: Vec<BotCalls>, now: Timestamp) {
         let last = async {
-            if self.flight.is_some() {
+            if self.pending.is_some() {
                 let written = self.written().await;
                 self.settle(written, store, now)?;
             }
             self.retry_at = None;
             self.keep(store, calls, None, now);
-            if self.flight.is_some() {
+            if self.pending.is_some() {
                 let written = self.written().await;
                 self.settle(written, store, now)?;
             }
@@ -181,13 +181,13 @@ impl Keeper {
     }
 }
 
-fn batch(store: &Store, dirty: &Dirty, calls: Vec<CallsOf>, now: Timestamp) -> Result<Batch, RowError> {
+fn batch(store: &Store, dirty: &Dirty, calls: Vec<BotCalls>, now: Timestamp) -> Result<Batch, RowError> {
     let mut batch = Batch::new(now.minus(CALLS_KEPT));
     for key in &dirty.jobs {
-        batch.job(key.clone(), store.kept_job(key).as_ref())?;
+        batch.job(key.clone(), store.persisted_job(key).as_ref())?;
     }
     for bot in &dirty.bots {
-        batch.bot(bot.clone(), store.kept_totals(bot))?;
+        batch.bot(bot.clone(), store.persisted_totals(bot))?;
     }
     calls.into_iter().for_each(|calls| batch.calls(calls));
     Ok(batch)
@@ -199,12 +199,12 @@ impl Reply {
         match self {
             Self::Registered(reply, mut results) => {
                 if !kept {
-                    results.iter_mut().for_each(|result| *result = result.and(Err(RegisterError::NotKept)));
+                    results.iter_mut().for_each(|result| *result = result.and(Err(RegisterError::NotPersisted)));
                 }
                 let _gone = reply.send(results);
             }
             Self::Forgotten(reply, found) => {
-                let _gone = reply.send(if kept || !found { Ok(found) } else { Err(RegisterError::NotKept) });
+                let _gone = reply.send(if kept || !found { Ok(found) } else { Err(RegisterError::NotPersisted) });
             }
             Self::Configured(reply) => {
                 let _gone = reply.send(());

@@ -14,11 +14,11 @@ pub const MAX_CAMPAIGNS: usize = 10_000;
 
 /// The counters of one bot.
 #[derive(Debug)]
-pub(super) struct Book {
+pub(super) struct BotState {
     pub(super) totals: BotTotals,
 }
 
-impl Book {
+impl BotState {
     pub(super) fn new(bot: BotName, channels: &[Channel]) -> Self {
         let mut book = Self { totals: BotTotals::new(bot, &[]) };
         book.add_channels(channels);

@@ -4,7 +4,7 @@ use crate::model::{
     ApiVersion, BotName, BotTotals, Channel, ChannelTally, JobKey, JobState, JobStatus, LabelValue, Outcome, Report,
     RequestId, SourceId, SourceKind, Target, TargetUpdate, Timestamp,
 };
-use crate::store::{BotSpec, Change, Dirty, KeptJob, Registered, Settings, Standing, Store};
+use crate::store::{BotSpec, Change, Dirty, PersistedJob, Registered, Settings, Store, Transition};
 
 const RETENTION: Duration = Duration::from_secs(600);
 
@@ -87,13 +87,13 @@ fn lived() -> Store {
 }
 
 /// What a database would have after it was told everything.
-fn kept(store: &mut Store) -> (Vec<BotTotals>, Vec<KeptJob>) {
+fn kept(store: &mut Store) -> (Vec<BotTotals>, Vec<PersistedJob>) {
     let Dirty { jobs, bots } = store.take_dirty();
-    let totals = bots.iter().filter_map(|bot| store.kept_totals(bot)).map(|totals| {
+    let totals = bots.iter().filter_map(|bot| store.persisted_totals(bot)).map(|totals| {
         // Gauges are not kept.
         BotTotals { jobs: [0; 4], targets: [None; 4], source_up: [None; 4], ..totals.clone() }
     });
-    (totals.collect(), jobs.iter().filter_map(|key| store.kept_job(key)).collect())
+    (totals.collect(), jobs.iter().filter_map(|key| store.persisted_job(key)).collect())
 }
 
 fn restored(from: &mut Store) -> Store {
@@ -108,8 +108,8 @@ fn a_restored_store_knows_all_that_the_first_one_knew() {
     let mut first = lived();
     let second = restored(&mut first);
     for id in ["ds-runs", "ds-ended", "ds-api", "ds-forgotten"] {
-        assert_eq!(second.kept_job(&key(id)), first.kept_job(&key(id)), "{id}");
-        assert!(second.kept_job(&key(id)).is_some(), "{id}");
+        assert_eq!(second.persisted_job(&key(id)), first.persisted_job(&key(id)), "{id}");
+        assert!(second.persisted_job(&key(id)).is_some(), "{id}");
     }
     let counters = |store: &Store| {
         let totals = store.totals().next().unwrap();
@@ -126,7 +126,10 @@ fn nothing_is_counted_again_and_nothing_ended_is_polled() {
     assert_eq!(added.iter().filter(|change| matches!(change, Change::Added(_))).count(), 3);
     let ended = store.find(&key("ds-ended")).unwrap();
     assert_eq!(store.job(ended).unwrap().state, JobState::Finished);
-    assert_eq!(store.record(ended, Outcome::Ok, report(JobStatus::Success, 9), at(50)).standing, Standing::NotFollowed);
+    assert_eq!(
+        store.record(ended, Outcome::Ok, report(JobStatus::Success, 9), at(50)).standing,
+        Transition::NotFollowed
+    );
 
     let runs = store.find(&key("ds-runs")).unwrap();
     store.record(runs, Outcome::Ok, report(JobStatus::InProgress, 6), at(50));
@@ -180,12 +183,12 @@ fn what_belongs_to_a_bot_that_is_gone_is_forgotten() {
     store.restore(totals, jobs);
     let told = store.take_dirty();
     assert_eq!((told.jobs.len(), told.bots.len()), (4, 1));
-    assert!(told.jobs.iter().all(|key| store.kept_job(key).is_none()));
-    assert!(store.kept_totals(&bot()).is_none());
+    assert!(told.jobs.iter().all(|key| store.persisted_job(key).is_none()));
+    assert!(store.persisted_totals(&bot()).is_none());
 
     let mut store = restored(&mut lived());
     store.configure(settings(), &[], &[], at(0));
     let told = store.take_dirty();
     assert_eq!((told.jobs.len(), told.bots.len()), (4, 1));
-    assert!(told.jobs.iter().all(|key| store.kept_job(key).is_none()));
+    assert!(told.jobs.iter().all(|key| store.persisted_job(key).is_none()));
 }

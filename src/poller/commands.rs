@@ -3,15 +3,15 @@
 use tokio::sync::oneshot;
 
 use super::BotStatus;
-use super::answers::Purpose;
-use super::command::{Command, Filter, JobRow, Listing, MAX_LISTED, ProbeError};
-use super::keeper::Reply;
-use super::probes::Answer;
+use super::call_results::Purpose;
+use super::handle::{Command, Filter, ListedJob, Listing, MAX_LISTED, ProbeError};
+use super::persister::Reply;
+use super::probes::ProbeReply;
 use super::run::Poller;
 use crate::model::{Job, JobKey, Timestamp};
 
 impl Poller {
-    pub(super) fn obey(&mut self, command: Command) {
+    pub(super) fn handle_command(&mut self, command: Command) {
         let now = self.clock.now();
         match command {
             Command::Configure(setup, reply) => {
@@ -46,7 +46,7 @@ impl Poller {
         }
     }
 
-    pub(super) fn probe(&mut self, key: JobKey, reply: oneshot::Sender<Answer>, now: Timestamp) {
+    pub(super) fn probe(&mut self, key: JobKey, reply: oneshot::Sender<ProbeReply>, now: Timestamp) {
         if let Some(job) = self.store.find(&key).and_then(|slot| self.store.job(slot)).or(self.store.over(&key)) {
             return answer(reply, Ok(Box::new(job.clone())));
         }
@@ -71,7 +71,7 @@ impl Poller {
         let jobs = page
             .filter_map(|job| {
                 let slot = self.store.find(&job.key)?;
-                Some(JobRow {
+                Some(ListedJob {
                     job: (*job).clone(),
                     sources: self.store.sources_of(slot),
                     last_poll: self.store.entry(slot)?.last_poll(),
@@ -88,9 +88,9 @@ impl Poller {
 
     /// Answers when the page shows it and the database has it.
     pub(super) fn reply(&mut self, reply: Reply, now: Timestamp) {
-        match &mut self.keeper {
-            Some(keeper) => {
-                keeper.queue(reply);
+        match &mut self.persister {
+            Some(persister) => {
+                persister.queue(reply);
                 self.page_due = Some(now);
             }
             None => {

@@ -1,22 +1,22 @@
 //! What the log tells: each change of state once, repeated failures when they start and when they end.
 
-use super::bot::{Bot, Trouble, concerns_bot};
+use super::bot::{BotRuntime, Trouble, concerns_bot};
 use super::call::CallError;
-use crate::model::{Inconsistency, Job, JobKey, Outcome, Timestamp, Unrecognized, UnrecognizedKind, with_causes};
-use crate::store::{Recorded, Standing};
+use crate::model::{Inconsistency, Job, JobKey, Outcome, Timestamp, Unrecognized, UnrecognizedKind, error_chain};
+use crate::store::{RecordOutcome, Transition};
 
-/// What a bot's log lines have told of already: the same from another job, or the next entry, is told at debug level only.
+/// What a bot's log lines have logged of already: the same from another job, or the next entry, is logged at debug level only.
 /// The metrics count all of them.
 #[derive(Debug, Default)]
-pub(super) struct Told {
+pub(super) struct LogDedup {
     kinds: Vec<Inconsistency>,
     words: Vec<(UnrecognizedKind, Option<String>)>,
 }
 
-/// The most unknown words of a bot that are told of at level `warn`.
+/// The most unknown words of a bot that are logged of at level `warn`.
 const MAX_TOLD_WORDS: usize = 50;
 
-impl Told {
+impl LogDedup {
     fn is_new_kind(&mut self, kind: Inconsistency) -> bool {
         // Upstream's own published answers have it: `lMod` in whole seconds, `createdOn` in milliseconds.
         let new = kind != Inconsistency::ModifiedBeforeCreated && !self.kinds.contains(&kind);
@@ -37,16 +37,16 @@ impl Told {
 }
 
 /// An answer was taken in.
-pub(super) fn recorded(job: &Job, recorded: &Recorded, told: &mut Told) {
+pub(super) fn recorded(job: &Job, recorded: &RecordOutcome, logged: &mut LogDedup) {
     let (bot, request_id) = (job.key.bot.as_str(), job.key.id.as_str());
     for kind in &recorded.inconsistencies {
         let kind_label = kind.as_label();
-        if told.is_new_kind(*kind) {
+        if logged.is_new_kind(*kind) {
             tracing::warn!(
                 bot,
                 request_id,
                 kind = kind_label,
-                "the report contradicts itself; its values are shown as they came; for further jobs this is told at level debug"
+                "the report contradicts itself; its values are shown as they came; for further jobs this is logged at level debug"
             );
         } else {
             tracing::debug!(bot, request_id, kind = kind_label, "the report contradicts itself");
@@ -55,21 +55,21 @@ pub(super) fn recorded(job: &Job, recorded: &Recorded, told: &mut Told) {
     for word in &recorded.unrecognized {
         let (kind, sample) = (word.kind.as_label(), word.sample.as_deref().unwrap_or("(not shown)"));
         let count = word.count;
-        if told.is_new_word(word) {
+        if logged.is_new_word(word) {
             tracing::warn!(
                 bot,
                 request_id,
                 kind,
                 sample,
                 count,
-                "upstream uses a word that this exporter does not know; from here on it is told at level debug"
+                "upstream uses a word that this exporter does not know; from here on it is logged at level debug"
             );
         } else {
             tracing::debug!(bot, request_id, kind, sample, count, "a word that is not known");
         }
     }
     match &recorded.standing {
-        Standing::Finished(status) => {
+        Transition::Finished(status) => {
             let count = |index: usize| -> u64 { job.tallies.iter().filter_map(|tally| tally.entries.get(index)).sum() };
             tracing::info!(
                 bot,
@@ -80,21 +80,28 @@ pub(super) fn recorded(job: &Job, recorded: &Recorded, told: &mut Told) {
                 "job has finished"
             );
         }
-        Standing::Gone => tracing::warn!(
+        Transition::Gone => tracing::warn!(
             bot,
             request_id,
             "upstream does not know this job (any more); its last values stay until retention is over"
         ),
-        Standing::Running { changed, entries } => {
+        Transition::Running { changed, entries } => {
             tracing::debug!(bot, request_id, status = job.status.as_label(), entries, changed, "job runs");
         }
-        Standing::Unanswered | Standing::NotFollowed => {}
+        Transition::Unanswered | Transition::NotFollowed => {}
     }
 }
 
 /// A call gave no report.
-pub(super) fn failed(bot: &mut Bot, key: &JobKey, was_up: bool, outcome: Outcome, error: &CallError, now: Timestamp) {
-    let detail = with_causes(error);
+pub(super) fn failed(
+    bot: &mut BotRuntime,
+    key: &JobKey,
+    was_up: bool,
+    outcome: Outcome,
+    error: &CallError,
+    now: Timestamp,
+) {
+    let detail = error_chain(error);
     let (name, request_id, outcome_label) = (key.bot.as_str(), key.id.as_str(), outcome.as_label());
     if concerns_bot(outcome) {
         let known = bot.trouble.as_ref().is_some_and(|trouble| trouble.outcome == outcome);
@@ -112,7 +119,7 @@ pub(super) fn failed(bot: &mut Bot, key: &JobKey, was_up: bool, outcome: Outcome
 }
 
 /// A call gave a report.
-pub(super) fn succeeded(bot: &mut Bot, key: &JobKey, now: Timestamp) {
+pub(super) fn succeeded(bot: &mut BotRuntime, key: &JobKey, now: Timestamp) {
     bot.last_success = Some(now);
     if let Some(trouble) = bot.trouble.take() {
         let seconds = now.since(trouble.since).as_secs();
@@ -126,17 +133,17 @@ mod tests {
 
     #[test]
     fn each_word_and_kind_is_told_once() {
-        let mut told = Told::default();
+        let mut logged = LogDedup::default();
         let word = |sample: &str| Unrecognized {
             kind: UnrecognizedKind::JobStatus,
             sample: Some(sample.to_owned()),
             count: 1,
         };
-        let new = ["PAUSED", "PAUSED", "ARCHIVED"].map(|sample| told.is_new_word(&word(sample)));
+        let new = ["PAUSED", "PAUSED", "ARCHIVED"].map(|sample| logged.is_new_word(&word(sample)));
         assert_eq!(new, [true, false, true]);
         let kinds = [Inconsistency::CountMismatch, Inconsistency::CountMismatch, Inconsistency::ModifiedBeforeCreated];
-        assert_eq!(kinds.map(|kind| told.is_new_kind(kind)), [true, false, false]);
-        let many = (0..2 * MAX_TOLD_WORDS).filter(|number| told.is_new_word(&word(&format!("W{number}"))));
+        assert_eq!(kinds.map(|kind| logged.is_new_kind(kind)), [true, false, false]);
+        let many = (0..2 * MAX_TOLD_WORDS).filter(|number| logged.is_new_word(&word(&format!("W{number}"))));
         assert_eq!(many.count(), MAX_TOLD_WORDS - 2, "the words are bounded");
     }
 }

@@ -12,12 +12,12 @@ use serde::de::DeserializeSeed;
 use serde_json::error::Category;
 use serde_json::value::RawValue;
 
-use super::body::Body;
 use super::entries::sample;
 use super::failure_reasons::ReasonTable;
-use super::lenient::{Lenient, MAX_VALUE_BYTES, Room, Shape};
+use super::json_fields::Body;
+use super::lenient_object::{ByteAllowance, Lenient, MAX_VALUE_BYTES, Shape};
+use super::lossy_utf8::{BLOCK_BYTES, LossyUtf8};
 use super::refusal::Refusal;
-use super::repaired::{BLOCK_BYTES, Repaired};
 use super::value::Value;
 use crate::model::{Inconsistency, JobStatus, LabelValue, Report, Timestamp, Unrecognized, UnrecognizedKind};
 
@@ -72,7 +72,7 @@ pub enum Malformed {
 /// Where it is no report. What is wrong in single fields is no error but stands in [`Report::inconsistencies`] and
 /// [`Report::unrecognized`].
 pub fn read_slice(body: &[u8], reasons: &ReasonTable) -> Result<Report, ReadError> {
-    let room = Room::default();
+    let room = ByteAllowance::default();
     // `from_utf8_lossy` alone costs as much as half of the reading, even where there is nothing to repair.
     let text = str::from_utf8(body).map_or_else(|_| String::from_utf8_lossy(body), Cow::Borrowed);
     read::<_, &RawValue>(serde_json::Deserializer::from_str(&text), reasons, &room).map_err(|error| match error {
@@ -86,10 +86,10 @@ pub fn read_slice(body: &[u8], reasons: &ReasonTable) -> Result<Report, ReadErro
 /// # Errors
 /// As [`read_slice`], and where `source` fails or a single value in it has more than 1 MiB.
 pub fn read_stream(source: impl Read, reasons: &ReasonTable) -> Result<Report, ReadError> {
-    let room = Room::default();
+    let room = ByteAllowance::default();
     let start = Cell::new([0; 2]);
     // `BufReader`, because std reads single bytes from one without a call each.
-    let reader = BufReader::with_capacity(BLOCK_BYTES, Repaired::new(source, &room, &start));
+    let reader = BufReader::with_capacity(BLOCK_BYTES, LossyUtf8::new(source, &room, &start));
     read::<_, Box<RawValue>>(serde_json::Deserializer::from_reader(reader), reasons, &room).map_err(|error| match error
     {
         Failure::Report(error) => error,
@@ -119,7 +119,7 @@ enum Failure {
 fn read<'de, 't, J, R>(
     mut json: serde_json::Deserializer<J>,
     reasons: &'t ReasonTable,
-    room: &'t Room,
+    room: &'t ByteAllowance,
 ) -> Result<Report, Failure>
 where
     J: serde_json::de::Read<'de>,

@@ -9,9 +9,9 @@ use super::tree::Node;
 
 /// A URL that may hold a password or a token in its query: printed, both read `<secret>`.
 #[derive(Clone, PartialEq, Eq)]
-pub struct MaskedUrl(Url);
+pub struct RedactedUrl(Url);
 
-impl MaskedUrl {
+impl RedactedUrl {
     /// Wraps one.
     pub fn new(url: Url) -> Self {
         Self(url)
@@ -23,7 +23,7 @@ impl MaskedUrl {
     }
 }
 
-impl fmt::Display for MaskedUrl {
+impl fmt::Display for RedactedUrl {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let url = &self.0;
         write!(f, "{}://", url.scheme())?;
@@ -50,7 +50,7 @@ impl fmt::Display for MaskedUrl {
     }
 }
 
-impl fmt::Debug for MaskedUrl {
+impl fmt::Debug for RedactedUrl {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Display::fmt(self, f)
     }
@@ -102,7 +102,7 @@ mod tests {
 
     #[test]
     fn passwords_and_queries_are_masked() {
-        let masked = |text| MaskedUrl::new(Url::parse(text).unwrap()).to_string();
+        let masked = |text| RedactedUrl::new(Url::parse(text).unwrap()).to_string();
         assert_eq!(masked("http://u:canary@h:3128/"), "http://u:<secret>@h:3128/");
         assert_eq!(masked("https://h/sd?token=canary&canary"), "https://h/sd?token=<secret>&<secret>");
         assert_eq!(masked("https://[::1]:8/a"), "https://[::1]:8/a");

@@ -4,10 +4,10 @@ use std::cmp::Reverse;
 use std::collections::HashSet;
 
 use super::Entry;
-use super::book::MAX_CAMPAIGNS;
-use super::books::{Change, RegisterError, Registered, Store};
+use super::bot::MAX_CAMPAIGNS;
 use super::dirty::Dirty;
 use super::sources::{MAX_WAITING, SourceIndex};
+use super::store::{Change, RegisterError, Registered, Store};
 use crate::model::{
     BotName, DropReason, Job, JobKey, JobSlot, LabelValue, SourceId, SourceKind, Target, TargetUpdate, Timestamp,
 };
@@ -38,7 +38,7 @@ impl Store {
                 }
             }
             for slot in unnamed {
-                self.unwant(slot, index, now);
+                self.drop_reference(slot, index, now);
             }
             let was_waiting: HashSet<crate::model::RequestId> = self
                 .sources
@@ -50,7 +50,7 @@ impl Store {
             self.sources.waiting.retain(|(source, _)| *source != index);
             for target in targets {
                 let counted_before = was_waiting.contains(&target.id);
-                self.want(index, &update.source.bot, target, counted_before, now);
+                self.add_reference(index, &update.source.bot, target, counted_before, now);
             }
         }
         self.count_sources();
@@ -69,7 +69,7 @@ impl Store {
         }
         let source = SourceId { bot: bot.clone(), kind: SourceKind::Api, name: "api".into() };
         if let Some(index) = self.sources.place(&source) {
-            self.want(index, bot, target, true, now);
+            self.add_reference(index, bot, target, true, now);
         }
         Ok(if known { Registered::Known } else { Registered::New })
     }
@@ -84,8 +84,8 @@ impl Store {
         if !entry.wanted_by.contains(&index) {
             return false;
         }
-        self.unwant(slot, index, now);
-        if self.unwanted.contains(&slot) {
+        self.drop_reference(slot, index, now);
+        if self.orphaned.contains(&slot) {
             self.remove(slot);
         }
         self.count_sources();
@@ -99,7 +99,7 @@ impl Store {
     }
 
     /// A source names a target. `refused_before`: that it has no room was counted already, or is told otherwise.
-    pub(super) fn want(
+    pub(super) fn add_reference(
         &mut self,
         index: SourceIndex,
         bot: &BotName,
@@ -109,7 +109,7 @@ impl Store {
     ) {
         let key = JobKey { bot: bot.clone(), id: target.id.clone() };
         if let Some(slot) = self.index.get(&key).copied() {
-            self.want_again(slot, index, target);
+            self.update_reference(slot, index, target);
             return;
         }
         if self.is_over(&key, now) {
@@ -137,18 +137,18 @@ impl Store {
         };
         entry.wanted_by = vec![index];
         entry.unwanted_since = None;
-        self.seat(slot, entry);
-        self.mark(slot);
+        self.insert(slot, entry);
+        self.mark_dirty(slot);
     }
 
     /// A source names a job that is followed. Its labels are those of the source that has wanted it longest.
-    pub(super) fn want_again(&mut self, slot: JobSlot, index: SourceIndex, target: Target) {
-        self.unwanted.remove(&slot);
+    pub(super) fn update_reference(&mut self, slot: JobSlot, index: SourceIndex, target: Target) {
+        self.orphaned.remove(&slot);
         let Some(entry) = self.entry_mut(slot) else { return };
         entry.unwanted_since = None;
         if !entry.wanted_by.contains(&index) {
             entry.wanted_by.push(index);
-            self.mark(slot);
+            self.mark_dirty(slot);
         }
         let Some(entry) = self.entry_mut(slot) else { return };
         if entry.wanted_by.first() != Some(&index) {
@@ -171,20 +171,20 @@ impl Store {
         }
     }
 
-    pub(super) fn unwant(&mut self, slot: JobSlot, index: SourceIndex, now: Timestamp) {
+    pub(super) fn drop_reference(&mut self, slot: JobSlot, index: SourceIndex, now: Timestamp) {
         let Some(entry) = self.entry_mut(slot) else { return };
         entry.wanted_by.retain(|source| *source != index);
         if entry.wanted_by.is_empty() {
             entry.unwanted_since = Some(now);
-            self.unwanted.insert(slot);
+            self.orphaned.insert(slot);
         }
-        self.mark(slot);
+        self.mark_dirty(slot);
     }
 
     /// Takes a job's series away and remembers what was counted of it.
     pub(super) fn remove(&mut self, slot: JobSlot) {
         let Some(mut entry) = self.entries.get_mut(slot.index() as usize).and_then(Option::take) else { return };
-        self.unwanted.remove(&slot);
+        self.orphaned.remove(&slot);
         self.index.remove(&entry.job.key);
         self.leave_campaign(entry.job.campaign.as_ref());
         entry.wanted_by = Vec::new();
@@ -205,7 +205,7 @@ impl Store {
     }
 
     /// Puts a job into its slot; its deadline or expiry goes by the times that it has.
-    pub(super) fn seat(&mut self, slot: JobSlot, entry: Entry) {
+    pub(super) fn insert(&mut self, slot: JobSlot, entry: Entry) {
         match entry.ended {
             Some(ended) => self.expiries.push(Reverse((ended.plus(self.settings.retention), slot))),
             None => self.deadlines.push(Reverse((entry.added.plus(self.settings.job_deadline), slot))),

@@ -3,7 +3,7 @@
 use std::cell::Cell;
 use std::io::{self, Read};
 
-use super::lenient::Room;
+use super::lenient_object::ByteAllowance;
 
 /// How much is asked of the source at once.
 pub(super) const BLOCK_BYTES: usize = 64 * 1024;
@@ -12,9 +12,9 @@ const REPLACEMENT: &[u8] = "\u{fffd}".as_bytes();
 
 /// Hands on what `source` gives, with invalid UTF-8 replaced as `String::from_utf8_lossy` would over the whole, and fails
 /// with [`io::ErrorKind::FileTooLarge`] once a value takes more bytes than there is room for.
-pub(super) struct Repaired<'r, S> {
+pub(super) struct LossyUtf8<'r, S> {
     source: S,
-    room: &'r Room,
+    room: &'r ByteAllowance,
     /// The first bytes of the body that are not white space.
     start: &'r Cell<[u8; 2]>,
     /// What was read; in front of it the beginning of a character that the last block cut.
@@ -25,8 +25,8 @@ pub(super) struct Repaired<'r, S> {
     at: usize,
 }
 
-impl<'r, S: Read> Repaired<'r, S> {
-    pub(super) fn new(source: S, room: &'r Room, start: &'r Cell<[u8; 2]>) -> Self {
+impl<'r, S: Read> LossyUtf8<'r, S> {
+    pub(super) fn new(source: S, room: &'r ByteAllowance, start: &'r Cell<[u8; 2]>) -> Self {
         let ready = Vec::with_capacity(BLOCK_BYTES);
         Self { source, room, start, block: vec![0; BLOCK_BYTES], cut_bytes: 0, ready, at: 0 }
     }
@@ -75,7 +75,7 @@ impl<'r, S: Read> Repaired<'r, S> {
     }
 }
 
-impl<S: Read> Read for Repaired<'_, S> {
+impl<S: Read> Read for LossyUtf8<'_, S> {
     fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
         while self.at == self.ready.len() {
             let cut_before = self.cut_bytes;
@@ -111,9 +111,9 @@ mod tests {
             ["ab\u{e4}\u{1f600}c".as_bytes(), b"\xff\xf0\x9f\x98x\xf0\x9f\x98", b"\xed\xa0\x80\xc3", b"", b"\xf0\x9f"]
         {
             for step in [1, 2, 3, 5, 100] {
-                let (room, start) = (Room::default(), Cell::new([0; 2]));
+                let (room, start) = (ByteAllowance::default(), Cell::new([0; 2]));
                 let mut repaired = String::new();
-                Repaired::new(Trickle(body, step), &room, &start).read_to_string(&mut repaired).unwrap();
+                LossyUtf8::new(Trickle(body, step), &room, &start).read_to_string(&mut repaired).unwrap();
                 assert_eq!(repaired, String::from_utf8_lossy(body), "{body:?} by {step}");
             }
         }
@@ -121,8 +121,8 @@ mod tests {
 
     #[test]
     fn a_value_that_outgrows_its_room_ends_the_reading() {
-        let (room, start) = (Room::new(Some(10)), Cell::new([0; 2]));
-        let error = Repaired::new(Trickle(b"01234567890", 4), &room, &start).read_to_end(&mut Vec::new()).unwrap_err();
+        let (room, start) = (ByteAllowance::new(Some(10)), Cell::new([0; 2]));
+        let error = LossyUtf8::new(Trickle(b"01234567890", 4), &room, &start).read_to_end(&mut Vec::new()).unwrap_err();
         assert_eq!(error.kind(), io::ErrorKind::FileTooLarge);
     }
 }

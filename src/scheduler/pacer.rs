@@ -8,7 +8,7 @@ use crate::model::Timestamp;
 /// window's limit is never what stops a call: after the greatest burst there is still one call a step, for ever.
 /// Counts in microseconds.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Pace {
+pub(super) struct Pacer {
     step: i64,
     burst: i64,
     span: i64,
@@ -16,7 +16,7 @@ pub(super) struct Pace {
     spent_until: i64,
 }
 
-impl Pace {
+impl Pacer {
     /// For a window of `limit` calls: in any `span` there are at most `burst + (limit - burst + 1) - 1 = limit`.
     pub(super) fn new(span: Duration, limit: u32, burst: u32) -> Self {
         let burst = burst.clamp(1, limit.max(1));
@@ -76,7 +76,7 @@ mod tests {
 
     #[test]
     fn after_a_burst_there_is_one_call_a_step() {
-        let mut pace = Pace::new(Duration::from_secs(60), 60, 3);
+        let mut pace = Pacer::new(Duration::from_secs(60), 60, 3);
         let mut now = Timestamp::from_millis(0);
         let mut starts = Vec::new();
         for _ in 0..61 {
@@ -91,7 +91,7 @@ mod tests {
     #[test]
     fn a_burst_that_reaches_beyond_the_window_leaves_it_a_call_a_step() {
         // 43 at once and then one every 171 s: the burst reaches two hours ahead.
-        let mut pace = Pace::new(Duration::from_secs(3600), 63, 43);
+        let mut pace = Pacer::new(Duration::from_secs(3600), 63, 43);
         let now = Timestamp::from_millis(0);
         for _ in 0..43 {
             assert!(pace.free_at(0) <= now);
@@ -102,7 +102,7 @@ mod tests {
 
     #[test]
     fn what_is_kept_back_is_left_to_others() {
-        let mut pace = Pace::new(Duration::from_secs(60), 60, 3);
+        let mut pace = Pacer::new(Duration::from_secs(60), 60, 3);
         let now = Timestamp::from_millis(0);
         pace.record(now);
         assert_eq!(pace.free_at(0), now.minus(Duration::from_millis(1034)));

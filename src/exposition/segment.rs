@@ -1,21 +1,21 @@
-//! Ready pieces of a page, and strips of them.
+//! Ready segments of a page, and strips of them.
 
 use bytes::Bytes;
 
 use super::deflate::{Deflater, Effort};
 
 /// Some whole lines of one page, as text and as a deflate segment.
-pub(super) struct Piece {
+pub(super) struct Segment {
     text: Bytes,
     segment: Bytes,
     crc: u32,
     effort: Effort,
 }
 
-impl Piece {
+impl Segment {
     pub(super) fn new(text: &str, effort: Effort, deflater: &mut Deflater) -> Self {
         let text = Bytes::copy_from_slice(text.as_bytes());
-        let segment = deflater.segment(&text, effort);
+        let segment = deflater.compress(&text, effort);
         Self { crc: crc32fast::hash(&text), text, segment, effort }
     }
 
@@ -29,14 +29,14 @@ impl Piece {
     }
 
     pub(super) fn refine(&mut self, deflater: &mut Deflater) {
-        self.segment = deflater.segment(&self.text, Effort::Fine);
+        self.segment = deflater.compress(&self.text, Effort::Fine);
         self.effort = Effort::Fine;
     }
 }
 
 /// Pieces in a row: the same text as a list of texts and as a list of segments.
 #[derive(Default)]
-pub(super) struct Strip {
+pub(super) struct SegmentList {
     pub(super) texts: Vec<Bytes>,
     pub(super) segments: Vec<Bytes>,
     pub(super) text_bytes: u64,
@@ -44,13 +44,13 @@ pub(super) struct Strip {
     crc: u32,
 }
 
-impl Strip {
-    pub(super) fn push(&mut self, piece: &Piece) {
-        self.crc = joined_crc((self.crc, self.text_bytes), (piece.crc, length(&piece.text)));
-        self.text_bytes += length(&piece.text);
-        self.segment_bytes += length(&piece.segment);
-        self.texts.push(piece.text.clone());
-        self.segments.push(piece.segment.clone());
+impl SegmentList {
+    pub(super) fn push(&mut self, segment: &Segment) {
+        self.crc = joined_crc((self.crc, self.text_bytes), (segment.crc, length(&segment.text)));
+        self.text_bytes += length(&segment.text);
+        self.segment_bytes += length(&segment.segment);
+        self.texts.push(segment.text.clone());
+        self.segments.push(segment.segment.clone());
     }
 
     /// The CRC-32 of the text and its length in bytes.

@@ -44,7 +44,7 @@ struct Members {
 
 /// All blocks, and where each job stands.
 #[derive(Default)]
-pub(super) struct Placement {
+pub(super) struct BlockLayout {
     blocks: BTreeMap<BlockId, Members>,
     block_of: HashMap<JobSlot, BlockId>,
     begun: u64,
@@ -52,7 +52,7 @@ pub(super) struct Placement {
     touched: BTreeSet<BlockId>,
 }
 
-impl Placement {
+impl BlockLayout {
     /// Notes that a job is new or has changed; `settled`: it will hardly change again.
     pub(super) fn put(&mut self, slot: JobSlot, settled: bool) {
         if let Some(id) = self.block_of.get(&slot).copied() {
@@ -150,7 +150,7 @@ impl Placement {
 mod tests {
     use super::*;
 
-    fn shape(placement: &Placement) -> Vec<(Tier, usize)> {
+    fn shape(placement: &BlockLayout) -> Vec<(Tier, usize)> {
         placement.blocks.values().map(|block| (block.tier, block.slots.len())).collect()
     }
 
@@ -160,7 +160,7 @@ mod tests {
 
     #[test]
     fn a_settled_job_leaves_its_hot_block_and_many_move_on_into_a_cold_one() {
-        let mut placement = Placement::default();
+        let mut placement = BlockLayout::default();
         slots(COLD_JOBS + HOT_JOBS).for_each(|slot| placement.put(slot, false));
         placement.pack();
         assert!(shape(&placement).iter().all(|(tier, jobs)| *tier == Tier::Hot && *jobs <= HOT_JOBS));
@@ -179,7 +179,7 @@ mod tests {
 
     #[test]
     fn a_finished_job_that_is_polled_again_becomes_hot_again() {
-        let mut placement = Placement::default();
+        let mut placement = BlockLayout::default();
         slots(COLD_JOBS).for_each(|slot| placement.put(slot, true));
         placement.pack();
         assert_eq!(shape(&placement), [(Tier::Cold, COLD_JOBS)]);
@@ -190,7 +190,7 @@ mod tests {
 
     #[test]
     fn a_change_touches_one_block_and_nothing_is_touched_twice() {
-        let mut placement = Placement::default();
+        let mut placement = BlockLayout::default();
         slots(HOT_JOBS * 3).for_each(|slot| placement.put(slot, false));
         placement.pack();
         assert_eq!(placement.take_touched().len(), 3);
@@ -205,7 +205,7 @@ mod tests {
 
     #[test]
     fn blocks_that_have_emptied_are_joined() {
-        let mut placement = Placement::default();
+        let mut placement = BlockLayout::default();
         slots(HOT_JOBS * 10).for_each(|slot| placement.put(slot, false));
         slots(HOT_JOBS * 10).filter(|slot| slot.index() % 16 != 0).for_each(|slot| placement.take(slot));
         placement.pack();

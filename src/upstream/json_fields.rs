@@ -11,13 +11,13 @@ use serde_json::value::RawValue;
 
 use super::entries::{Entries, Entry};
 use super::failure_reasons::ReasonTable;
-use super::lenient::{Lenient, LenientList, List, Object, Room, Shape};
+use super::lenient_object::{ByteAllowance, Lenient, LenientList, List, Object, Shape};
 use super::refusal::Refusal;
 use super::value::Value;
 
 /// What the fields of a body hold.
 pub(super) struct Body<'c, R> {
-    room: &'c Room,
+    room: &'c ByteAllowance,
     table: &'c ReasonTable,
     pub(super) status: Option<R>,
     pub(super) percentage: Option<R>,
@@ -27,27 +27,27 @@ pub(super) struct Body<'c, R> {
     pub(super) modified: Option<R>,
     pub(super) job_type: Option<R>,
     pub(super) action: Option<R>,
-    pub(super) store: Store<'c, R>,
+    pub(super) store: StoreObject<'c, R>,
     /// What stood in `statusLogs`; `None` where there was no such field.
     pub(super) logs: Option<Shape>,
     pub(super) entries: Entries<'c>,
     pub(super) errors: Errors<'c, R>,
 }
 
-pub(super) struct Store<'c, R> {
-    room: &'c Room,
+pub(super) struct StoreObject<'c, R> {
+    room: &'c ByteAllowance,
     pub(super) identities_count: Option<R>,
 }
 
 pub(super) struct Errors<'c, R> {
-    room: &'c Room,
+    room: &'c ByteAllowance,
     /// The first entry of the envelope that says something.
     pub(super) refusal: Option<Refusal>,
     raw: PhantomData<R>,
 }
 
 impl<'c, R> Body<'c, R> {
-    pub(super) fn new(table: &'c ReasonTable, room: &'c Room) -> Self {
+    pub(super) fn new(table: &'c ReasonTable, room: &'c ByteAllowance) -> Self {
         Self {
             room,
             table,
@@ -59,7 +59,7 @@ impl<'c, R> Body<'c, R> {
             modified: None,
             job_type: None,
             action: None,
-            store: Store { room, identities_count: None },
+            store: StoreObject { room, identities_count: None },
             logs: None,
             entries: Entries::new(table),
             errors: Errors { room, refusal: None, raw: PhantomData },
@@ -76,7 +76,7 @@ pub(super) enum BodyField {
     Modified,
     JobType,
     Action,
-    Store,
+    StoreObject,
     StatusLogs,
     Errors,
 }
@@ -94,7 +94,7 @@ impl<'de, R: Deserialize<'de> + Borrow<RawValue>> Object<'de> for Body<'_, R> {
             b"lMod" => BodyField::Modified,
             b"jobType" => BodyField::JobType,
             b"action" => BodyField::Action,
-            b"store" => BodyField::Store,
+            b"store" => BodyField::StoreObject,
             b"statusLogs" => BodyField::StatusLogs,
             b"errors" => BodyField::Errors,
             _ => return None,
@@ -111,7 +111,7 @@ impl<'de, R: Deserialize<'de> + Borrow<RawValue>> Object<'de> for Body<'_, R> {
             BodyField::Modified => &mut self.modified,
             BodyField::JobType => &mut self.job_type,
             BodyField::Action => &mut self.action,
-            BodyField::Store => {
+            BodyField::StoreObject => {
                 self.store.identities_count = None;
                 map.next_value_seed(Lenient(&mut self.store))?;
                 return Ok(());
@@ -132,7 +132,7 @@ impl<'de, R: Deserialize<'de> + Borrow<RawValue>> Object<'de> for Body<'_, R> {
         Ok(())
     }
 
-    fn room(&self) -> &Room {
+    fn room(&self) -> &ByteAllowance {
         self.room
     }
 }
@@ -141,7 +141,7 @@ pub(super) enum StoreField {
     IdentitiesCount,
 }
 
-impl<'de, R: Deserialize<'de>> Object<'de> for Store<'_, R> {
+impl<'de, R: Deserialize<'de>> Object<'de> for StoreObject<'_, R> {
     type Field = StoreField;
 
     fn field(key: &[u8]) -> Option<StoreField> {
@@ -154,13 +154,13 @@ impl<'de, R: Deserialize<'de>> Object<'de> for Store<'_, R> {
         Ok(())
     }
 
-    fn room(&self) -> &Room {
+    fn room(&self) -> &ByteAllowance {
         self.room
     }
 }
 
 struct StatusLogs<'f, 'c, R> {
-    room: &'c Room,
+    room: &'c ByteAllowance,
     entries: &'f mut Entries<'c>,
     raw: PhantomData<R>,
 }
@@ -178,13 +178,13 @@ impl<'de, R: Deserialize<'de> + Borrow<RawValue>> List<'de> for StatusLogs<'_, '
         Ok(taken)
     }
 
-    fn room(&self) -> &Room {
+    fn room(&self) -> &ByteAllowance {
         self.room
     }
 }
 
 struct EntryFields<'c, R> {
-    room: &'c Room,
+    room: &'c ByteAllowance,
     entry: Entry<R>,
 }
 
@@ -219,7 +219,7 @@ impl<'de, R: Deserialize<'de>> Object<'de> for EntryFields<'_, R> {
         Ok(())
     }
 
-    fn room(&self) -> &Room {
+    fn room(&self) -> &ByteAllowance {
         self.room
     }
 }
@@ -237,13 +237,13 @@ impl<'de, R: Deserialize<'de> + Borrow<RawValue>> List<'de> for Errors<'_, R> {
         Ok(taken)
     }
 
-    fn room(&self) -> &Room {
+    fn room(&self) -> &ByteAllowance {
         self.room
     }
 }
 
 struct ErrorFields<'c, R> {
-    room: &'c Room,
+    room: &'c ByteAllowance,
     msg: Option<R>,
     code: Option<R>,
 }
@@ -272,7 +272,7 @@ impl<'de, R: Deserialize<'de>> Object<'de> for ErrorFields<'_, R> {
         Ok(())
     }
 
-    fn room(&self) -> &Room {
+    fn room(&self) -> &ByteAllowance {
         self.room
     }
 }

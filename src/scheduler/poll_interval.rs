@@ -30,7 +30,7 @@ const MAX_MISSES: u32 = 6;
 
 /// When and why a waiting job is wanted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Wanted {
+pub(super) struct NextPoll {
     /// It waits since: its last answer, or the end of its back-off.
     pub(super) since: Timestamp,
     /// Its interval is over then.
@@ -41,7 +41,7 @@ pub(super) struct Wanted {
     pub(super) new: bool,
 }
 
-impl Wanted {
+impl NextPoll {
     /// The earliest time at which it is wanted.
     pub(super) fn from(&self) -> Timestamp {
         self.end.map_or(self.due, |end| end.min(self.due))
@@ -55,7 +55,7 @@ impl Wanted {
 
 /// How often one job is asked: what was learnt about it.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Cadence {
+pub(super) struct PollInterval {
     forecast: Forecast,
     interval: Duration,
     failures: u32,
@@ -67,16 +67,16 @@ pub(super) struct Cadence {
     moved: Option<Timestamp>,
 }
 
-impl Cadence {
+impl PollInterval {
     /// A job that is taken on, and when it is first wanted.
-    pub(super) fn start(start: Start, now: Timestamp, settings: &Settings) -> (Self, Wanted) {
+    pub(super) fn start(start: Start, now: Timestamp, settings: &Settings) -> (Self, NextPoll) {
         let interval = settings.shortest_interval();
         let mut cadence =
             Self { forecast: Forecast::default(), interval, failures: 0, misses: 0, expected: None, moved: None };
         let jitter = if start.jitter.is_finite() { start.jitter.clamp(0.0, 1.0) } else { 0.0 };
         let spread = now.plus(FIRST_POLL_SPREAD.mul_f64(jitter));
         let Some(LastPoll { answered, progress }) = start.last else {
-            return (cadence, Wanted { since: now, due: spread, end: None, new: true });
+            return (cadence, NextPoll { since: now, due: spread, end: None, new: true });
         };
         // The clock may have been set back between the runs.
         let answered = answered.min(now);
@@ -84,18 +84,18 @@ impl Cadence {
             cadence.forecast.observe(progress, answered);
         }
         let due = answered.plus(interval).max(spread);
-        (cadence, Wanted { since: answered, due, end: None, new: false }.not_before(answered.plus(MIN_GAP)))
+        (cadence, NextPoll { since: answered, due, end: None, new: false }.not_before(answered.plus(MIN_GAP)))
     }
 
     /// What became of a call that was wanted so and started then; returns when the job is wanted next.
     pub(super) fn observe(
         &mut self,
         observation: Observation,
-        wanted: Wanted,
+        wanted: NextPoll,
         started: Timestamp,
         now: Timestamp,
         settings: &Settings,
-    ) -> Wanted {
+    ) -> NextPoll {
         let next = match observation {
             Observation::Progress { progress, changed } => {
                 let missed = self.expected.is_some_and(|end| end <= started);
@@ -106,20 +106,20 @@ impl Cadence {
                 let doublings = 2_u32.saturating_pow((self.failures - 1).min(31));
                 let back_off = FAILURE_BACK_OFF.saturating_mul(doublings).min(settings.longest_interval());
                 let due = now.plus(back_off);
-                Wanted { since: due, due, end: None, new: false }
+                NextPoll { since: due, due, end: None, new: false }
             }
             // Nothing was learnt about the job: it is wanted as before.
             Observation::Finished | Observation::Unauthorized | Observation::Refused(_) => {
-                Wanted { since: now, ..wanted }
+                NextPoll { since: now, ..wanted }
             }
         };
-        Wanted { since: next.since, ..next.not_before(now.plus(MIN_GAP)) }
+        NextPoll { since: next.since, ..next.not_before(now.plus(MIN_GAP)) }
     }
 
     /// Under other settings.
-    pub(super) fn fit(&mut self, wanted: Wanted, settings: &Settings) -> Wanted {
+    pub(super) fn fit(&mut self, wanted: NextPoll, settings: &Settings) -> NextPoll {
         self.interval = self.interval.clamp(settings.shortest_interval(), settings.longest_interval());
-        Wanted { due: wanted.due.min(wanted.since.plus(settings.longest_interval()).plus(MIN_GAP)), ..wanted }
+        NextPoll { due: wanted.due.min(wanted.since.plus(settings.longest_interval()).plus(MIN_GAP)), ..wanted }
     }
 
     fn report(
@@ -129,7 +129,7 @@ impl Cadence {
         missed: bool,
         now: Timestamp,
         settings: &Settings,
-    ) -> Wanted {
+    ) -> NextPoll {
         self.failures = 0;
         self.misses = match (missed, changed) {
             (true, _) => self.misses.saturating_add(1),
@@ -152,7 +152,7 @@ impl Cadence {
         let far = remaining.is_some_and(|(left, _)| left > self.interval.saturating_mul(FAR_INTERVALS));
         let unhurried = if far { self.interval / UNHURRIED_PARTS } else { Duration::ZERO };
         let end = remaining.and_then(|(left, deviation)| self.ask_for_end(left, deviation)).map(|wait| now.plus(wait));
-        Wanted { since: now, due: now.plus(self.interval).plus(unhurried), end, new: false }
+        NextPoll { since: now, due: now.plus(self.interval).plus(unhurried), end, new: false }
     }
 
     /// How long to wait before an end is asked for that is expected after `left`.

@@ -5,7 +5,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use serde::Serialize;
 
-use super::job::{Api, Job, Plan, Shape, Truth};
+use super::job::{Api, Plan, ScriptedJob, Shape, Truth};
 
 /// What a body needs to know besides the job.
 #[derive(Debug, Clone, Copy)]
@@ -107,23 +107,23 @@ struct Delivered {
 }
 
 /// The status body of a job whose truth is this.
-pub(super) fn status(job: &Job, truth: &Truth, setting: Setting<'_>) -> Bytes {
+pub(super) fn status(job: &ScriptedJob, truth: &Truth, setting: Setting<'_>) -> Bytes {
     to_json(&envelope(job, truth, setting))
 }
 
 /// The same with `"statusLogs": null`.
-pub(super) fn status_with_null_logs(job: &Job, truth: &Truth, setting: Setting<'_>) -> Bytes {
+pub(super) fn status_with_null_logs(job: &ScriptedJob, truth: &Truth, setting: Setting<'_>) -> Bytes {
     to_json(&Status { status_logs: None, ..envelope(job, truth, setting) })
 }
 
 /// What the send of a job answers.
-pub(super) fn send_response(job: &Job, setting: Setting<'_>) -> Bytes {
+pub(super) fn send_response(job: &ScriptedJob, setting: Setting<'_>) -> Bytes {
     to_json(&accepted(job, setting))
 }
 
 /// A finished job's body in three parts, for a log of any length: what comes before the entries, one entry (to be repeated
 /// with commas between), and what comes after.
-pub(super) fn streamed(job: &Job, setting: Setting<'_>) -> (String, String, String) {
+pub(super) fn streamed(job: &ScriptedJob, setting: Setting<'_>) -> (String, String, String) {
     let entry = String::from_utf8_lossy(&to_json(&log_entry(job, 0, setting))).into_owned();
     let id = &job.id;
     (format!(r#"{{"_id":"{id}","percentageComplete":100,"statusLogs":["#), entry, r#"],"status":"SUCCESS"}"#.to_owned())
@@ -134,7 +134,7 @@ pub(super) fn errors(text: &str, code: u32) -> Bytes {
     to_json(&serde_json::json!({"errors": [{"msg": text, "code": code}]}))
 }
 
-fn envelope<'a>(job: &'a Job, truth: &'a Truth, setting: Setting<'a>) -> Status<'a> {
+fn envelope<'a>(job: &'a ScriptedJob, truth: &'a Truth, setting: Setting<'a>) -> Status<'a> {
     if job.plan == Plan::Accepted {
         return accepted(job, setting);
     }
@@ -159,7 +159,7 @@ fn envelope<'a>(job: &'a Job, truth: &'a Truth, setting: Setting<'a>) -> Status<
     }
 }
 
-fn accepted<'a>(job: &'a Job, setting: Setting<'a>) -> Status<'a> {
+fn accepted<'a>(job: &'a ScriptedJob, setting: Setting<'a>) -> Status<'a> {
     Status {
         head: Some(head(job, "IN_PROGRESS", 0, setting)),
         status_logs: Some(Vec::new()),
@@ -170,7 +170,7 @@ fn accepted<'a>(job: &'a Job, setting: Setting<'a>) -> Status<'a> {
     }
 }
 
-fn head<'a>(job: &'a Job, status: &'a str, percentage_complete: u64, setting: Setting<'a>) -> Head<'a> {
+fn head<'a>(job: &'a ScriptedJob, status: &'a str, percentage_complete: u64, setting: Setting<'a>) -> Head<'a> {
     Head {
         id: &job.id,
         status,
@@ -182,12 +182,12 @@ fn head<'a>(job: &'a Job, status: &'a str, percentage_complete: u64, setting: Se
     }
 }
 
-fn counted(job: &Job) -> Counted {
+fn counted(job: &ScriptedJob) -> Counted {
     Counted { count_of_dock_statuses: 1, store: Store { identities_count: job.recipients } }
 }
 
 /// `lMod` is cut to whole seconds, so it lies before `createdOn`, as observed.
-fn times(job: &Job, setting: Setting<'_>) -> Times {
+fn times(job: &ScriptedJob, setting: Setting<'_>) -> Times {
     let created = setting.started_at_millis.saturating_add(millis(job.born));
     Times {
         l_mod: rfc3339(created - created.rem_euclid(1_000)),
@@ -197,7 +197,7 @@ fn times(job: &Job, setting: Setting<'_>) -> Times {
     }
 }
 
-fn log_entry<'a>(job: &'a Job, index: u32, setting: Setting<'a>) -> LogEntry<'a> {
+fn log_entry<'a>(job: &'a ScriptedJob, index: u32, setting: Setting<'a>) -> LogEntry<'a> {
     let entry = job.entry(index);
     let canary = setting.canary;
     let recipient = format!("{canary}recipient{index}@example.com");

@@ -7,7 +7,7 @@ use super::{Entry, Store};
 
 /// A job with its bookkeeping, as plain data.
 #[derive(Debug, Clone, PartialEq)]
-pub struct KeptJob {
+pub struct PersistedJob {
     /// What is published of it.
     pub job: Job,
     /// When it was first wanted.
@@ -32,12 +32,12 @@ pub struct KeptJob {
 
 impl Store {
     /// A job as the database has to keep it; `None` where it is to be forgotten.
-    pub fn kept_job(&self, key: &JobKey) -> Option<KeptJob> {
+    pub fn persisted_job(&self, key: &JobKey) -> Option<PersistedJob> {
         let followed = self.find(key).and_then(|slot| self.entry(slot));
         let retired = followed.is_none();
         let entry = followed.or_else(|| self.retired.get(key))?;
         let sources = entry.wanted_by.iter().filter_map(|index| self.sources.get(*index));
-        Some(KeptJob {
+        Some(PersistedJob {
             job: entry.job.clone(),
             added: entry.added,
             ended: entry.ended,
@@ -52,7 +52,7 @@ impl Store {
     }
 
     /// The counters of a bot; `None` where they are to be forgotten.
-    pub fn kept_totals(&self, bot: &BotName) -> Option<&BotTotals> {
+    pub fn persisted_totals(&self, bot: &BotName) -> Option<&BotTotals> {
         self.bots.get(bot).map(|bot| &bot.book.totals)
     }
 
@@ -60,7 +60,7 @@ impl Store {
     ///
     /// Jobs stay wanted by the sources that wanted them, until those say otherwise. Jobs of which no source is left are
     /// remembered without series. What belongs to bots that are not configured is to be forgotten.
-    pub fn restore(&mut self, totals: Vec<BotTotals>, mut jobs: Vec<KeptJob>) {
+    pub fn restore(&mut self, totals: Vec<BotTotals>, mut jobs: Vec<PersistedJob>) {
         self.track();
         for totals in totals {
             match self.bots.get_mut(&totals.bot) {
@@ -76,7 +76,7 @@ impl Store {
         self.count_sources();
     }
 
-    fn restore_job(&mut self, kept: KeptJob) {
+    fn restore_job(&mut self, kept: PersistedJob) {
         let key = kept.job.key.clone();
         let Some(api) = self.bots.get(&key.bot).map(|bot| bot.api()) else {
             Dirty::job(&mut self.dirty, &key);
@@ -100,11 +100,11 @@ impl Store {
             wanted_by,
             unwanted_since: None,
         };
-        let seat = if kept.retired || entry.wanted_by.is_empty() { None } else { self.free_slot() };
-        match seat {
+        let insert = if kept.retired || entry.wanted_by.is_empty() { None } else { self.free_slot() };
+        match insert {
             Some(slot) => {
                 entry.job.campaign = self.enter_campaign(entry.job.campaign.take());
-                self.seat(slot, entry);
+                self.insert(slot, entry);
             }
             None => {
                 if !kept.retired {
@@ -118,5 +118,5 @@ impl Store {
 }
 
 #[cfg(test)]
-#[path = "tests/kept.rs"]
+#[path = "tests/persisted.rs"]
 mod tests;

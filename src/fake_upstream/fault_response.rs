@@ -9,11 +9,11 @@ use tokio::io::{AsyncWriteExt, DuplexStream};
 use tokio_util::io::ReaderStream;
 use tokio_util::sync::CancellationToken;
 
-use super::body;
 use super::connection::Fuse;
 use super::fault::Fault;
-use super::job::Answer;
-use super::state::Specimen;
+use super::job::ScriptedResponse;
+use super::state::SampleBody;
+use super::status_body;
 
 /// Bytes of a streamed body that may wait for a slow reader.
 const PIPE_BYTES: usize = 64 * 1024;
@@ -28,7 +28,7 @@ const HTML: &str =
     "<!DOCTYPE html><html><head><title>Error</title></head><body><h1>Something went wrong</h1></body></html>\n";
 
 /// An answer as it stands.
-pub(super) fn literal(answer: Answer) -> Response {
+pub(super) fn literal(answer: ScriptedResponse) -> Response {
     let mut response = Response::builder().status(answer.status);
     for (name, value) in answer.headers {
         response = response.header(name, value);
@@ -38,38 +38,38 @@ pub(super) fn literal(answer: Answer) -> Response {
 }
 
 /// The answer that a fault makes of a good one.
-pub(super) async fn answer(fault: Fault, specimen: Specimen, fuse: &Fuse, stopping: &CancellationToken) -> Response {
+pub(super) async fn answer(fault: Fault, sample: SampleBody, fuse: &Fuse, stopping: &CancellationToken) -> Response {
     match fault {
         Fault::Status(code) => literal(html(code)),
         Fault::Html200 => literal(html(200)),
         Fault::Empty200 => StatusCode::OK.into_response(),
-        Fault::Truncated => truncated(specimen.whole),
-        Fault::NeverEnding => piped(|pipe| trickle(pipe, specimen.streamed), stopping),
+        Fault::Truncated => truncated(sample.whole),
+        Fault::NeverEnding => piped(|pipe| trickle(pipe, sample.streamed), stopping),
         Fault::Hang => {
             stopping.cancelled().await;
             StatusCode::SERVICE_UNAVAILABLE.into_response()
         }
-        Fault::Deep(depth) => literal(Answer::ok(deep(depth))),
-        Fault::Huge(entries) => piped(move |pipe| huge(pipe, specimen.streamed, entries), stopping),
+        Fault::Deep(depth) => literal(ScriptedResponse::ok(deep(depth))),
+        Fault::Huge(entries) => piped(move |pipe| huge(pipe, sample.streamed, entries), stopping),
         Fault::Reset => {
             fuse.blow();
             StatusCode::OK.into_response()
         }
         Fault::Redirect(address) => {
             let headers = vec![("location".to_owned(), address)];
-            literal(Answer { status: 307, headers, body: Bytes::new() })
+            literal(ScriptedResponse { status: 307, headers, body: Bytes::new() })
         }
-        Fault::Gibberish => literal(Answer::ok(&b"\x00\xff\xfe{\"statusLogs\":[\x80\x81]]]}\xc3\x28"[..])),
-        Fault::ErrorsEnvelope200 => literal(Answer::ok(body::errors("Something went wrong", 500))),
-        Fault::NullLogs => literal(Answer::ok(specimen.null_logs)),
+        Fault::Gibberish => literal(ScriptedResponse::ok(&b"\x00\xff\xfe{\"statusLogs\":[\x80\x81]]]}\xc3\x28"[..])),
+        Fault::ErrorsEnvelope200 => literal(ScriptedResponse::ok(status_body::errors("Something went wrong", 500))),
+        Fault::NullLogs => literal(ScriptedResponse::ok(sample.null_logs)),
         // These two are answered before it comes to this.
         Fault::RefuseRate(_) | Fault::Unauthorized => StatusCode::UNAUTHORIZED.into_response(),
     }
 }
 
-fn html(status: u16) -> Answer {
+fn html(status: u16) -> ScriptedResponse {
     let headers = vec![("content-type".to_owned(), "text/html".to_owned())];
-    Answer { status, headers, body: Bytes::from_static(HTML.as_bytes()) }
+    ScriptedResponse { status, headers, body: Bytes::from_static(HTML.as_bytes()) }
 }
 
 fn deep(depth: usize) -> String {

@@ -58,7 +58,7 @@ impl Filter {
 
 /// One job of a listing.
 #[derive(Debug, Clone)]
-pub struct JobRow {
+pub struct ListedJob {
     /// The job.
     pub job: Job,
     /// Who wants it.
@@ -73,7 +73,7 @@ pub struct Listing {
     /// How many jobs match, listed or not.
     pub matching: usize,
     /// The jobs, those that changed last first.
-    pub jobs: Vec<JobRow>,
+    pub jobs: Vec<ListedJob>,
 }
 
 /// Why a probe gave no report.
@@ -132,7 +132,7 @@ impl Handle {
     }
 
     /// Forgets a job that was taken in by [`Self::register`]; `false` where there was none. With
-    /// [`RegisterError::NotKept`] it is forgotten, but a restart might bring it back.
+    /// [`RegisterError::NotPersisted`] it is forgotten, but a restart might bring it back.
     pub async fn forget(&self, key: JobKey) -> Result<Result<bool, RegisterError>, Unavailable> {
         self.ask(|reply| Command::Forget(key, reply)).await
     }

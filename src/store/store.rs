@@ -9,7 +9,7 @@ use crate::model::{
 };
 
 use super::Entry;
-use super::book::Book;
+use super::bot::BotState;
 use super::dirty::Dirty;
 use super::retired::Retired;
 use super::sources::{REMOVAL_GRACE, Sources};
@@ -69,13 +69,13 @@ pub enum RegisterError {
     Full,
     /// The database could not keep it, so that a restart would lose it.
     #[error("it could not be written to the database; see the log")]
-    NotKept,
+    NotPersisted,
 }
 
 /// One bot.
 #[derive(Debug)]
 pub(super) struct Bot {
-    pub(super) book: Book,
+    pub(super) book: BotState,
     api: ApiVersion,
 }
 
@@ -115,7 +115,7 @@ pub struct Store {
     /// When running jobs are given up.
     pub(super) deadlines: BinaryHeap<Reverse<(Timestamp, JobSlot)>>,
     /// Jobs that no source wants any more, until the grace is over.
-    pub(super) unwanted: HashSet<JobSlot>,
+    pub(super) orphaned: HashSet<JobSlot>,
     pub(super) dropped: Dropped,
     pub(super) changes: Vec<Change>,
     /// What the database has not been told; `None` where there is no database.
@@ -138,7 +138,7 @@ impl Store {
             campaigns: HashMap::new(),
             expiries: BinaryHeap::new(),
             deadlines: BinaryHeap::new(),
-            unwanted: HashSet::new(),
+            orphaned: HashSet::new(),
             dropped: Dropped::default(),
             changes: Vec::new(),
             dirty: None,
@@ -158,7 +158,7 @@ impl Store {
                     bot.book.add_channels(&spec.channels);
                 }
                 None => {
-                    let bot = Bot { book: Book::new(spec.name.clone(), &spec.channels), api: spec.api };
+                    let bot = Bot { book: BotState::new(spec.name.clone(), &spec.channels), api: spec.api };
                     self.bots.insert(spec.name.clone(), bot);
                 }
             }
@@ -183,10 +183,10 @@ impl Store {
             let orphaned_now = orphan && sources_before > 0;
             if orphaned_now {
                 entry.unwanted_since = Some(now);
-                self.unwanted.insert(slot);
+                self.orphaned.insert(slot);
             }
             if self.entry(slot).is_some_and(|entry| entry.wanted_by.len() != sources_before) {
-                self.mark(slot);
+                self.mark_dirty(slot);
             }
             if !wanted.contains(&bot) {
                 self.remove(slot);
@@ -207,7 +207,7 @@ impl Store {
         self.count_sources();
     }
 
-    /// Lets time pass: gives jobs up at their deadline, expires ended ones, lets go of unwanted ones, takes waiting
+    /// Lets time pass: gives jobs up at their deadline, expires ended ones, lets go of orphaned ones, takes waiting
     /// targets in where there is room.
     pub fn tick(&mut self, now: Timestamp) {
         while let Some(Reverse((due, slot))) = self.deadlines.peek().copied().filter(|Reverse((due, _))| *due <= now) {
@@ -226,7 +226,7 @@ impl Store {
             }
         }
         let mut over = Vec::new();
-        for slot in self.unwanted.iter().copied() {
+        for slot in self.orphaned.iter().copied() {
             let Some(entry) = self.entries.get_mut(slot.index() as usize).and_then(Option::as_mut) else { continue };
             if entry.unwanted_since.get_or_insert(now).plus(REMOVAL_GRACE) <= now {
                 over.push(slot);
@@ -238,7 +238,7 @@ impl Store {
         while self.index.len() < self.settings.max_jobs {
             let Some((index, target)) = self.sources.waiting.pop_front() else { break };
             let Some(bot) = self.sources.get_mut(index).map(|source| source.id.bot.clone()) else { continue };
-            self.want(index, &bot, target, true, now);
+            self.add_reference(index, &bot, target, true, now);
         }
         // Ticks come with every answer, which seldom changes a state.
         if self.states_moved {
@@ -250,7 +250,7 @@ impl Store {
     pub fn next_tick(&self) -> Option<Timestamp> {
         let heads = [self.deadlines.peek(), self.expiries.peek()];
         let earliest = heads.into_iter().flatten().map(|Reverse((due, _))| *due).min();
-        let grace = self.unwanted.iter().filter_map(|slot| self.entry(*slot)?.unwanted_since).min();
+        let grace = self.orphaned.iter().filter_map(|slot| self.entry(*slot)?.unwanted_since).min();
         [earliest, grace.map(|since| since.plus(REMOVAL_GRACE))].into_iter().flatten().min()
     }
 
@@ -278,12 +278,12 @@ impl Store {
     /// Something of a job changed, and of its bot's counters.
     pub(super) fn note(&mut self, change: Change) {
         let (Change::Added(slot) | Change::Changed(slot) | Change::Ended(slot) | Change::Removed(slot)) = change;
-        self.mark(slot);
+        self.mark_dirty(slot);
         self.changes.push(change);
     }
 
     /// The database is to be told of a job and its bot.
-    pub(super) fn mark(&mut self, slot: JobSlot) {
+    pub(super) fn mark_dirty(&mut self, slot: JobSlot) {
         if let Some(entry) = self.entries.get(slot.index() as usize).and_then(Option::as_ref) {
             Dirty::job(&mut self.dirty, &entry.job.key);
             Dirty::bot(&mut self.dirty, &entry.job.key.bot);

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::observation::Refusal;
+use super::observation::RateLimitDetails;
 use crate::model::Timestamp;
 
 /// `Retry-After` is kept within these.
@@ -26,17 +26,17 @@ const UNAVAILABLE_IN_A_ROW: u32 = 5;
 
 /// What one call says of the upstream as a whole.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(super) enum Verdict {
+pub(super) enum CallOutcome {
     Answers,
     Unavailable,
     Unauthorized,
-    Refused(Refusal),
+    Refused(RateLimitDetails),
 }
 
 /// The state of the gate when a call started. Calls that were under way when it closed are old news: thirty refusals of
 /// one moment are one refusal, and a late success does not open it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Passage(u64);
+pub(super) struct CallPermit(u64);
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum State {
@@ -49,7 +49,7 @@ enum State {
 
 /// The gate of one bot.
 #[derive(Debug, Clone)]
-pub(super) struct Gate {
+pub(super) struct CircuitBreaker {
     state: State,
     closings: u64,
     refused_in_a_row: u32,
@@ -58,7 +58,7 @@ pub(super) struct Gate {
     unavailable_in_a_row: u32,
 }
 
-impl Gate {
+impl CircuitBreaker {
     pub(super) fn new() -> Self {
         Self {
             state: State::Open,
@@ -93,11 +93,11 @@ impl Gate {
     }
 
     /// A call starts.
-    pub(super) fn pass(&mut self) -> Passage {
+    pub(super) fn pass(&mut self) -> CallPermit {
         if let State::Closed(until) = self.state {
             self.state = State::Probing(until);
         }
-        Passage(self.closings)
+        CallPermit(self.closings)
     }
 
     /// No call before `until`; a longer pause stays.
@@ -113,17 +113,17 @@ impl Gate {
     }
 
     /// A call has ended. Returns whether that opened the gate again.
-    pub(super) fn judge(&mut self, passage: Passage, verdict: Verdict, now: Timestamp) -> bool {
-        let news = passage == Passage(self.closings);
+    pub(super) fn record_outcome(&mut self, passage: CallPermit, call_outcome: CallOutcome, now: Timestamp) -> bool {
+        let news = passage == CallPermit(self.closings);
         let counts = news || self.state == State::Open;
-        let pause = match verdict {
-            Verdict::Answers if news => {
+        let pause = match call_outcome {
+            CallOutcome::Answers if news => {
                 (self.refused_in_a_row, self.unauthorized_in_a_row, self.unavailable_in_a_row) = (0, 0, 0);
                 self.refused_since = None;
                 return self.answered(now);
             }
-            Verdict::Answers => return false,
-            Verdict::Unavailable => {
+            CallOutcome::Answers => return false,
+            CallOutcome::Unavailable => {
                 if !counts {
                     return false;
                 }
@@ -134,12 +134,12 @@ impl Gate {
                     (beyond, _) => doubled(UNAVAILABLE_PAUSES.0, beyond.unwrap_or(0), UNAVAILABLE_PAUSES.1),
                 }
             }
-            Verdict::Unauthorized => {
+            CallOutcome::Unauthorized => {
                 self.unauthorized_in_a_row = self.unauthorized_in_a_row.saturating_add(u32::from(counts));
                 let times = self.unauthorized_in_a_row.saturating_sub(1);
                 doubled(UNAUTHORIZED_PAUSES.0, times, UNAUTHORIZED_PAUSES.1)
             }
-            Verdict::Refused(refusal) => {
+            CallOutcome::Refused(refusal) => {
                 self.refused_in_a_row = self.refused_in_a_row.saturating_add(u32::from(counts));
                 let since = *self.refused_since.get_or_insert(now);
                 refusal_pause(refusal, self.refused_in_a_row.saturating_sub(1), now.since(since))
@@ -167,7 +167,7 @@ impl Gate {
     }
 }
 
-fn refusal_pause(refusal: Refusal, times: u32, refused_for: Duration) -> Duration {
+fn refusal_pause(refusal: RateLimitDetails, times: u32, refused_for: Duration) -> Duration {
     let first = match refusal.retry_after {
         Some(wanted) => wanted.clamp(RETRY_AFTER.0, RETRY_AFTER.1),
         None if refusal.hourly => HOURLY_PAUSE,
@@ -188,78 +188,79 @@ mod tests {
 
     const NOW: Timestamp = Timestamp::from_millis(1_000_000);
 
-    fn refused(retry_after: Option<u64>, hourly: bool) -> Verdict {
-        Verdict::Refused(Refusal { retry_after: retry_after.map(Duration::from_secs), hourly })
+    fn refused(retry_after: Option<u64>, hourly: bool) -> CallOutcome {
+        CallOutcome::Refused(RateLimitDetails { retry_after: retry_after.map(Duration::from_secs), hourly })
     }
 
-    fn pause_after(verdicts: &[Verdict]) -> Duration {
-        let mut gate = Gate::new();
+    fn pause_after(verdicts: &[CallOutcome]) -> Duration {
+        let mut gate = CircuitBreaker::new();
         let mut now = NOW;
-        for &verdict in verdicts {
+        for &call_outcome in verdicts {
             now = gate.free_at(now).unwrap();
             let passage = gate.pass();
-            gate.judge(passage, verdict, now);
+            gate.record_outcome(passage, call_outcome, now);
         }
         gate.paused_until(now).map_or(Duration::ZERO, |until| until.since(now))
     }
 
     #[test]
     fn a_pause_is_as_long_as_the_refusal_says() {
-        for (verdict, seconds) in [
+        for (call_outcome, seconds) in [
             (refused(None, false), 60),
             (refused(None, true), 300),
             (refused(Some(7), false), 7),
             (refused(Some(7), true), 7),
             (refused(Some(0), false), 1),
             (refused(Some(u64::MAX), false), 3600),
-            (Verdict::Unauthorized, 30),
-            (Verdict::Unavailable, 0),
-            (Verdict::Answers, 0),
+            (CallOutcome::Unauthorized, 30),
+            (CallOutcome::Unavailable, 0),
+            (CallOutcome::Answers, 0),
         ] {
-            assert_eq!(pause_after(&[verdict]), Duration::from_secs(seconds), "{verdict:?}");
+            assert_eq!(pause_after(&[call_outcome]), Duration::from_secs(seconds), "{call_outcome:?}");
         }
     }
 
     #[test]
     fn pauses_grow_up_to_a_bound_and_a_success_resets_them() {
-        let pauses = |verdict, times| pause_after(&vec![verdict; times]).as_secs();
+        let pauses = |call_outcome, times| pause_after(&vec![call_outcome; times]).as_secs();
         assert_eq!([1, 2, 10, 999].map(|times| pauses(refused(None, false), times)), [60, 60, 60, 900]);
         assert_eq!([1, 2, 10, 999].map(|times| pauses(refused(None, true), times)), [300, 300, 300, 900]);
         assert_eq!([1, 2, 3, 9].map(|times| pauses(refused(Some(1), false), times)), [1, 2, 4, 60]);
-        assert_eq!([1, 2, 5, 9].map(|times| pauses(Verdict::Unauthorized, times)), [30, 60, 480, 600]);
-        assert_eq!([4, 5, 6, 20].map(|times| pauses(Verdict::Unavailable, times)), [0, 1, 2, 30]);
-        let verdicts = [refused(Some(7), false), refused(Some(7), false), Verdict::Answers, refused(Some(7), false)];
+        assert_eq!([1, 2, 5, 9].map(|times| pauses(CallOutcome::Unauthorized, times)), [30, 60, 480, 600]);
+        assert_eq!([4, 5, 6, 20].map(|times| pauses(CallOutcome::Unavailable, times)), [0, 1, 2, 30]);
+        let verdicts =
+            [refused(Some(7), false), refused(Some(7), false), CallOutcome::Answers, refused(Some(7), false)];
         assert_eq!(pause_after(&verdicts), Duration::from_secs(7));
     }
 
     #[test]
     fn thirty_refusals_of_one_moment_are_one() {
-        let mut gate = Gate::new();
+        let mut gate = CircuitBreaker::new();
         let passages: Vec<_> = (0..30).map(|_| gate.pass()).collect();
         for passage in passages {
-            gate.judge(passage, refused(None, false), NOW);
+            gate.record_outcome(passage, refused(None, false), NOW);
         }
         assert_eq!(gate.paused_until(NOW), Some(NOW.plus(Duration::from_secs(60))));
     }
 
     #[test]
     fn a_pause_ends_with_one_probe() {
-        let mut gate = Gate::new();
+        let mut gate = CircuitBreaker::new();
         let (early, late) = (gate.pass(), gate.pass());
-        gate.judge(early, refused(Some(10), false), NOW);
+        gate.record_outcome(early, refused(Some(10), false), NOW);
         let after = NOW.plus(Duration::from_secs(10));
         assert_eq!(gate.free_at(NOW), Some(after));
         let probe = gate.pass();
         assert_eq!(gate.free_at(after), None, "one probe at a time");
-        gate.judge(late, Verdict::Answers, after);
+        gate.record_outcome(late, CallOutcome::Answers, after);
         assert_eq!(gate.free_at(after), None, "a call from before the pause proves nothing");
-        assert!(gate.judge(probe, Verdict::Answers, after));
+        assert!(gate.record_outcome(probe, CallOutcome::Answers, after));
         assert_eq!(gate.free_at(after), Some(after));
     }
 
     #[test]
     fn the_longest_pause_wins() {
-        let mut gate = Gate::new();
+        let mut gate = CircuitBreaker::new();
         gate.close_until(NOW.plus(Duration::from_secs(100)));
         gate.close_until(NOW.plus(Duration::from_secs(10)));
         assert_eq!(gate.paused_until(NOW), Some(NOW.plus(Duration::from_secs(100))));

@@ -12,7 +12,7 @@ use rustls::ServerConfig;
 use tokio::time::Instant;
 use tower::ServiceExt;
 
-use super::basic_auth::{BasicAuth, Verdict};
+use super::basic_auth::{AuthDecision, BasicAuth};
 use super::file::{Loaded, WatchedFile};
 use super::rate_limit::Bucket;
 use crate::web::WebError;
@@ -73,10 +73,10 @@ pub(in crate::web) async fn answer(config: Option<&WebConfig>, router: Router, r
     } else if settings.rate_limit.is_some_and(|limit| !config.0.bucket.take(limit, Instant::now())) {
         (StatusCode::TOO_MANY_REQUESTS, [(header::RETRY_AFTER, "1")], "too many requests\n").into_response()
     } else {
-        match config.0.basic_auth.judge(settings, request.headers()).await {
-            Verdict::Welcome => route(router, request).await,
-            Verdict::Unauthorized => unauthorized(),
-            Verdict::Busy => {
+        match config.0.basic_auth.decide(settings, request.headers()).await {
+            AuthDecision::Welcome => route(router, request).await,
+            AuthDecision::Unauthorized => unauthorized(),
+            AuthDecision::Busy => {
                 let body = "too many unverified passwords at once\n";
                 (StatusCode::SERVICE_UNAVAILABLE, [(header::RETRY_AFTER, "1")], body).into_response()
             }

@@ -3,19 +3,19 @@
 use std::time::Duration;
 
 use super::ProbeError;
-use super::call::{CallError, Called, call};
-use super::narrate;
+use super::call::{CallError, CallResult, call};
+use super::logging;
 use super::run::Poller;
-use crate::model::{BotName, JobKey, JobSlot, Outcome, Timestamp, with_causes};
-use crate::scheduler::{Next, Observation, Progress, Refusal};
-use crate::store::Standing;
+use crate::model::{BotName, JobKey, JobSlot, Outcome, Timestamp, error_chain};
+use crate::scheduler::{Next, Observation, Progress, RateLimitDetails};
+use crate::store::Transition;
 
 /// How long polls pause after a probe that upstream refused without a `Retry-After`, and at most.
 const PROBE_REFUSED_PAUSE: Duration = Duration::from_secs(60);
 const MAX_PROBE_PAUSE: Duration = Duration::from_secs(3600);
 
 /// A call under way.
-pub(super) struct Flight {
+pub(super) struct InFlightCall {
     pub(super) key: JobKey,
     pub(super) purpose: Purpose,
 }
@@ -55,29 +55,29 @@ impl Poller {
         let Some(bot) = self.bots.get(&key.bot) else { return };
         let call = call(bot.client.clone(), bot.tokens.clone(), key.id.clone(), self.clock.clone());
         let id = self.calls.spawn(call).id();
-        self.flights.insert(id, Flight { key, purpose });
+        self.in_flight.insert(id, InFlightCall { key, purpose });
         self.page_soon();
     }
 
-    pub(super) fn joined(&mut self, joined: Result<(tokio::task::Id, Called), tokio::task::JoinError>) {
+    pub(super) fn joined(&mut self, joined: Result<(tokio::task::Id, CallResult), tokio::task::JoinError>) {
         let (id, called) = match joined {
             Ok((id, called)) => (id, called),
             Err(error) => {
                 tracing::error!(error = %error, "a call's task ended early");
-                (error.id(), Called::lost())
+                (error.id(), CallResult::lost())
             }
         };
-        let Some(flight) = self.flights.remove(&id) else { return };
+        let Some(call) = self.in_flight.remove(&id) else { return };
         let now = self.clock.now();
-        self.count_call(&flight.key.bot, &called, now);
-        match flight.purpose {
-            Purpose::Poll { slot, removed } => self.answered(slot, removed, &flight.key, called, now),
-            Purpose::Probe => self.probed(flight.key, called, now),
+        self.count_call(&call.key.bot, &called, now);
+        match call.purpose {
+            Purpose::Poll { slot, removed } => self.answered(slot, removed, &call.key, called, now),
+            Purpose::Probe => self.probed(call.key, called, now),
         }
         self.page_soon();
     }
 
-    pub(super) fn count_call(&mut self, name: &BotName, called: &Called, now: Timestamp) {
+    pub(super) fn count_call(&mut self, name: &BotName, called: &CallResult, now: Timestamp) {
         if let Some(bot) = self.bots.get_mut(name)
             && called.duration.is_some()
         {
@@ -98,7 +98,7 @@ impl Poller {
         }
     }
 
-    pub(super) fn answered(&mut self, slot: JobSlot, removed: bool, key: &JobKey, called: Called, now: Timestamp) {
+    pub(super) fn answered(&mut self, slot: JobSlot, removed: bool, key: &JobKey, called: CallResult, now: Timestamp) {
         let outcome = called.outcome();
         let was_up = self.store.job(slot).is_none_or(|job| job.poll_up != Some(false));
         let Some(bot) = self.bots.get_mut(&key.bot) else {
@@ -109,14 +109,14 @@ impl Poller {
         };
         let (report, refusal) = match called.result {
             Ok(report) => {
-                narrate::succeeded(bot, key, now);
-                (Some(report), Refusal::default())
+                logging::succeeded(bot, key, now);
+                (Some(report), RateLimitDetails::default())
             }
             Err(error) => {
-                narrate::failed(bot, key, was_up, outcome, &error, now);
+                logging::failed(bot, key, was_up, outcome, &error, now);
                 let refusal = match &error {
-                    CallError::Poll(error) => Refusal { retry_after: error.retry_after, hourly: error.hourly },
-                    CallError::Token(_) | CallError::Lost => Refusal::default(),
+                    CallError::Poll(error) => RateLimitDetails { retry_after: error.retry_after, hourly: error.hourly },
+                    CallError::Token(_) | CallError::Lost => RateLimitDetails::default(),
                 };
                 (None, refusal)
             }
@@ -127,30 +127,30 @@ impl Poller {
             recipients: report.recipients,
         });
         if removed {
-            bot.scheduler.observe(slot, now, observation(outcome, refusal, progress, &Standing::NotFollowed));
+            bot.scheduler.observe(slot, now, observation(outcome, refusal, progress, &Transition::NotFollowed));
             self.store.release(slot);
             return;
         }
         let recorded = self.store.record(slot, outcome, report, now);
         if let Some(job) = self.store.job(slot) {
-            narrate::recorded(job, &recorded, &mut bot.told);
+            logging::recorded(job, &recorded, &mut bot.logged);
         }
         bot.scheduler.observe(slot, now, observation(outcome, refusal, progress, &recorded.standing));
     }
 
-    pub(super) fn probed(&mut self, key: JobKey, called: Called, now: Timestamp) {
+    pub(super) fn probed(&mut self, key: JobKey, called: CallResult, now: Timestamp) {
         let answer = match called.result {
             Ok(report) => Ok(Box::new(self.store.as_job(key.clone(), report, now))),
             Err(error) => {
-                self.heed_refusal(&key, &error, now);
-                Err(ProbeError::Failed(with_causes(&error)))
+                self.apply_rate_limit(&key, &error, now);
+                Err(ProbeError::Failed(error_chain(&error)))
             }
         };
         self.probes.answered(key, answer, now);
     }
 
     /// A probe that was refused pauses the bot's polls as well: they would be refused too.
-    pub(super) fn heed_refusal(&mut self, key: &JobKey, error: &CallError, now: Timestamp) {
+    pub(super) fn apply_rate_limit(&mut self, key: &JobKey, error: &CallError, now: Timestamp) {
         let CallError::Poll(error) = error else { return };
         if let (Outcome::RateLimited, Some(bot)) = (error.outcome, self.bots.get_mut(&key.bot)) {
             bot.scheduler.pause(now.plus(error.retry_after.unwrap_or(PROBE_REFUSED_PAUSE).min(MAX_PROBE_PAUSE)));
@@ -159,10 +159,15 @@ impl Poller {
 }
 
 /// What an answer means for the schedule.
-fn observation(outcome: Outcome, refusal: Refusal, progress: Option<Progress>, standing: &Standing) -> Observation {
+fn observation(
+    outcome: Outcome,
+    refusal: RateLimitDetails,
+    progress: Option<Progress>,
+    standing: &Transition,
+) -> Observation {
     match (outcome, standing) {
-        (_, Standing::Finished(_) | Standing::Gone) => Observation::Finished,
-        (Outcome::Ok, Standing::Running { changed, .. }) => {
+        (_, Transition::Finished(_) | Transition::Gone) => Observation::Finished,
+        (Outcome::Ok, Transition::Running { changed, .. }) => {
             Observation::Progress { progress: progress.unwrap_or_default(), changed: *changed }
         }
         (Outcome::Ok, _) => Observation::Progress { progress: progress.unwrap_or_default(), changed: false },

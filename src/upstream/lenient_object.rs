@@ -12,7 +12,7 @@ pub(super) const MAX_VALUE_BYTES: usize = 1024 * 1024;
 const MAX_IGNORED_BYTES: usize = 16 * MAX_VALUE_BYTES;
 
 /// How many bytes may still be read before the value that is being read ends; `None` between values.
-pub(super) type Room = Cell<Option<usize>>;
+pub(super) type ByteAllowance = Cell<Option<usize>>;
 
 /// What stands in the place of an object or a list.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -27,14 +27,14 @@ pub(super) trait Object<'de> {
     type Field;
     fn field(key: &[u8]) -> Option<Self::Field>;
     fn take<A: MapAccess<'de>>(&mut self, field: Self::Field, map: &mut A) -> Result<(), A::Error>;
-    fn room(&self) -> &Room;
+    fn room(&self) -> &ByteAllowance;
 }
 
 /// A list whose elements are taken one by one.
 pub(super) trait List<'de> {
     /// Takes the next element; false at the end.
     fn take<A: SeqAccess<'de>>(&mut self, seq: &mut A) -> Result<bool, A::Error>;
-    fn room(&self) -> &Room;
+    fn room(&self) -> &ByteAllowance;
 }
 
 /// Hands an object's fields on; passes over any other value.
