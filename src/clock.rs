@@ -10,21 +10,25 @@ const STEP: Duration = Duration::from_secs(2);
 
 /// A clock that never goes back. It runs on the monotonic clock from the time at start, so that budgets hold when the
 /// system's clock is set back; where the system's clock has leapt ahead (a machine that slept) it follows.
-#[derive(Debug)]
 pub struct Clock {
     anchor: Mutex<(tokio::time::Instant, Timestamp)>,
-    follows_system: bool,
+    system: Option<Box<dyn Fn() -> Timestamp + Send + Sync>>,
 }
 
 impl Clock {
     /// The system's time.
     pub fn system() -> Self {
-        Self { anchor: Mutex::new((tokio::time::Instant::now(), system_time())), follows_system: true }
+        Self::following(system_time)
+    }
+
+    /// Another clock than the system's in its place, which may be set while this one runs.
+    pub fn following(system: impl Fn() -> Timestamp + Send + Sync + 'static) -> Self {
+        Self { anchor: Mutex::new((tokio::time::Instant::now(), system())), system: Some(Box::new(system)) }
     }
 
     /// For tests: starts at a given time and moves with tokio's clock, which a test may pause and advance.
     pub fn starting_at(start: Timestamp) -> Self {
-        Self { anchor: Mutex::new((tokio::time::Instant::now(), start)), follows_system: false }
+        Self { anchor: Mutex::new((tokio::time::Instant::now(), start)), system: None }
     }
 
     /// The time now; never less than what was returned before.
@@ -32,8 +36,8 @@ impl Clock {
         let mut anchor = self.anchor.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         let instant = tokio::time::Instant::now();
         let ours = anchor.1.plus(instant.duration_since(anchor.0));
-        if self.follows_system {
-            let system = system_time();
+        if let Some(system) = &self.system {
+            let system = system();
             if system.since(ours) > STEP {
                 *anchor = (instant, system);
                 return system;

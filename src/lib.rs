@@ -6,6 +6,7 @@
 //! - [`clock`]: the one place that asks the system for the time.
 //! - [`cli`], [`telemetry`]: flags, log.
 //! - [`input`]: telling a changed file; a YAML tree within bounds.
+//! - [`transport`]: how a request becomes a response.
 //! - [`config`]: file and environment → values that cannot be wrong.
 //! - [`discovery`]: files and HTTP → whole sets of targets.
 //! - [`auth`]: signs and caches tokens.
@@ -37,6 +38,7 @@ pub mod poller;
 pub mod scheduler;
 pub mod store;
 pub mod telemetry;
+pub mod transport;
 pub mod ui;
 pub mod upstream;
 pub mod web;

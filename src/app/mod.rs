@@ -2,7 +2,7 @@
 //!
 //! - [`main`]: which subcommand, and the exit code.
 //! - [`serve()`]: the exporter: bind, start, wait, drain.
-//! - `setup`: a configuration becomes what the loop and discovery need.
+//! - [`setup()`]: a configuration becomes what the loop and discovery need.
 //! - `demo`, `fake`, `render`, `token`: the subcommands.
 
 mod demo;
@@ -24,6 +24,7 @@ use crate::config::Config;
 
 pub use error::AppError;
 pub use serve::{Options, Server, serve};
+pub use setup::setup;
 
 /// Runs what the command line asks for.
 pub fn main(cli: Cli) -> ExitCode {

@@ -19,6 +19,7 @@ use crate::discovery::{self, SourceSettings};
 use crate::exposition::ExporterView;
 use crate::model::{DropReason, Shard, TargetUpdate, error_chain};
 use crate::poller::{Handle, Parts, Poller};
+use crate::transport::Network;
 use crate::upstream::BodyBudget;
 use crate::web::{self, Reloads, WebConfig};
 
@@ -105,7 +106,7 @@ pub async fn serve(options: Options, config: Config, shutdown: CancellationToken
 
     let clock = Arc::new(Clock::system());
     let body_budget = BodyBudget::new();
-    let (loop_setup, sources) = setup::setup(&config, options.shard, &body_budget)?;
+    let (loop_setup, sources) = setup(&config, options.shard, &body_budget, &Network::shared())?;
     let database = match &options.storage {
         Some(folder) => {
             let (database, contents) = Database::open(folder).await?;
@@ -124,7 +125,8 @@ pub async fn serve(options: Options, config: Config, shutdown: CancellationToken
         dropped: [0; DropReason::ALL.len()],
         storage: None,
     };
-    let (poller, Parts { handle, published, updates }) = Poller::new(loop_setup, exporter, clock.clone(), database);
+    let (poller, Parts { handle, published, updates }) =
+        Poller::new(loop_setup, exporter, clock.clone(), database, rand::make_rng());
 
     let (reload_sender, reloads) = Reloads::channel();
     let shown = web::Shown::new(config.redacted(), bots);
@@ -165,7 +167,7 @@ impl Follower {
         let mut hangups = Hangups::new();
         loop {
             let stop = self.shutdown.child_token();
-            let discovery = discovery::run(sources.clone(), self.updates.clone(), stop.clone());
+            let discovery = discovery::run(sources.clone(), self.updates.clone(), stop.clone(), Network::shared());
             tokio::pin!(discovery);
             let discovering = !sources.is_empty();
             let others = loop {
@@ -207,7 +209,7 @@ impl Follower {
         let path = self.options.config_file.clone();
         let loaded = tokio::task::spawn_blocking(move || Config::load(&path, &|name| std::env::var(name).ok())).await;
         let prepared = match loaded {
-            Ok(Ok(config)) => match setup::setup(&config, self.options.shard, &self.body_budget) {
+            Ok(Ok(config)) => match setup(&config, self.options.shard, &self.body_budget, &Network::shared()) {
                 Ok((setup, sources)) => Ok((config, setup, sources)),
                 Err(error) => Err(error_chain(&error)),
             },

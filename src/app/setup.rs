@@ -9,6 +9,7 @@ use crate::config::{self, Config};
 use crate::discovery::{self, FileSdSettings, HttpSdAuth, HttpSdSettings, HttpSdTls, SourceSettings};
 use crate::model::{Shard, SourceId, SourceKind, TargetUpdate};
 use crate::poller::{BotSetup, Setup};
+use crate::transport::SharedTransport;
 use crate::upstream::{BodyBudget, Client, ClientSettings, ReasonTable, TlsSettings};
 use crate::{scheduler, store};
 
@@ -19,10 +20,14 @@ use super::AppError;
 const MAX_IN_FLIGHT: usize = 32;
 
 /// What the loop needs, and what discovery needs.
-pub(super) fn setup(
+///
+/// # Errors
+/// A client or a key that cannot be made.
+pub fn setup(
     config: &Config,
     shard: Shard,
     budget: &BodyBudget,
+    transport: &SharedTransport,
 ) -> Result<(Setup, Vec<SourceSettings>), AppError> {
     let rules: Vec<_> =
         config.failure_reasons.iter().map(|rule| (rule.contains.clone(), rule.reason.clone())).collect();
@@ -43,7 +48,7 @@ pub(super) fn setup(
                 per_hour: shard.share(bot.rate_limit.per_hour),
                 max_in_flight: MAX_IN_FLIGHT,
             },
-            client: Arc::new(client),
+            client: Arc::new(client.over(transport.clone())),
             tokens: Arc::new(tokens(bot)?),
         });
         if !bot.static_configs.is_empty() {

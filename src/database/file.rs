@@ -1,18 +1,17 @@
 //! The file: tables, format, transactions. Nothing else knows `redb`.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use redb::{ReadableDatabase, ReadableTable, TableDefinition, TableError};
 
+use super::disk::Disk;
 use super::error::Damage;
 use super::{Batch, BotCalls, Contents, DatabaseError, RowError, bot_row, job_row};
 use crate::model::{BotName, JobKey, RequestId, Timestamp};
 
 /// The file in the folder.
 pub const FILE_NAME: &str = "koreai_exporter.redb";
-
-/// A file that is not complete yet; it gets its name when it is, so that a crash leaves a whole file or none.
-const UNFINISHED_NAME: &str = "koreai_exporter.redb.new";
 
 /// The format of tables and rows. A change to either raises it, and comes with code that reads the formats before.
 pub(super) const FORMAT: u32 = 1;
@@ -36,6 +35,7 @@ const COMPACT_FACTOR: u64 = 5;
 
 /// The open file.
 pub(super) struct File {
+    disk: Arc<dyn Disk>,
     path: PathBuf,
     /// `None` after a failure: redb goes on only with a file opened anew.
     database: Option<redb::Database>,
@@ -45,28 +45,25 @@ pub(super) struct File {
 
 impl File {
     /// Opens the file of a folder, checks every page of it and reads all rows; makes a new file where there is none.
-    pub(super) fn open(folder: &Path) -> Result<(Self, Contents), DatabaseError> {
-        std::fs::create_dir_all(folder)
-            .map_err(|source| DatabaseError::Folder { folder: folder.to_owned(), source })?;
+    pub(super) fn open(disk: Arc<dyn Disk>) -> Result<(Self, Contents), DatabaseError> {
+        let folder = disk.folder();
         let path = folder.join(FILE_NAME);
-        let is_there =
-            path.try_exists().map_err(|source| DatabaseError::Folder { folder: folder.to_owned(), source })?;
+        let is_there = disk.prepare().map_err(|source| DatabaseError::Folder { folder: folder.to_owned(), source })?;
         if !is_there {
-            create(&folder.join(UNFINISHED_NAME), &path)
-                .map_err(|source| DatabaseError::Create { file: path.clone(), source: Box::new(source) })?;
+            create(&*disk).map_err(|source| DatabaseError::Create { file: path.clone(), source: Box::new(source) })?;
         }
         // A page that was changed from outside is found here, not as a wrong number later.
         let mut builder = builder();
-        let database = builder.set_check_integrity_on_open(true).open(&path).map_err(|error| refused(&path, error))?;
+        let database = disk.open(builder.set_check_integrity_on_open(true)).map_err(|error| refused(&path, error))?;
         let (contents, row_bytes) = read(&database).map_err(|why| why.at(&path))?;
-        Ok((Self { path, database: Some(database), row_bytes }, contents))
+        Ok((Self { disk, path, database: Some(database), row_bytes }, contents))
     }
 
     /// Writes a batch: all of it, or nothing.
     pub(super) fn write(&mut self, batch: &Batch) -> Result<(), redb::Error> {
         let database = match self.database.take() {
             Some(database) => database,
-            None => builder().open(&self.path)?,
+            None => self.disk.open(&builder())?,
         };
         write(&database, batch)?;
         self.database = Some(database);
@@ -86,7 +83,7 @@ impl File {
 
     /// The size of the file in bytes; 0 where it cannot be told.
     pub(super) fn size_bytes(&self) -> u64 {
-        std::fs::metadata(&self.path).map_or(0, |metadata| metadata.len())
+        self.disk.size_bytes()
     }
 
     pub(super) fn path(&self) -> &Path {
@@ -105,11 +102,8 @@ fn builder() -> redb::Builder {
     builder
 }
 
-fn create(unfinished: &Path, path: &Path) -> Result<(), redb::Error> {
-    if unfinished.exists() {
-        std::fs::remove_file(unfinished).map_err(redb::Error::Io)?;
-    }
-    let database = builder().create(unfinished)?;
+fn create(disk: &dyn Disk) -> Result<(), redb::Error> {
+    let database = disk.create(&builder())?;
     let transaction = database.begin_write()?;
     {
         let mut meta = transaction.open_table(META)?;
@@ -121,7 +115,7 @@ fn create(unfinished: &Path, path: &Path) -> Result<(), redb::Error> {
     }
     transaction.commit()?;
     database.close()?;
-    std::fs::rename(unfinished, path).map_err(redb::Error::Io)
+    disk.complete().map_err(redb::Error::Io)
 }
 
 fn write(database: &redb::Database, batch: &Batch) -> Result<(), redb::Error> {

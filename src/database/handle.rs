@@ -3,13 +3,15 @@
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 
+use super::disk::{Disk, Folder};
 use super::error::Damage;
 use super::file::{FILE_NAME, File};
-use super::writer::Writer;
+use super::writer::{Request, Writer};
 use super::{Batch, Contents, DatabaseError, WriteError};
 
 /// Batches that may wait: none, for the next one is made when the last is written. Slower writing makes larger batches.
@@ -39,7 +41,7 @@ impl Operation {
 
 /// An open database. Its file is closed when this is dropped, soon after; [`Self::close`] waits for it.
 pub struct Database {
-    batches: mpsc::Sender<(Batch, oneshot::Sender<Result<(), WriteError>>)>,
+    batches: mpsc::Sender<Request>,
     gauges: Arc<Gauges>,
     task: JoinHandle<()>,
 }
@@ -61,8 +63,8 @@ impl Database {
         let (batches, receiver) = mpsc::channel(QUEUE);
         let (sender, opened) = oneshot::channel();
         let gauges = Arc::new(Gauges::default());
-        let (path, shown) = (folder.to_owned(), gauges.clone());
-        let task = tokio::task::spawn_blocking(move || match File::open(&path) {
+        let (disk, shown) = (Arc::new(Folder::new(folder)), gauges.clone());
+        let task = tokio::task::spawn_blocking(move || match File::open(disk) {
             Ok((file, contents)) => {
                 let writer = Writer::new(file, shown);
                 if sender.send(Ok(contents)).is_ok() {
@@ -77,6 +79,22 @@ impl Database {
             Ok(Err(error)) => Err(error),
             Err(_) => Err(DatabaseError::Damaged { file: folder.join(FILE_NAME), source: Damage::Panicked }),
         }
+    }
+
+    /// The same without a thread: the file is opened here, and written by a task of the current runtime, each batch after
+    /// the time that `pause` gives. For simulations, whose clock stands while a thread lives.
+    ///
+    /// # Errors
+    /// As [`Self::open`].
+    pub fn open_in_place(
+        disk: Arc<dyn Disk>,
+        pause: impl FnMut() -> Duration + Send + 'static,
+    ) -> Result<(Self, Contents), DatabaseError> {
+        let (batches, receiver) = mpsc::channel(QUEUE);
+        let gauges = Arc::new(Gauges::default());
+        let (file, contents) = File::open(disk)?;
+        let task = tokio::spawn(Writer::new(file, gauges.clone()).run_in_place(receiver, pause));
+        Ok((Self { batches, gauges, task }, contents))
     }
 
     /// Has a batch written; the answer comes when it is on the disk, all of it, or when that failed, and then nothing of it

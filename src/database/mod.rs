@@ -6,11 +6,13 @@
 //!
 //! - [`Database`]: the handle: open, write, close.
 //! - `file`: tables, format, transactions: all that knows `redb`.
+//! - [`Disk`]: where the file lies.
 //! - [`Batch`], [`Contents`]: what goes in and what comes out.
 //! - `job_row`, `bot_row`: how a row is encoded; a change there is a new `FORMAT`.
 
 mod batch;
 mod bot_row;
+mod disk;
 mod error;
 mod file;
 mod handle;
@@ -22,6 +24,7 @@ mod writer;
 mod tests;
 
 pub use batch::{Batch, BotCalls, Contents};
+pub use disk::{Disk, Folder};
 pub use error::{DatabaseError, RowError, WriteError};
 pub use file::FILE_NAME;
 pub use handle::{Database, Operation};

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot};
 
@@ -9,6 +10,9 @@ use super::file::File;
 use super::handle::Gauges;
 use super::{Batch, WriteError};
 use crate::model::error_chain;
+
+/// A batch, and who waits for it.
+pub(super) type Request = (Batch, oneshot::Sender<Result<(), WriteError>>);
 
 /// The file and how it fares.
 pub(super) struct Writer {
@@ -25,14 +29,36 @@ impl Writer {
     }
 
     /// Writes batches until the other side is dropped; then closes the file.
-    pub(super) fn run(mut self, mut batches: mpsc::Receiver<(Batch, oneshot::Sender<Result<(), WriteError>>)>) {
+    pub(super) fn run(mut self, mut batches: mpsc::Receiver<Request>) {
         self.compact();
-        while let Some((batch, reply)) = batches.blocking_recv() {
-            let written = self.write(&batch);
-            self.gauges.size_bytes.store(self.file.size_bytes(), Ordering::Relaxed);
-            // Who asked may have gone; the batch is written either way.
-            let _gone = reply.send(written);
+        while let Some(request) = batches.blocking_recv() {
+            self.take(request);
         }
+        self.close();
+    }
+
+    /// The same as a task that blocks nothing but while it writes; each batch waits for as long as `pause` says.
+    pub(super) async fn run_in_place(
+        mut self,
+        mut batches: mpsc::Receiver<Request>,
+        mut pause: impl FnMut() -> Duration,
+    ) {
+        self.compact();
+        while let Some(request) = batches.recv().await {
+            tokio::time::sleep(pause()).await;
+            self.take(request);
+        }
+        self.close();
+    }
+
+    fn take(&mut self, (batch, reply): Request) {
+        let written = self.write(&batch);
+        self.gauges.size_bytes.store(self.file.size_bytes(), Ordering::Relaxed);
+        // Who asked may have gone; the batch is written either way.
+        let _gone = reply.send(written);
+    }
+
+    fn close(self) {
         if let Err(error) = self.file.close() {
             tracing::error!("the database could not be closed in good order: {}", error_chain(&error));
         }

@@ -3,6 +3,8 @@
 use std::io;
 use std::path::PathBuf;
 
+use crate::transport::SendError;
+
 /// One variant for each thing that is attempted. Never carries a body, a secret, or a URL's credentials.
 #[derive(Debug, thiserror::Error)]
 pub enum DiscoveryError {
@@ -45,7 +47,7 @@ pub enum DiscoveryError {
     Credentials,
     /// No answer, or only half of one.
     #[error("ask for targets")]
-    Request(#[source] reqwest::Error),
+    Request(#[source] SendError),
     /// Anything but 200.
     #[error("the answer has the status {0}, not 200")]
     Status(u16),

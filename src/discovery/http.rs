@@ -14,17 +14,25 @@ use super::groups::{Format, Groups, MAX_BYTES};
 use super::http_client::{CachedClient, read_small, request_url};
 use super::settings::{HttpSdAuth, HttpSdSettings, Secret};
 use crate::model::{SourceId, TargetUpdate};
+use crate::transport::{SendError, SharedTransport};
 
 /// The longest that a whole answer may take; less where the next refresh is nearer.
 const MAX_TIMEOUT: Duration = Duration::from_secs(30);
+/// An answer up to this size, a thousand targets and more, is read where it is: that takes less than a millisecond.
+const MAX_INLINE_BYTES: usize = 64 * 1024;
 
 /// Asks at once, then at every refresh. Ends when nobody receives.
-pub(super) async fn follow(id: SourceId, settings: HttpSdSettings, sender: Sender<TargetUpdate>) {
+pub(super) async fn follow(
+    id: SourceId,
+    settings: HttpSdSettings,
+    sender: Sender<TargetUpdate>,
+    transport: SharedTransport,
+) {
     let mut client = CachedClient::default();
     let mut failing = false;
     loop {
         let (source, bot, name) = (id.clone(), &id.bot, &id.name);
-        let update = match ask(&mut client, &settings).await {
+        let update = match ask(&mut client, &settings, &transport).await {
             Ok(groups) => {
                 if std::mem::take(&mut failing) {
                     tracing::info!(%bot, source = %name, "targets can be asked for again");
@@ -59,7 +67,11 @@ pub(super) async fn follow(id: SourceId, settings: HttpSdSettings, sender: Sende
     }
 }
 
-async fn ask(client: &mut CachedClient, settings: &HttpSdSettings) -> Result<Groups, DiscoveryError> {
+async fn ask(
+    client: &mut CachedClient,
+    settings: &HttpSdSettings,
+    transport: &SharedTransport,
+) -> Result<Groups, DiscoveryError> {
     let client = client.current(settings).await?;
     let seconds = settings.refresh.as_secs_f64().to_string();
     let mut request = client
@@ -70,7 +82,8 @@ async fn ask(client: &mut CachedClient, settings: &HttpSdSettings) -> Result<Gro
     if settings.tls.server_name.is_some() {
         request = request.header(HOST, authority(settings));
     }
-    let response = authenticated(request, settings).await?.send().await.map_err(unanswered)?;
+    let request = authenticated(request, settings).await?.build().map_err(unanswered)?;
+    let response = transport.send(&client, request).await.map_err(unanswered)?;
     if response.status().as_u16() != 200 {
         return Err(DiscoveryError::Status(response.status().as_u16()));
     }
@@ -78,6 +91,9 @@ async fn ask(client: &mut CachedClient, settings: &HttpSdSettings) -> Result<Gro
         return Err(DiscoveryError::ContentType);
     }
     let text = body(response).await?;
+    if text.len() <= MAX_INLINE_BYTES {
+        return Groups::parse(&text, Format::Json);
+    }
     // Half a million targets take a moment; other tasks do not wait for it.
     match tokio::task::spawn_blocking(move || Groups::parse(&text, Format::Json)).await {
         Ok(groups) => groups,
@@ -141,8 +157,8 @@ async fn body(mut response: Response) -> Result<String, DiscoveryError> {
 }
 
 /// A URL may carry credentials; the source's name says which one it is.
-fn unanswered(error: reqwest::Error) -> DiscoveryError {
-    DiscoveryError::Request(error.without_url())
+fn unanswered(error: impl Into<SendError>) -> DiscoveryError {
+    DiscoveryError::Request(error.into().without_url())
 }
 
 /// The header's value, never shown.

@@ -8,8 +8,9 @@ use super::error::DiscoveryError;
 use super::settings::{SourceSettings, sources};
 use super::{file, http};
 use crate::model::TargetUpdate;
+use crate::transport::SharedTransport;
 
-/// Reads every source until `shutdown`, and sends what they say.
+/// Reads every source until `shutdown`, and sends what they say. Servers are asked over `transport`.
 ///
 /// # Errors
 /// [`DiscoveryError::SourceEnded`] when a source ends before `shutdown`, because it panicked or nobody receives. A source
@@ -18,13 +19,14 @@ pub async fn run(
     settings: Vec<SourceSettings>,
     sender: Sender<TargetUpdate>,
     shutdown: CancellationToken,
+    transport: SharedTransport,
 ) -> Result<(), DiscoveryError> {
     let mut tasks = JoinSet::new();
     for (id, settings) in sources(&settings).into_iter().zip(settings) {
         let sender = sender.clone();
         match settings {
             SourceSettings::File(settings) => tasks.spawn(file::follow(id, settings, sender)),
-            SourceSettings::Http(settings) => tasks.spawn(http::follow(id, *settings, sender)),
+            SourceSettings::Http(settings) => tasks.spawn(http::follow(id, *settings, sender, transport.clone())),
         };
     }
     drop(sender);

@@ -2,6 +2,8 @@
 
 use std::collections::HashSet;
 
+use rand::RngExt;
+
 use super::bot::BotRuntime;
 use super::call_results::Purpose;
 use super::logging;
@@ -128,7 +130,7 @@ impl Poller {
             entries: entry.job.tallies.iter().flat_map(|tally| tally.entries).sum(),
             recipients: entry.job.recipients,
         });
-        let start = Start { jitter: rand::random(), last: last.map(|answered| LastPoll { answered, progress }) };
+        let start = Start { jitter: self.rng.random(), last: last.map(|answered| LastPoll { answered, progress }) };
         if let Some(bot) = self.bots.get_mut(&key.bot) {
             bot.scheduler.add(slot, now, start);
         }

@@ -1,6 +1,10 @@
 //! Keeps the store in the database, and holds each page back until what it shows is kept: a counter that a scrape has seen
 //! must not be lower after a crash, for Prometheus would take that for a restart from 0 and count the whole of it again.
 
+use std::collections::BTreeSet;
+use std::future::poll_fn;
+use std::pin::Pin;
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use tokio::sync::oneshot;
@@ -116,9 +120,16 @@ impl Persister {
 
     /// Waits for the batch under way; for ever where there is none.
     pub(super) async fn written(&mut self) -> Result<(), WriteError> {
+        poll_fn(|context| self.poll_written(context)).await
+    }
+
+    /// Ready once the batch under way is written, or is not; never where there is none.
+    pub(super) fn poll_written(&mut self, context: &mut Context<'_>) -> Poll<Result<(), WriteError>> {
         match &mut self.pending {
-            Some(pending) => (&mut pending.written).await.unwrap_or(Err(WriteError::Ended)),
-            None => std::future::pending().await,
+            Some(pending) => {
+                Pin::new(&mut pending.written).poll(context).map(|written| written.unwrap_or(Err(WriteError::Ended)))
+            }
+            None => Poll::Pending,
         }
     }
 
@@ -183,10 +194,11 @@ impl Persister {
 
 fn batch(store: &Store, dirty: &Dirty, calls: Vec<BotCalls>, now: Timestamp) -> Result<Batch, RowError> {
     let mut batch = Batch::new(now.minus(CALLS_KEPT));
-    for key in &dirty.jobs {
+    // In the order of the table: neighbours share a page.
+    for key in dirty.jobs.iter().collect::<BTreeSet<_>>() {
         batch.job(key.clone(), store.persisted_job(key).as_ref())?;
     }
-    for bot in &dirty.bots {
+    for bot in dirty.bots.iter().collect::<BTreeSet<_>>() {
         batch.bot(bot.clone(), store.persisted_totals(bot))?;
     }
     calls.into_iter().for_each(|calls| batch.calls(calls));

@@ -1,11 +1,16 @@
 //! The loop.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
+use std::future::poll_fn;
+use std::pin::pin;
 use std::sync::Arc;
+use std::task::Poll;
 use std::time::Duration;
 
+use rand::RngExt;
+use rand::rngs::StdRng;
 use tokio::sync::mpsc;
-use tokio::task::JoinSet;
+use tokio::task::{JoinError, JoinSet};
 use tokio_util::sync::CancellationToken;
 
 use super::bot::BotRuntime;
@@ -70,6 +75,8 @@ pub struct Poller {
     pub(super) last_page: Timestamp,
     pub(super) commands: mpsc::Receiver<Command>,
     pub(super) updates: mpsc::Receiver<TargetUpdate>,
+    /// Spreads first polls, and decides which sort of event is looked at first.
+    pub(super) rng: StdRng,
 }
 
 impl Poller {
@@ -79,6 +86,7 @@ impl Poller {
         exporter: ExporterView,
         clock: Arc<Clock>,
         database: Option<(Database, Contents)>,
+        rng: StdRng,
     ) -> (Self, Parts) {
         let (handle, commands) = Handle::new();
         let (sender, updates) = mpsc::channel(UPDATES);
@@ -105,6 +113,7 @@ impl Poller {
             last_page: now,
             commands,
             updates,
+            rng,
         };
         let contents = database.map(|(database, contents)| {
             poller.persister = Some(Persister::new(database));
@@ -131,11 +140,14 @@ impl Poller {
             let late_at = self.persister.as_ref().and_then(Persister::late_at).filter(|late_at| now < *late_at);
             let page_due = late_at.or(self.page_due);
             let until = [wake, page_due].into_iter().flatten().min().map_or(TURN, |due| due.since(now).min(TURN));
-            // In no fixed order: however fast one sort of message comes in, the others get their turn.
-            tokio::select! {
-                () = shutdown.cancelled() => break,
-                written = written(&mut self.persister) => if self.settle(written) == Err(Ended) { return },
-                Some(joined) = self.calls.join_next_with_id(), if !self.calls.is_empty() => {
+            match self.next_event(&shutdown, until).await {
+                Event::Stop => break,
+                Event::Written(written) => {
+                    if self.settle(written) == Err(Ended) {
+                        return;
+                    }
+                }
+                Event::Joined(joined) => {
                     self.joined(joined);
                     for _ in 0..BATCH {
                         match self.calls.try_join_next_with_id() {
@@ -144,8 +156,8 @@ impl Poller {
                         }
                     }
                 }
-                Some(command) = self.commands.recv() => self.handle_command(command),
-                Some(update) = self.updates.recv() => {
+                Event::Command(command) => self.handle_command(command),
+                Event::Update(update) => {
                     self.receive_update(update);
                     for _ in 0..BATCH {
                         match self.updates.try_recv() {
@@ -154,7 +166,7 @@ impl Poller {
                         }
                     }
                 }
-                () = tokio::time::sleep(until) => {}
+                Event::Time => {}
             }
         }
         // Answers that are there are not asked for again after a restart.
@@ -166,6 +178,36 @@ impl Poller {
         if let Some(persister) = self.persister.take() {
             persister.finish(&mut self.store, calls, now).await;
         }
+    }
+
+    /// Waits for what comes next. The sorts of events are looked at in turn, from a drawn one on: however fast one sort comes
+    /// in, the others get their turn.
+    async fn next_event(&mut self, shutdown: &CancellationToken, at_most: Duration) -> Event {
+        const SORTS: u32 = 6;
+        let first = self.rng.random_range(0..SORTS);
+        let mut stopped = pin!(shutdown.cancelled());
+        let mut elapsed = pin!(tokio::time::sleep(at_most));
+        poll_fn(|context| {
+            for sort in (first..first + SORTS).map(|sort| sort % SORTS) {
+                let event = match sort {
+                    0 => stopped.as_mut().poll(context).map(|()| Some(Event::Stop)),
+                    1 => match &mut self.persister {
+                        Some(persister) => persister.poll_written(context).map(|written| Some(Event::Written(written))),
+                        None => Poll::Pending,
+                    },
+                    2 => self.calls.poll_join_next_with_id(context).map(|joined| joined.map(Event::Joined)),
+                    3 => self.commands.poll_recv(context).map(|command| command.map(Event::Command)),
+                    4 => self.updates.poll_recv(context).map(|update| update.map(Event::Update)),
+                    _ => elapsed.as_mut().poll(context).map(|()| Some(Event::Time)),
+                };
+                // A sort that has ended, or has none under way, is passed over.
+                if let Poll::Ready(Some(event)) = event {
+                    return Poll::Ready(event);
+                }
+            }
+            Poll::Pending
+        })
+        .await
     }
 
     /// A batch is written, or could not be.
@@ -249,10 +291,12 @@ impl Poller {
     }
 }
 
-/// Waits for the batch under way; for ever where there is none.
-async fn written(persister: &mut Option<Persister>) -> Result<(), WriteError> {
-    match persister {
-        Some(persister) => persister.written().await,
-        None => std::future::pending().await,
-    }
+/// What the loop waits for.
+enum Event {
+    Stop,
+    Written(Result<(), WriteError>),
+    Joined(Result<(tokio::task::Id, CallResult), JoinError>),
+    Command(Command),
+    Update(TargetUpdate),
+    Time,
 }

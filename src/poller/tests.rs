@@ -76,7 +76,7 @@ async fn a_page_is_not_shown_before_what_it_says_is_written() {
     let folder = tempfile::tempdir().unwrap();
     let database = Database::open(folder.path()).await.unwrap();
     let clock = Arc::new(Clock::starting_at(START));
-    let (mut poller, parts) = Poller::new(setup(), exporter(), clock, Some(database));
+    let (mut poller, parts) = Poller::new(setup(), exporter(), clock, Some(database), rand::make_rng());
     // What `new` found to write is written first.
     poller.publish(START);
     while poller.persister.as_ref().unwrap().late_at().is_some() {

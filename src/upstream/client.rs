@@ -17,6 +17,7 @@ use super::report_reader::{MAX_SLICE_BYTES, ReadError, read_slice, read_stream};
 use super::settings::ClientSettings;
 use super::{http_answer, tls};
 use crate::model::{Outcome, Report, RequestId, Timestamp};
+use crate::transport::{Network, SharedTransport};
 
 /// How much of the body of a refusal is read.
 const MAX_REFUSAL_BYTES: usize = 64 * 1024;
@@ -29,6 +30,7 @@ const IDLE_TIMEOUT: Duration = Duration::from_secs(50);
 #[derive(Clone)]
 pub struct Client {
     http: reqwest::Client,
+    transport: SharedTransport,
     endpoint: Endpoint,
     timeout: Duration,
     max_body_bytes: u64,
@@ -83,7 +85,13 @@ impl Client {
         }
         let http = http.build().map_err(|error| ClientError::Http(error.without_url()))?;
         let (timeout, max_body_bytes) = (settings.timeout, settings.max_body_bytes);
-        Ok(Self { http, endpoint, timeout, max_body_bytes, reasons, budget })
+        Ok(Self { http, transport: Network::shared(), endpoint, timeout, max_body_bytes, reasons, budget })
+    }
+
+    /// The same client, whose requests take another way than the network.
+    #[must_use]
+    pub fn over(self, transport: SharedTransport) -> Self {
+        Self { transport, ..self }
     }
 
     /// Asks about one job: one GET, its body read to the end. `now` is what a `Retry-After` date is held against.
@@ -119,7 +127,8 @@ impl Client {
         })?;
         auth.set_sensitive(true);
         let request = self.http.get(self.endpoint.of(id)).header("auth", auth).header(ACCEPT, "application/json");
-        let response = request.send().await.map_err(http_answer::no_answer)?;
+        let request = request.build().map_err(|error| http_answer::no_answer(error.into()))?;
+        let response = self.transport.send(&self.http, request).await.map_err(http_answer::no_answer)?;
         let retry_after = http_answer::retry_after(response.headers(), || now.plus(start.elapsed()));
         let status = response.status();
         let result = if status.is_success() {

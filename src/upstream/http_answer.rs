@@ -10,6 +10,7 @@ use url::Url;
 
 use super::error::PollError;
 use crate::model::{Outcome, Timestamp};
+use crate::transport::SendError;
 
 /// The longest `Retry-After` that is believed.
 const MAX_RETRY_AFTER: Duration = Duration::from_secs(24 * 3600);
@@ -58,7 +59,7 @@ fn origin(url: &Url) -> String {
 }
 
 /// No head of an answer came.
-pub(super) fn no_answer(error: reqwest::Error) -> PollError {
+pub(super) fn no_answer(error: SendError) -> PollError {
     let stage = if error.is_connect() { "connect" } else { "send the request" };
     PollError::new(Outcome::Network, format!("failed to {stage}: {}", cause(&error)))
 }
@@ -69,7 +70,7 @@ pub(super) fn broken(error: reqwest::Error) -> PollError {
 }
 
 /// The innermost cause: what the system, the resolver or TLS says. Only outer errors name the URL.
-fn cause(error: &reqwest::Error) -> String {
+fn cause(error: &(dyn Error + 'static)) -> String {
     let mut innermost: Option<&(dyn Error + 'static)> = None;
     let mut next = error.source();
     while let Some(error) = next {

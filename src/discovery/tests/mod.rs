@@ -11,6 +11,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::{DiscoveryError, SourceSettings, run};
 use crate::model::{BotName, TargetUpdate};
+use crate::transport::Network;
 
 /// Long enough for a loaded machine, short enough to notice a hang.
 const DEADLINE: Duration = Duration::from_secs(20);
@@ -25,7 +26,7 @@ impl Discovery {
     fn start(settings: Vec<SourceSettings>) -> Self {
         let (sender, updates) = mpsc::channel(8);
         let shutdown = CancellationToken::new();
-        let ended = tokio::spawn(run(settings, sender, shutdown.clone()));
+        let ended = tokio::spawn(run(settings, sender, shutdown.clone(), Network::shared()));
         Self { updates, shutdown, ended }
     }
 
