@@ -65,6 +65,11 @@ impl JobBlocks {
         self.rough_segments
     }
 
+    /// How many jobs and blocks it knows: as many as there are jobs, at most.
+    pub fn sizes(&self) -> [(&'static str, usize); 2] {
+        [("blocks.jobs", self.placement.jobs()), ("blocks.blocks", self.blocks.len())]
+    }
+
     /// Renders what has changed and returns the new page. `jobs` says which job a slot has now, `None` where it is gone;
     /// it is asked about every job of each block in which a job was noted.
     pub fn publish<'a>(

@@ -66,6 +66,11 @@ impl BlockLayout {
         self.append(slot, if settled { Tier::Settling } else { Tier::Hot });
     }
 
+    /// How many jobs have a place.
+    pub(super) fn jobs(&self) -> usize {
+        self.block_of.len()
+    }
+
     /// Notes that a job is gone.
     pub(super) fn take(&mut self, slot: JobSlot) {
         let Some(id) = self.block_of.remove(&slot) else { return };

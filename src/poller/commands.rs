@@ -42,6 +42,7 @@ impl Poller {
             }
             Command::List(filter, reply) => answer(reply, self.list(&filter)),
             Command::Bots(reply) => answer(reply, self.bot_statuses(now)),
+            Command::Sizes(reply) => answer(reply, self.sizes()),
             Command::Probe(key, reply) => self.probe(key, reply, now),
         }
     }

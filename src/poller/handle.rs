@@ -1,5 +1,7 @@
 //! How other tasks ask the loop for something.
 
+use std::collections::BTreeMap;
+
 use tokio::sync::{mpsc, oneshot};
 
 use super::{BotStatus, Setup};
@@ -21,6 +23,7 @@ pub(super) enum Command {
     Keys(Filter, oneshot::Sender<Vec<(JobKey, Option<LabelValue>)>>),
     List(Filter, oneshot::Sender<Listing>),
     Bots(oneshot::Sender<Vec<BotStatus>>),
+    Sizes(oneshot::Sender<BTreeMap<&'static str, usize>>),
     Probe(JobKey, oneshot::Sender<Result<Box<Job>, ProbeError>>),
 }
 
@@ -150,6 +153,11 @@ impl Handle {
     /// How the bots are.
     pub async fn bots(&self) -> Result<Vec<BotStatus>, Unavailable> {
         self.ask(Command::Bots).await
+    }
+
+    /// How many elements each of its collections has, by name: none may grow without bound.
+    pub async fn sizes(&self) -> Result<BTreeMap<&'static str, usize>, Unavailable> {
+        self.ask(Command::Sizes).await
     }
 
     /// One job, from memory where it is followed or was probed within the least gap between two calls, else asked about

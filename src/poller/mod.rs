@@ -21,6 +21,7 @@ mod probes;
 mod published;
 mod run;
 mod setup;
+mod sizes;
 
 pub use bot::BotStatus;
 pub use handle::{Filter, Handle, ListedJob, Listing, MAX_LISTED, ProbeError, Unavailable};

@@ -79,6 +79,15 @@ impl Probes {
         }
     }
 
+    /// How many elements each collection has.
+    pub(super) fn sizes(&self) -> [(&'static str, usize); 3] {
+        [
+            ("probes.kept", self.kept.len()),
+            ("probes.by_age", self.by_age.len()),
+            ("probes.waiting", self.waiting.values().map(Vec::len).sum()),
+        ]
+    }
+
     /// Forgets what `keep` does not want.
     pub(super) fn retain(&mut self, keep: impl Fn(&JobKey) -> bool) {
         self.kept.retain(|key, _| keep(key));

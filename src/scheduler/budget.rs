@@ -93,6 +93,11 @@ impl Budget {
         [&self.minute, &self.hour].map(|window| window.calls(now).map(|(_, count)| u64::from(count)).sum())
     }
 
+    /// Times that the windows hold.
+    pub(super) fn len(&self) -> usize {
+        self.minute.len() + self.hour.len()
+    }
+
     /// The hour's calls, added up by the second in which they started.
     pub(super) fn calls_by_second(&self, now: Timestamp) -> impl Iterator<Item = (Timestamp, u32)> {
         let mut calls = self.hour.calls(now).map(|(at, count)| (second(at), count)).peekable();

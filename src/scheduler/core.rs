@@ -227,6 +227,16 @@ impl Scheduler {
         self.settings.longest_interval().max((round / 100).saturating_mul(PATIENCE_PERCENT))
     }
 
+    /// How many elements each collection has, by its name: none may grow with time.
+    pub fn sizes(&self) -> [(&'static str, usize); 4] {
+        [
+            ("scheduler.jobs", self.jobs.len()),
+            ("scheduler.queue", self.queue.len()),
+            ("scheduler.left", self.left.len()),
+            ("scheduler.calls", self.budget.len()),
+        ]
+    }
+
     fn start(&mut self, slot: JobSlot, now: Timestamp) -> Next {
         let Some(job) = self.jobs.get_mut(&slot) else {
             return Next::Idle;

@@ -72,6 +72,11 @@ impl Queue {
         }
     }
 
+    /// Places in all orders together.
+    pub(super) fn len(&self) -> usize {
+        self.by_since.len() + self.by_end.len() + self.new_by_due.len() + self.by_due.len()
+    }
+
     /// How many jobs are wanted at `now`. Walks those that are: for the metrics, not for a decision.
     pub(super) fn overdue(&self, now: Timestamp) -> usize {
         let wanted = |set: &BTreeSet<(Timestamp, JobSlot)>| set.iter().take_while(|&&(at, _)| at <= now).count();

@@ -70,6 +70,11 @@ impl RollingWindow {
         self.calls.iter().copied().skip_while(move |&(at, _)| at.plus(self.span) <= now)
     }
 
+    /// Times that it holds.
+    pub(super) fn len(&self) -> usize {
+        self.calls.len()
+    }
+
     fn drop_old(&mut self, now: Timestamp) {
         while let Some(&(at, count)) = self.calls.front()
             && at.plus(self.span) <= now

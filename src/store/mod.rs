@@ -21,6 +21,7 @@ mod persisted;
 mod record;
 mod references;
 mod retired;
+mod sizes;
 mod sources;
 mod store;
 

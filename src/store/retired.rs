@@ -42,6 +42,11 @@ impl Retired {
         forgotten
     }
 
+    /// How many entries and places in the order there are.
+    pub(super) fn sizes(&self) -> (usize, usize) {
+        (self.by_key.len(), self.order.len())
+    }
+
     /// Whether a place in the order is still that of the entry.
     fn stands_at(&self, number: u64, key: &JobKey) -> bool {
         self.by_key.get(key).is_some_and(|(last, _)| *last == number)

@@ -65,6 +65,11 @@ impl Sources {
         self.table.get_mut(usize::from(index.0))
     }
 
+    /// How many places there are.
+    pub(super) fn len(&self) -> usize {
+        self.table.len()
+    }
+
     /// The sources that the configuration has.
     pub(super) fn configured(&self) -> impl Iterator<Item = &Source> {
         self.table.iter().filter(|source| source.configured)

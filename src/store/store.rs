@@ -1,7 +1,7 @@
 //! All jobs and bots: what is known of them, which configuration holds, and what the passing of time does.
 
 use std::cmp::Reverse;
-use std::collections::{BTreeMap, BinaryHeap, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, BinaryHeap, HashMap, HashSet};
 use std::time::Duration;
 
 use crate::model::{
@@ -115,7 +115,7 @@ pub struct Store {
     /// When running jobs are given up.
     pub(super) deadlines: BinaryHeap<Reverse<(Timestamp, JobSlot)>>,
     /// Jobs that no source wants any more, until the grace is over.
-    pub(super) orphaned: HashSet<JobSlot>,
+    pub(super) orphaned: BTreeSet<JobSlot>,
     pub(super) dropped: Dropped,
     pub(super) changes: Vec<Change>,
     /// What the database has not been told; `None` where there is no database.
@@ -138,7 +138,7 @@ impl Store {
             campaigns: HashMap::new(),
             expiries: BinaryHeap::new(),
             deadlines: BinaryHeap::new(),
-            orphaned: HashSet::new(),
+            orphaned: BTreeSet::new(),
             dropped: Dropped::default(),
             changes: Vec::new(),
             dirty: None,
