@@ -1,4 +1,4 @@
-//! One decision of the scheduler and the answer to it, among many jobs: `cargo bench --bench scheduler`.
+//! One decision of the scheduler and the result of the call, with many jobs: `cargo bench --bench scheduler`.
 #![expect(clippy::unwrap_used, reason = "a benchmark that cannot go on stops")]
 
 use std::time::Duration;
@@ -32,15 +32,16 @@ impl World {
         Self { scheduler, now, polls: 0 }
     }
 
-    /// Time moves on to the next poll, which is answered 200 ms later with some progress.
+    /// Advances to the next poll, which is answered 200 ms later with some progress.
     fn step(&mut self) {
         loop {
             match self.scheduler.next(self.now) {
                 Next::Poll { slot, .. } => {
                     self.now = self.now.plus(Duration::from_millis(200));
                     self.polls += 1;
-                    let part = f64::from(u32::try_from(self.polls % 1000).unwrap()) / 1000.0;
-                    let progress = Progress { completion: Some(part), entries: self.polls, recipients: Some(1000) };
+                    let completion = f64::from(u32::try_from(self.polls % 1000).unwrap()) / 1000.0;
+                    let progress =
+                        Progress { completion: Some(completion), entries: self.polls, recipients: Some(1000) };
                     return self.scheduler.observe(slot, self.now, Observation::Progress { progress, changed: true });
                 }
                 Next::WaitUntil(until) => self.now = until,

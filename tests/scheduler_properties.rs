@@ -1,4 +1,4 @@
-//! The scheduler's promises, held against random populations, budgets, latencies, answers, refusals and removals.
+//! The guarantees of the scheduler under random jobs, budgets, latencies, answers, refusals and removals.
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test may panic")]
 
 use std::collections::{BTreeMap, HashMap, HashSet};
@@ -11,20 +11,20 @@ use koreai_exporter::scheduler::{
 };
 use proptest::prelude::*;
 
-/// One random world.
+/// One random scenario.
 #[derive(Debug, Clone)]
 struct World {
     settings: Settings,
     jobs: u32,
     seed: u64,
-    /// In percent of the answers.
+    /// Share of the answers, in half percent.
     finished: u64,
     unusable: u64,
     unavailable: u64,
     unauthorized: u64,
-    refused: u64,
-    /// In percent of the steps.
-    comings_and_goings: u64,
+    rate_limited: u64,
+    /// Share of the steps that add or remove a job, in percent.
+    churn: u64,
     longest_call_ms: u64,
     minutes: u64,
 }
@@ -50,31 +50,31 @@ prop_compose! {
         unusable in 0..10_u64,
         unavailable in prop_oneof![Just(0), 0..10_u64, Just(60)],
         unauthorized in prop_oneof![Just(0), 0..3_u64],
-        refused in prop_oneof![Just(0), 0..3_u64, Just(40)],
-        comings_and_goings in prop_oneof![Just(0), 0..30_u64],
+        rate_limited in prop_oneof![Just(0), 0..3_u64, Just(40)],
+        churn in prop_oneof![Just(0), 0..30_u64],
         longest_call_ms in 1..15_000_u64,
         minutes in 10..150_u64,
     ) -> World {
-        World { settings, jobs, seed, finished, unusable, unavailable, unauthorized, refused, comings_and_goings,
+        World { settings, jobs, seed, finished, unusable, unavailable, unauthorized, rate_limited, churn,
             longest_call_ms, minutes }
     }
 }
 
-/// A world in which nothing but the budget holds the scheduler up.
-fn untroubled_worlds() -> impl Strategy<Value = World> {
+/// A scenario in which only the budget delays polls.
+fn worlds_without_failures() -> impl Strategy<Value = World> {
     worlds().prop_map(|world| World {
         settings: Settings { max_in_flight: 1000, ..world.settings },
         unusable: 0,
         unavailable: 0,
         unauthorized: 0,
-        refused: 0,
-        comings_and_goings: 0,
+        rate_limited: 0,
+        churn: 0,
         longest_call_ms: world.longest_call_ms % 500 + 1,
         ..world
     })
 }
 
-/// Small and good enough (splitmix64).
+/// A small random number generator (splitmix64).
 struct Dice(u64);
 
 impl Dice {
@@ -87,27 +87,27 @@ impl Dice {
     }
 }
 
-/// A scheduler, and everything that was seen of it.
+/// A scheduler, and everything that was observed about it.
 struct Run {
     world: World,
     dice: Dice,
     scheduler: Scheduler,
     now: Timestamp,
     answers: BTreeMap<(Timestamp, JobSlot), Timestamp>,
-    asking: HashSet<JobSlot>,
-    followed: HashSet<JobSlot>,
+    in_flight: HashSet<JobSlot>,
+    scheduled: HashSet<JobSlot>,
     finished: HashSet<JobSlot>,
-    /// When each was last answered, even before it left and came back.
+    /// The last answer of each job, including before it was removed and added again.
     answered: HashMap<JobSlot, Timestamp>,
-    /// When it began to wait; jobs that back off after a failed call are not in here.
+    /// Start of the wait of each job; without jobs that back off after a failed call.
     waiting: HashMap<JobSlot, Timestamp>,
-    passed_over: HashMap<JobSlot, usize>,
-    ever: usize,
+    overtaken: HashMap<JobSlot, usize>,
+    ever_added: usize,
     calls: Vec<Timestamp>,
-    /// When calls may be made again, and since when that is known.
+    /// Since when each pause is known, and when it ends.
     pauses: Vec<(Timestamp, Timestamp)>,
     longest_wait: Duration,
-    greatest_patience: Duration,
+    longest_starvation_limit: Duration,
 }
 
 impl Run {
@@ -118,17 +118,17 @@ impl Run {
             scheduler: Scheduler::new(world.settings),
             now,
             answers: BTreeMap::new(),
-            asking: HashSet::new(),
-            followed: HashSet::new(),
+            in_flight: HashSet::new(),
+            scheduled: HashSet::new(),
             finished: HashSet::new(),
             answered: HashMap::new(),
             waiting: HashMap::new(),
-            passed_over: HashMap::new(),
-            ever: 0,
+            overtaken: HashMap::new(),
+            ever_added: 0,
             calls: Vec::new(),
             pauses: Vec::new(),
             longest_wait: Duration::ZERO,
-            greatest_patience: Duration::ZERO,
+            longest_starvation_limit: Duration::ZERO,
             world,
         };
         for index in 0..run.world.jobs {
@@ -141,7 +141,7 @@ impl Run {
         run
     }
 
-    /// One moment: answers, comings and goings, then all that the scheduler wants. `false` when nothing is left to do.
+    /// One step: answers, changes of jobs, then all polls that are due. `false` when nothing is left to do.
     fn step(&mut self) -> bool {
         while let Some((&(at, slot), &started)) = self.answers.first_key_value()
             && at <= self.now
@@ -149,18 +149,18 @@ impl Run {
             self.answers.remove(&(at, slot));
             self.answer(slot, started);
         }
-        if self.dice.roll(100) < self.world.comings_and_goings {
+        if self.dice.roll(100) < self.world.churn {
             let slot = JobSlot::new(u32::try_from(self.dice.roll(u64::from(self.world.jobs) * 2)).unwrap());
-            if self.followed.contains(&slot) { self.remove(slot) } else { self.add(slot) }
+            if self.scheduled.contains(&slot) { self.remove(slot) } else { self.add(slot) }
         }
         self.check_waits();
         let wake = loop {
-            let patience = self.scheduler.patience();
-            self.greatest_patience = self.greatest_patience.max(patience);
+            let starvation_limit = self.scheduler.starvation_limit();
+            self.longest_starvation_limit = self.longest_starvation_limit.max(starvation_limit);
             match self.scheduler.next(self.now) {
-                Next::Poll { slot, .. } => self.poll(slot, patience),
+                Next::Poll { slot, .. } => self.poll(slot, starvation_limit),
                 Next::WaitUntil(at) => {
-                    assert!(at > self.now, "told to wait until the past");
+                    assert!(at > self.now, "told to wait until a time that is not in the future");
                     break Some(at);
                 }
                 Next::Idle => break None,
@@ -168,34 +168,38 @@ impl Run {
         };
         let answer = self.answers.first_key_value().map(|(&(at, _), _)| at);
         if answer.is_none() && wake.is_none() {
-            assert!(self.followed.is_empty(), "jobs are left, and nothing will ever be asked again");
+            assert!(self.scheduled.is_empty(), "jobs are left, and no call is ever made again");
             return false;
         }
-        // At times the loop around it wakes early, for a command.
-        let nudge = (self.dice.roll(4) == 0).then(|| self.now.plus(Duration::from_millis(self.dice.roll(3000) + 1)));
-        self.now = wake.into_iter().chain(answer).chain(nudge).min().unwrap_or(self.now).max(self.now);
+        // Sometimes the polling loop wakes early, for a command.
+        let early = (self.dice.roll(4) == 0).then(|| self.now.plus(Duration::from_millis(self.dice.roll(3000) + 1)));
+        self.now = wake.into_iter().chain(answer).chain(early).min().unwrap_or(self.now).max(self.now);
         true
     }
 
-    fn poll(&mut self, slot: JobSlot, patience: Duration) {
-        assert!(self.followed.contains(&slot), "asked about a job that is not followed");
-        assert!(!self.finished.contains(&slot), "asked about a finished job");
-        assert!(self.asking.insert(slot), "asked about a job with a call under way");
-        assert!(self.asking.len() <= self.world.settings.max_in_flight, "too many calls under way");
-        assert_eq!(self.asking.len(), self.scheduler.in_flight());
+    fn poll(&mut self, slot: JobSlot, starvation_limit: Duration) {
+        assert!(self.scheduled.contains(&slot), "polled a job that is not scheduled");
+        assert!(!self.finished.contains(&slot), "polled a finished job");
+        assert!(self.in_flight.insert(slot), "polled a job with a call in flight");
+        assert!(self.in_flight.len() <= self.world.settings.max_in_flight, "too many calls in flight");
+        assert_eq!(self.in_flight.len(), self.scheduler.in_flight());
         if let Some(&answered) = self.answered.get(&slot) {
-            assert!(self.now.since(answered) >= MIN_GAP, "asked again {:?} after its answer", self.now.since(answered));
+            assert!(
+                self.now.since(answered) >= MIN_GAP,
+                "polled again {:?} after its answer",
+                self.now.since(answered)
+            );
         }
         for &(known, until) in &self.pauses {
-            assert!(self.now <= known || self.now >= until, "asked during a pause");
+            assert!(self.now <= known || self.now >= until, "polled during a pause");
         }
         self.waiting.remove(&slot);
-        self.passed_over.remove(&slot);
+        self.overtaken.remove(&slot);
         for (&other, &since) in &self.waiting {
-            if self.now.since(since) >= patience {
-                let times = self.passed_over.entry(other).or_default();
+            if self.now.since(since) >= starvation_limit {
+                let times = self.overtaken.entry(other).or_default();
                 *times += 1;
-                assert!(*times < self.ever, "{other:?} starves");
+                assert!(*times < self.ever_added, "{other:?} starves");
             }
         }
         self.calls.push(self.now);
@@ -204,23 +208,23 @@ impl Run {
     }
 
     fn answer(&mut self, slot: JobSlot, started: Timestamp) {
-        assert!(self.asking.remove(&slot));
+        assert!(self.in_flight.remove(&slot));
         let observation = self.observation(started);
         self.answered.insert(slot, self.now);
         self.scheduler.observe(slot, self.now, observation);
         match observation {
             Observation::Finished => {
-                self.followed.remove(&slot);
+                self.scheduled.remove(&slot);
                 self.finished.insert(slot);
             }
             Observation::Unusable | Observation::Unavailable => {}
-            _ if self.followed.contains(&slot) => {
+            _ if self.scheduled.contains(&slot) => {
                 self.waiting.insert(slot, self.now);
             }
             _ => {}
         }
         let paused = match observation {
-            Observation::Refused(refusal) => {
+            Observation::RateLimited(refusal) => {
                 let named =
                     refusal.retry_after.map(|wanted| wanted.clamp(Duration::from_secs(1), Duration::from_secs(3600)));
                 Some(named.unwrap_or(Duration::from_secs(if refusal.hourly { 300 } else { 60 })))
@@ -236,21 +240,21 @@ impl Run {
     }
 
     fn observation(&mut self, started: Timestamp) -> Observation {
-        let World { finished, unusable, unavailable, unauthorized, refused, .. } = self.world;
+        let World { finished, unusable, unavailable, unauthorized, rate_limited, .. } = self.world;
         let mut roll = self.dice.roll(200);
         for (share, observation) in [
             (finished, Observation::Finished),
             (unusable, Observation::Unusable),
             (unavailable, Observation::Unavailable),
             (unauthorized, Observation::Unauthorized),
-            (refused, Observation::Refused(self.refusal())),
+            (rate_limited, Observation::RateLimited(self.refusal())),
         ] {
             if roll < share {
                 return observation;
             }
             roll -= share;
         }
-        // Upstream's numbers may be anything.
+        // Upstream's numbers are not reliable.
         let completion = match self.dice.roll(6) {
             0 => None,
             1 => Some(1.0),
@@ -280,18 +284,18 @@ impl Run {
         let last = last.map(|&answered| LastPoll { answered, progress: None });
         let jitter = self.dice.roll(1001) as f64 / 1000.0;
         self.scheduler.add(slot, self.now, Start { jitter, last });
-        self.followed.insert(slot);
-        self.ever += 1;
-        if !self.asking.contains(&slot) {
+        self.scheduled.insert(slot);
+        self.ever_added += 1;
+        if !self.in_flight.contains(&slot) {
             self.waiting.insert(slot, self.now);
         }
     }
 
     fn remove(&mut self, slot: JobSlot) {
         self.scheduler.remove(slot, self.now);
-        self.followed.remove(&slot);
+        self.scheduled.remove(&slot);
         self.waiting.remove(&slot);
-        self.passed_over.remove(&slot);
+        self.overtaken.remove(&slot);
     }
 
     fn check_waits(&mut self) {
@@ -314,14 +318,14 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 300, ..ProptestConfig::default() })]
 
     #[test]
-    fn every_promise_holds_in_every_world(world in worlds()) {
+    fn every_guarantee_holds(world in worlds()) {
         Run::of(world);
     }
 
     #[test]
-    fn no_job_waits_beyond_the_bound(world in untroubled_worlds()) {
+    fn no_job_waits_beyond_the_bound(world in worlds_without_failures()) {
         let run = Run::of(world);
-        let bound = run.greatest_patience * 2 + MINUTE_SPAN;
+        let bound = run.longest_starvation_limit * 2 + MINUTE_SPAN;
         prop_assert!(run.longest_wait <= bound, "waited {:?}, the bound is {:?}", run.longest_wait, bound);
     }
 

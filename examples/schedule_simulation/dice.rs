@@ -15,24 +15,24 @@ impl Dice {
         z ^ (z >> 31)
     }
 
-    /// Even over 0 to 1, 1 excluded.
-    pub(crate) fn part(&mut self) -> f64 {
+    /// Uniform from 0 to 1, without 1.
+    pub(crate) fn fraction(&mut self) -> f64 {
         (self.next() >> 11) as f64 / (1_u64 << 53) as f64
     }
 
-    /// Even between two numbers.
+    /// Uniform between two numbers.
     pub(crate) fn between(&mut self, low: f64, high: f64) -> f64 {
-        low + (high - low) * self.part()
+        low + (high - low) * self.fraction()
     }
 
-    /// Normal, mean 0, deviation 1.
+    /// Normal, mean 0, standard deviation 1.
     pub(crate) fn normal(&mut self) -> f64 {
-        let radius = (-2.0 * (1.0 - self.part()).ln()).sqrt();
-        radius * (std::f64::consts::TAU * self.part()).cos()
+        let radius = (-2.0 * (1.0 - self.fraction()).ln()).sqrt();
+        radius * (std::f64::consts::TAU * self.fraction()).cos()
     }
 
     /// Exponential, mean 1.
-    pub(crate) fn pause(&mut self) -> f64 {
-        -(1.0 - self.part()).ln()
+    pub(crate) fn exponential(&mut self) -> f64 {
+        -(1.0 - self.fraction()).ln()
     }
 }

@@ -1,8 +1,8 @@
-//! What the scheduler's choice is worth: a simulation without sockets, on a moved clock, the same in every run.
+//! Compares the scheduler with other policies, in a deterministic simulation without sockets and with simulated time.
 //!
-//! Eight populations of jobs are followed by four policies side by side, each within the same budget: ours (the real
+//! Four policies poll the jobs of eight populations, each within the same budget: ours (the real
 //! [`koreai_exporter::scheduler::Scheduler`]), a fixed interval (round robin, 15 s), exponential growth alone (15 s to
-//! 5 min), and an oracle that knows each job's end and asks once, right after it.
+//! 5 min), and an oracle that knows the end of each job and polls it once, right after its end.
 //!
 //! ```text
 //! cargo run --release --example schedule_simulation
@@ -11,7 +11,7 @@
     clippy::unwrap_used,
     clippy::indexing_slicing,
     clippy::print_stdout,
-    reason = "a program for the bench, not for service"
+    reason = "a developer's program, not part of the exporter"
 )]
 
 mod dice;

@@ -1,4 +1,4 @@
-//! What a policy is judged by.
+//! The figures by which policies are compared.
 
 use std::fmt;
 
@@ -7,17 +7,17 @@ use koreai_exporter::model::Timestamp;
 use crate::policy::SETTINGS;
 use crate::population::Population;
 
-/// What was seen of a population's jobs, and what it took.
-pub(crate) struct Seen {
-    /// By job: when its end was seen.
+/// What a policy observed of a population, and the calls that it made.
+pub(crate) struct Observed {
+    /// By job: when its end was detected.
     ends: Vec<Option<f64>>,
-    /// By job: up to when its staleness has been added up, and the state that is known since.
+    /// By job: the time up to which its staleness is summed, and the time of the last known state.
     known: Vec<(f64, f64)>,
     stale: f64,
     pub(crate) refused: usize,
     calls: usize,
-    greatest_minute: usize,
-    greatest_hour: usize,
+    busiest_minute: usize,
+    busiest_hour: usize,
 }
 
 /// Delays and staleness in seconds.
@@ -31,31 +31,31 @@ pub(crate) struct Figures {
     pub(crate) hour_share: f64,
 }
 
-impl Seen {
+impl Observed {
     pub(crate) fn new(population: &Population) -> Self {
         Self {
             ends: vec![None; population.jobs.len()],
-            known: population.jobs.iter().map(|job| (job.comes, job.comes)).collect(),
+            known: population.jobs.iter().map(|job| (job.starts, job.starts)).collect(),
             stale: 0.0,
             refused: 0,
             calls: 0,
-            greatest_minute: 0,
-            greatest_hour: 0,
+            busiest_minute: 0,
+            busiest_hour: 0,
         }
     }
 
-    /// A report of the state at `state` arrives at `now`.
+    /// Records a report that arrives at `now` and has the state at `state`.
     pub(crate) fn report(&mut self, population: &Population, index: usize, state: f64, now: f64) {
         let ends = population.jobs[index].ends;
-        self.pass(index, now.min(ends.unwrap_or(now)));
+        self.add_staleness(index, now.min(ends.unwrap_or(now)));
         self.known[index].1 = state;
         if ends.is_some_and(|ends| ends <= state) {
             self.ends[index].get_or_insert(now);
         }
     }
 
-    /// Adds up the staleness of a running job: the age of what is known of it.
-    fn pass(&mut self, index: usize, until: f64) {
+    /// Adds the staleness of a running job: the age of its last known state.
+    fn add_staleness(&mut self, index: usize, until: f64) {
         let (from, state) = self.known[index];
         if until > from {
             self.stale += ((until - state).powi(2) - (from - state).powi(2)) / 2.0;
@@ -67,8 +67,8 @@ impl Seen {
     pub(crate) fn count(&mut self, mut arrivals: Vec<Timestamp>) {
         arrivals.sort_unstable();
         self.calls += arrivals.len();
-        self.greatest_minute = self.greatest_minute.max(greatest(&arrivals, 60_000));
-        self.greatest_hour = self.greatest_hour.max(greatest(&arrivals, 3_600_000));
+        self.busiest_minute = self.busiest_minute.max(busiest_window(&arrivals, 60_000));
+        self.busiest_hour = self.busiest_hour.max(busiest_window(&arrivals, 3_600_000));
     }
 
     pub(crate) fn figures(mut self, population: &Population, horizon: f64) -> Figures {
@@ -76,10 +76,10 @@ impl Seen {
         let mut delays = Vec::new();
         for (index, job) in population.jobs.iter().enumerate() {
             let until = job.ends.unwrap_or(horizon);
-            self.pass(index, until);
-            running += until - job.comes;
+            self.add_staleness(index, until);
+            running += until - job.starts;
             if let Some(ends) = job.ends {
-                // While the upstream refuses nobody can know: the delay counts from when one could.
+                // While the upstream refuses, no policy can detect an end: the delay counts from the end of the refusals.
                 let from = match population.refuses {
                     Some((from, to)) if (from..to).contains(&ends) => to,
                     _ => ends,
@@ -95,14 +95,14 @@ impl Seen {
             staleness: self.stale / running,
             calls_per_job: calls / population.jobs.len() as f64,
             refused: self.refused as f64 / calls,
-            minute_share: self.greatest_minute as f64 / f64::from(SETTINGS.per_minute),
-            hour_share: self.greatest_hour as f64 / f64::from(SETTINGS.per_hour),
+            minute_share: self.busiest_minute as f64 / f64::from(SETTINGS.per_minute),
+            hour_share: self.busiest_hour as f64 / f64::from(SETTINGS.per_hour),
         }
     }
 }
 
-/// The most arrivals in any window of so many milliseconds.
-fn greatest(arrivals: &[Timestamp], millis: i64) -> usize {
+/// The most arrivals in any window of this length.
+fn busiest_window(arrivals: &[Timestamp], millis: i64) -> usize {
     let mut first = 0;
     let mut most = 0;
     for (index, at) in arrivals.iter().enumerate() {

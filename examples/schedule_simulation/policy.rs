@@ -1,4 +1,4 @@
-//! The policies that are compared.
+//! The compared policies.
 
 use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::time::Duration;
@@ -39,7 +39,7 @@ impl Kind {
         }
     }
 
-    /// The policy; `refuses` is for the oracle's ears only.
+    /// The policy. Only the oracle uses `refuses`.
     pub(crate) fn policy(self, refuses: Option<(f64, f64)>) -> Box<dyn Policy> {
         match self {
             Self::Ours => Box::new(Scheduler::new(SETTINGS)),
@@ -48,7 +48,7 @@ impl Kind {
     }
 }
 
-/// What asks: the verbs of the scheduler.
+/// What decides when jobs are polled: the methods of the scheduler.
 pub(crate) trait Policy {
     fn add(&mut self, slot: JobSlot, now: Timestamp, truth: &Truth, jitter: f64);
     fn next(&mut self, now: Timestamp) -> Next;
@@ -69,7 +69,7 @@ impl Policy for Scheduler {
     }
 }
 
-/// Asks whoever is due first as soon as the windows allow it.
+/// Polls the job that is due first, as soon as the windows allow it.
 struct Simple {
     kind: Kind,
     refuses: Option<(f64, f64)>,
@@ -93,16 +93,16 @@ impl Simple {
         }
     }
 
-    /// The first time at which both windows have room.
+    /// The first time at which both windows allow a call.
     fn free_at(&mut self, now: Timestamp) -> Timestamp {
         while self.calls.front().is_some_and(|at| at.plus(HOUR_SPAN) <= now) {
             self.calls.pop_front();
         }
-        let room = |limit: u32, span: Duration| {
+        let free = |limit: u32, span: Duration| {
             let nth_last = self.calls.len().checked_sub(limit as usize);
             nth_last.map_or(now, |index| self.calls[index].plus(span))
         };
-        room(SETTINGS.per_minute, MINUTE_SPAN).max(room(SETTINGS.per_hour, HOUR_SPAN))
+        free(SETTINGS.per_minute, MINUTE_SPAN).max(free(SETTINGS.per_hour, HOUR_SPAN))
     }
 }
 
@@ -135,7 +135,7 @@ impl Policy for Simple {
         self.due.pop_first();
         self.in_flight += 1;
         self.calls.push_back(now);
-        Next::Poll { slot, late: now.since(due) }
+        Next::Poll { slot, delay: now.since(due) }
     }
 
     fn observe(&mut self, slot: JobSlot, now: Timestamp, observation: Observation) {
@@ -143,7 +143,7 @@ impl Policy for Simple {
         let interval = self.intervals.get_mut(&slot).unwrap();
         match observation {
             Observation::Finished => return,
-            Observation::Refused(_) => self.paused_until = now.plus(PAUSE),
+            Observation::RateLimited(_) => self.paused_until = now.plus(PAUSE),
             _ if self.kind == Kind::Growth => *interval = interval.mul_f64(1.5).min(SETTINGS.max_poll_interval),
             _ => {}
         }

@@ -1,14 +1,15 @@
-//! Jobs as they truly are: when they come, how they move, when they end. Times are in seconds.
+//! The simulated jobs: when they start, how they progress, when they end. Times are in seconds.
 
 use koreai_exporter::scheduler::Progress;
 
 use crate::dice::Dice;
 
-/// Besides the chance in each delivery, a job's speed strays: deviation of its logarithm, and how long it stays astray.
+/// In addition to the variance of each delivery, the speed of a job drifts: standard deviation of its logarithm, and the
+/// time constant of the drift.
 const SPEED_DEVIATION: f64 = 0.1;
 const SPEED_MEMORY: f64 = 60.0;
 
-/// What a report says about progress (UPSTREAM §2).
+/// What a report contains about progress (UPSTREAM §2).
 #[derive(Clone, Copy)]
 pub(crate) enum Dialect {
     /// Whole percentages, log entries and `store.identitiesCount`.
@@ -22,24 +23,24 @@ pub(crate) enum Dialect {
 /// One job.
 pub(crate) struct Truth {
     pub(crate) bot: usize,
-    pub(crate) comes: f64,
-    /// When it ends; `None` if it never does.
+    pub(crate) starts: f64,
+    /// When the job ends; `None` if it never does.
     pub(crate) ends: Option<f64>,
     recipients: u64,
     dialect: Dialect,
-    /// The part that is done, second by second since it came.
+    /// The completed fraction, for each second since the start.
     curve: Vec<f32>,
 }
 
 impl Truth {
-    /// A job whose deliveries each take their own time (exponential), `lasts` seconds in all; it may stand still between.
-    fn new(dice: &mut Dice, comes: f64, lasts: f64, recipients: u64, dialect: Dialect, stall: Option<Stall>) -> Self {
-        let keeps = (-lasts / recipients as f64 / SPEED_MEMORY).exp();
-        let mut astray = dice.normal();
+    /// A job with deliveries of random (exponential) durations that takes `lasts` seconds in total and may stall once.
+    fn new(dice: &mut Dice, starts: f64, lasts: f64, recipients: u64, dialect: Dialect, stall: Option<Stall>) -> Self {
+        let decay = (-lasts / recipients as f64 / SPEED_MEMORY).exp();
+        let mut drift = dice.normal();
         let mut delivered = vec![0.0_f64];
         for _ in 0..recipients {
-            astray = astray * keeps + dice.normal() * (1.0 - keeps * keeps).sqrt();
-            delivered.push(delivered.last().unwrap() + dice.pause() * (astray * SPEED_DEVIATION).exp());
+            drift = drift * decay + dice.normal() * (1.0 - decay * decay).sqrt();
+            delivered.push(delivered.last().unwrap() + dice.exponential() * (drift * SPEED_DEVIATION).exp());
         }
         let scale = lasts / delivered.last().unwrap();
         let mut curve: Vec<f32> = Vec::new();
@@ -50,13 +51,13 @@ impl Truth {
             }
             curve.push((count as f64 / recipients as f64) as f32);
         }
-        let mut ends = Some(comes + lasts);
+        let mut ends = Some(starts + lasts);
         match stall {
             Some(Stall::For { at, seconds }) => {
                 let index = (at * lasts) as usize;
                 let still = std::iter::repeat_n(curve[index], seconds as usize);
                 curve.splice(index..index, still);
-                ends = Some(comes + lasts + seconds.floor());
+                ends = Some(starts + lasts + seconds.floor());
             }
             Some(Stall::ForEver { at }) => {
                 curve.truncate((at * lasts) as usize + 1);
@@ -64,15 +65,15 @@ impl Truth {
             }
             None => {}
         }
-        Self { bot: 0, comes, ends, recipients, dialect, curve }
+        Self { bot: 0, starts, ends, recipients, dialect, curve }
     }
 
-    /// What a report says at this time; `None` if the job has ended.
+    /// The progress that a report has at this time; `None` if the job has ended.
     pub(crate) fn report(&self, at: f64) -> Option<Progress> {
         if self.ends.is_some_and(|ends| at >= ends) {
             return None;
         }
-        let age = (at - self.comes).max(0.0);
+        let age = (at - self.starts).max(0.0);
         let index = age as usize;
         let last = f64::from(*self.curve.last().unwrap());
         let here = self.curve.get(index).map_or(last, |&part| f64::from(part));
@@ -89,7 +90,7 @@ impl Truth {
 }
 
 enum Stall {
-    /// At this part of its way, for so long.
+    /// At this fraction, for this many seconds.
     For {
         at: f64,
         seconds: f64,
@@ -99,7 +100,7 @@ enum Stall {
     },
 }
 
-/// Jobs, and when the upstream refuses all calls.
+/// Jobs, and the time in which the upstream refuses all calls.
 pub(crate) struct Population {
     pub(crate) name: &'static str,
     pub(crate) jobs: Vec<Truth>,
@@ -127,12 +128,12 @@ impl Population {
     }
 }
 
-/// A million recipients: 1,000 jobs sent within two minutes, each runs some 12 minutes.
+/// A million recipients: 1,000 jobs sent within two minutes, each runs for about 12 minutes.
 fn campaign() -> Population {
     Population { name: "campaign", jobs: campaign_of(&mut Dice::new(1), 720.0), bots: 1, refuses: None }
 }
 
-/// The same, slower: some 40 minutes.
+/// A slower campaign: about 40 minutes.
 fn slow_campaign() -> Population {
     Population { name: "slow campaign", jobs: campaign_of(&mut Dice::new(8), 2400.0), bots: 1, refuses: None }
 }
@@ -146,14 +147,14 @@ fn campaign_of(dice: &mut Dice, seconds: f64) -> Vec<Truth> {
         .collect()
 }
 
-/// 1,000 jobs on a platform that shares its speed evenly: all jobs end within two minutes.
+/// 1,000 jobs on a platform that distributes its capacity evenly: all jobs end within two minutes.
 fn campaign_ending_together() -> Population {
     let mut dice = Dice::new(2);
     let jobs = (0..1000)
         .map(|index| {
-            let comes = f64::from(index) * 0.03;
-            let lasts = 900.0 + 20.0 * dice.normal() - comes;
-            Truth::new(&mut dice, comes, lasts, 1000, Dialect::V1, None)
+            let starts = f64::from(index) * 0.03;
+            let lasts = 900.0 + 20.0 * dice.normal() - starts;
+            Truth::new(&mut dice, starts, lasts, 1000, Dialect::V1, None)
         })
         .collect();
     Population { name: "campaign, ends together", jobs, bots: 1, refuses: None }
@@ -162,29 +163,29 @@ fn campaign_ending_together() -> Population {
 /// A job every 20 s for three hours; sizes, speeds and V1 dialects differ.
 fn trickle() -> Population {
     let mut dice = Dice::new(3);
-    let mut comes = 0.0;
+    let mut starts = 0.0;
     let jobs = (0..540)
         .map(|_| {
-            comes += 20.0 * dice.pause();
+            starts += 20.0 * dice.exponential();
             let recipients = dice.between(50.0, 1000.0) as u64;
             let lasts = dice.between(60.0, 1800.0);
-            let dialect = [Dialect::V1WithRecipients, Dialect::V1][(dice.part() * 2.0) as usize];
-            Truth::new(&mut dice, comes, lasts, recipients, dialect, None)
+            let dialect = [Dialect::V1WithRecipients, Dialect::V1][(dice.fraction() * 2.0) as usize];
+            Truth::new(&mut dice, starts, lasts, recipients, dialect, None)
         })
         .collect();
     Population { name: "trickle", jobs, bots: 1, refuses: None }
 }
 
-/// The same in V2, of which nothing tells the size: ends cannot be foreseen, except of the full ones.
+/// The same in V2, without recipient counts: only the ends of full jobs can be predicted.
 fn trickle_v2() -> Population {
     let mut dice = Dice::new(7);
-    let mut comes = 0.0;
+    let mut starts = 0.0;
     let jobs = (0..540)
         .map(|_| {
-            comes += 20.0 * dice.pause();
-            let recipients = if dice.part() < 0.5 { 1000 } else { dice.between(50.0, 1000.0) as u64 };
+            starts += 20.0 * dice.exponential();
+            let recipients = if dice.fraction() < 0.5 { 1000 } else { dice.between(50.0, 1000.0) as u64 };
             let lasts = dice.between(60.0, 1800.0);
-            Truth::new(&mut dice, comes, lasts, recipients, Dialect::V2, None)
+            Truth::new(&mut dice, starts, lasts, recipients, Dialect::V2, None)
         })
         .collect();
     Population { name: "trickle, V2", jobs, bots: 1, refuses: None }
@@ -195,16 +196,16 @@ fn many_bots() -> Population {
     let mut dice = Dice::new(4);
     let jobs = (0..3000)
         .map(|index| {
-            let comes = dice.between(0.0, 1800.0);
+            let starts = dice.between(0.0, 1800.0);
             let lasts = dice.between(300.0, 1500.0);
-            let truth = Truth::new(&mut dice, comes, lasts, 1000, Dialect::V1WithRecipients, None);
+            let truth = Truth::new(&mut dice, starts, lasts, 1000, Dialect::V1WithRecipients, None);
             Truth { bot: index % 20, ..truth }
         })
         .collect();
     Population { name: "many bots", jobs, bots: 20, refuses: None }
 }
 
-/// 600 jobs; a third stands still for 10 to 40 minutes, one in twenty for ever.
+/// 600 jobs; a third stalls for 10 to 40 minutes, one in twenty forever.
 fn stalling() -> Population {
     let mut dice = Dice::new(5);
     let jobs = (0..600)
@@ -216,8 +217,8 @@ fn stalling() -> Population {
                 1..=7 => Some(Stall::For { at, seconds: dice.between(600.0, 2400.0) }),
                 _ => None,
             };
-            let comes = dice.between(0.0, 300.0);
-            Truth::new(&mut dice, comes, lasts, 1000, Dialect::V1WithRecipients, stall)
+            let starts = dice.between(0.0, 300.0);
+            Truth::new(&mut dice, starts, lasts, 1000, Dialect::V1WithRecipients, stall)
         })
         .collect();
     Population { name: "stalls", jobs, bots: 1, refuses: None }
@@ -228,9 +229,9 @@ fn refused() -> Population {
     let mut dice = Dice::new(6);
     let jobs = (0..400)
         .map(|_| {
-            let comes = dice.between(0.0, 300.0);
+            let starts = dice.between(0.0, 300.0);
             let lasts = dice.between(300.0, 2400.0);
-            Truth::new(&mut dice, comes, lasts, 1000, Dialect::V1WithRecipients, None)
+            Truth::new(&mut dice, starts, lasts, 1000, Dialect::V1WithRecipients, None)
         })
         .collect();
     Population { name: "refusals", jobs, bots: 1, refuses: Some((600.0, 1200.0)) }

@@ -33,8 +33,8 @@ impl Poller {
     pub(super) fn start_calls(&mut self, name: &BotName, now: Timestamp) -> Option<Timestamp> {
         loop {
             let bot = self.bots.get_mut(name)?;
-            let (slot, late) = match bot.scheduler.next(now) {
-                Next::Poll { slot, late } => (slot, late),
+            let (slot, delay) = match bot.scheduler.next(now) {
+                Next::Poll { slot, delay } => (slot, delay),
                 Next::WaitUntil(due) => return Some(due),
                 Next::Idle => return None,
             };
@@ -45,7 +45,7 @@ impl Poller {
                 continue;
             };
             if let Some(totals) = self.store.totals_mut(name) {
-                totals.poll_delay.observe(late.as_secs_f64());
+                totals.poll_delay.observe(delay.as_secs_f64());
             }
             self.start_call(key, Purpose::Poll { slot, removed: false });
         }
@@ -171,7 +171,7 @@ fn observation(
             Observation::Progress { progress: progress.unwrap_or_default(), changed: *changed }
         }
         (Outcome::Ok, _) => Observation::Progress { progress: progress.unwrap_or_default(), changed: false },
-        (Outcome::RateLimited, _) => Observation::Refused(refusal),
+        (Outcome::RateLimited, _) => Observation::RateLimited(refusal),
         (Outcome::Unauthorized, _) => Observation::Unauthorized,
         (Outcome::ServerError | Outcome::Timeout | Outcome::Network, _) => Observation::Unavailable,
         (Outcome::NotFound | Outcome::ClientError | Outcome::Malformed | Outcome::TooLarge, _) => Observation::Unusable,

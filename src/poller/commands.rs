@@ -58,7 +58,7 @@ impl Poller {
             return self.probes.wait(key, reply);
         }
         let Some(bot) = self.bots.get_mut(&key.bot) else { return answer(reply, Err(ProbeError::UnknownBot)) };
-        if !bot.scheduler.take_call(now) {
+        if !bot.scheduler.try_take_call(now) {
             return answer(reply, Err(ProbeError::NoBudget));
         }
         self.probes.wait(key.clone(), reply);

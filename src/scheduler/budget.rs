@@ -1,4 +1,4 @@
-//! The bot's budget of calls: two exact windows, and a pace in each that keeps something for later.
+//! The call budget of one bot: two exact windows, and a pacer for each that spreads calls over the window.
 
 use std::time::Duration;
 
@@ -7,98 +7,95 @@ use super::settings::{HOUR_SPAN, MINUTE_SPAN, Settings};
 use super::window::RollingWindow;
 use crate::model::Timestamp;
 
-/// The part of a minute's calls that may be made at once: few jobs are asked at once, many steadily.
-const MINUTE_BURST_PARTS: u32 = 20;
+/// The burst of the minute's pacer, as a divisor of the limit: few jobs are polled at once, many at a steady rate.
+const MINUTE_BURST_DIVISOR: u32 = 20;
 
-/// The part, in percent, of an hour's calls that may be made faster than the hour can sustain, where the minute's limit
-/// is far above that. At 600 a minute and 18,000 an hour it comes to 6,300 calls (half of them for routine): enough for
-/// a campaign of 1,000 jobs at the minute's full pace, and then 3.25 calls a second for ever, instead of half an hour
-/// of full pace and half an hour of blindness. Less makes a campaign's ends late; more makes endless overloads slow.
+/// The burst of the hour's pacer, in percent of the hour's limit, where the minute's limit is far above the hour's rate.
+/// With 600 calls a minute and 18,000 an hour the burst is 6,300 calls (half of them for routine polls). That is enough
+/// for a campaign of 1,000 jobs at the minute's full rate; then 3.25 calls a second remain, instead of half an hour at the
+/// full rate and half an hour without calls. A smaller burst detects the ends of a campaign later; a larger one slows down
+/// a permanent overload.
 const HOUR_BURST_PERCENT: u64 = 70;
 
 /// What a call is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Urgency {
-    /// A look at a job of which nothing special is expected: leaves half of the hour's burst to the others.
+    /// A poll at the job's interval: leaves half of the hour's burst to the others.
     Routine,
-    /// A new job: may be made faster than the hour can sustain.
+    /// The first poll of a job: may use the whole burst of the hour.
     Prompt,
-    /// A foreseen end, or a job that has waited too long: spreading it over the minute could only make it later.
+    /// An expected end, a job that has waited too long, or a probe: exempt from the minute's pacer, which would only delay
+    /// it. Both windows and the hour's pacer still apply.
     Urgent,
 }
 
-/// The budget. Its windows hold under every use; its paces only decide how calls are spread within them.
+/// The budget. Its windows are never exceeded; its pacers only decide how calls are spread within the windows.
 #[derive(Debug, Clone)]
 pub(super) struct Budget {
     minute: RollingWindow,
     hour: RollingWindow,
-    minute_pace: Pacer,
-    hour_pace: Pacer,
-    /// Calls of the hour's burst that are left to urgent ones.
-    kept_back: u32,
+    minute_pacer: Pacer,
+    hour_pacer: Pacer,
+    /// Calls of the hour's burst that are reserved for prompt and urgent ones.
+    reserved: u32,
 }
 
 impl Budget {
     pub(super) fn new(settings: &Settings) -> Self {
         let Settings { per_minute, per_hour, .. } = *settings;
-        let minute_burst = (per_minute / MINUTE_BURST_PARTS).max(1);
+        let minute_burst = (per_minute / MINUTE_BURST_DIVISOR).max(1);
         let hour_burst = hour_burst(per_minute, per_hour).max(minute_burst);
         Self {
             minute: RollingWindow::new(MINUTE_SPAN, per_minute),
             hour: RollingWindow::new(HOUR_SPAN, per_hour),
-            minute_pace: Pacer::new(MINUTE_SPAN, per_minute, minute_burst),
-            hour_pace: Pacer::new(HOUR_SPAN, per_hour, hour_burst),
-            kept_back: hour_burst / 2,
+            minute_pacer: Pacer::new(MINUTE_SPAN, per_minute, minute_burst),
+            hour_pacer: Pacer::new(HOUR_SPAN, per_hour, hour_burst),
+            reserved: hour_burst / 2,
         }
     }
 
-    /// Other limits; the calls made so far count on.
+    /// Changes the limits; the calls made so far still count.
     pub(super) fn set_limits(&mut self, settings: &Settings) {
         let other = Self::new(settings);
         self.minute.set_limit(settings.per_minute);
         self.hour.set_limit(settings.per_hour);
-        self.minute_pace = self.minute_pace.replaced_by(other.minute_pace);
-        self.hour_pace = self.hour_pace.replaced_by(other.hour_pace);
-        self.kept_back = other.kept_back;
+        self.minute_pacer = self.minute_pacer.with_limits_of(other.minute_pacer);
+        self.hour_pacer = self.hour_pacer.with_limits_of(other.hour_pacer);
+        self.reserved = other.reserved;
     }
 
-    /// The first time from `now` at which such a call may start; never, where a limit is 0.
+    /// The first time from `now` at which a call of this urgency may start; `None` if a limit is 0.
     pub(super) fn free_at(&mut self, now: Timestamp, urgency: Urgency) -> Option<Timestamp> {
         let windows = self.minute.free_at(now)?.max(self.hour.free_at(now)?);
-        let kept_back = if urgency == Urgency::Routine { self.kept_back } else { 0 };
-        let free = windows.max(self.hour_pace.free_at(kept_back));
-        Some(if urgency == Urgency::Urgent { free } else { free.max(self.minute_pace.free_at(0)) })
+        let reserved = if urgency == Urgency::Routine { self.reserved } else { 0 };
+        let free = windows.max(self.hour_pacer.free_at(reserved));
+        Some(if urgency == Urgency::Urgent { free } else { free.max(self.minute_pacer.free_at(0)) })
     }
 
     /// Counts a call that starts now.
     pub(super) fn record(&mut self, now: Timestamp) {
         self.minute.record(now);
         self.hour.record(now);
-        self.minute_pace.record(now);
-        self.hour_pace.record(now);
+        self.minute_pacer.record(now);
+        self.hour_pacer.record(now);
     }
 
-    /// After a pause all jobs are due at once: resumes at the steady pace, without a burst.
+    /// Resumes at the steady rate, without a burst: after a pause all jobs are due at once.
     pub(super) fn resume_steadily(&mut self, now: Timestamp) {
-        self.minute_pace.spend_burst(now);
+        self.minute_pacer.spend_burst(now);
     }
 
-    /// The time in which the budget allows one call, for ever.
+    /// The time between two calls at the rate that the budget sustains indefinitely.
     pub(super) fn step(&self) -> Duration {
-        self.minute_pace.step().max(self.hour_pace.step())
+        self.minute_pacer.step().max(self.hour_pacer.step())
     }
 
-    /// Calls in the windows that end now, in the order of [`crate::model::BudgetWindow::ALL`].
+    /// Calls in the windows that end at `now`, in the order of [`crate::model::BudgetWindow::ALL`].
     pub(super) fn used(&self, now: Timestamp) -> [u64; 2] {
         [&self.minute, &self.hour].map(|window| window.calls(now).map(|(_, count)| u64::from(count)).sum())
     }
 
-    /// Times that the windows hold.
-    pub(super) fn len(&self) -> usize {
-        self.minute.len() + self.hour.len()
-    }
-
-    /// The hour's calls, added up by the second in which they started.
+    /// The calls of the hour, summed by the second in which they started.
     pub(super) fn calls_by_second(&self, now: Timestamp) -> impl Iterator<Item = (Timestamp, u32)> {
         let mut calls = self.hour.calls(now).map(|(at, count)| (second(at), count)).peekable();
         std::iter::from_fn(move || {
@@ -110,22 +107,28 @@ impl Budget {
         })
     }
 
-    /// Counts calls of an earlier run. A second's calls are taken to have started at its end: never too early.
+    /// The number of entries in both windows.
+    pub(super) fn len(&self) -> usize {
+        self.minute.len() + self.hour.len()
+    }
+
+    /// Counts calls of an earlier run. The calls of a second count as started at the end of it, so that none leaves a
+    /// window too early.
     pub(super) fn restore(&mut self, by_second: &[(Timestamp, u32)], now: Timestamp) {
         let calls = || by_second.iter().map(|&(at, count)| (second(at).plus(Duration::from_millis(999)), count));
         self.minute.restore(calls(), now);
         self.hour.restore(calls(), now);
-        self.minute_pace.relive(self.minute.calls(now), now);
-        self.hour_pace.relive(self.hour.calls(now), now);
+        self.minute_pacer.restore(self.minute.calls(now), now);
+        self.hour_pacer.restore(self.hour.calls(now), now);
     }
 }
 
-/// How many calls an hour may be ahead of its steady pace. Nothing where the minute's limit alone keeps the hour's.
+/// How many calls an hour may be ahead of its steady rate; 0 if the minute's limit alone guarantees the hour's.
 fn hour_burst(per_minute: u32, per_hour: u32) -> u32 {
-    let full_pace = 60 * u64::from(per_minute.max(1));
-    let spare = full_pace.saturating_sub(u64::from(per_hour));
+    let full_rate = 60 * u64::from(per_minute.max(1));
+    let spare = full_rate.saturating_sub(u64::from(per_hour));
     let burst =
-        u128::from(per_hour) * u128::from(spare) * u128::from(HOUR_BURST_PERCENT) / (u128::from(full_pace) * 100);
+        u128::from(per_hour) * u128::from(spare) * u128::from(HOUR_BURST_PERCENT) / (u128::from(full_rate) * 100);
     u32::try_from(burst).unwrap_or(u32::MAX)
 }
 
@@ -162,7 +165,7 @@ mod tests {
     }
 
     #[test]
-    fn an_hour_at_full_demand_has_no_blind_minute() {
+    fn an_hour_at_full_demand_has_calls_in_every_minute() {
         let mut budget = Budget::new(&settings(600, 18_000));
         let from = Timestamp::from_millis(1_700_000_000_000);
         let starts = spend(&mut budget, from, Duration::from_secs(7200), Urgency::Urgent);
@@ -186,7 +189,7 @@ mod tests {
     }
 
     #[test]
-    fn a_restart_forgets_no_call() {
+    fn a_restart_loses_no_call() {
         let mut budget = Budget::new(&settings(600, 18_000));
         let from = Timestamp::from_millis(1_700_000_000_500);
         spend(&mut budget, from, Duration::from_secs(300), Urgency::Urgent);

@@ -1,46 +1,49 @@
-//! What to ask next within the budget: a pure core. No task, socket or clock is in here; every function takes `now`.
+//! Decides which job of a bot is polled next within the call budget. A pure core: no tasks, no sockets, no clock; every
+//! function takes `now`.
 //!
-//! One [`Scheduler`] serves one bot. The loop around it asks [`Scheduler::next`] until it has to wait, starts the calls it
-//! is told to start, and hands what became of each to [`Scheduler::observe`]. In reading order:
+//! Each bot has one [`Scheduler`]. The polling loop calls [`Scheduler::next`] until it has to wait, starts the calls that
+//! are returned, and hands the result of each call to [`Scheduler::observe`]. In reading order:
 //!
 //! - [`Settings`]: intervals and limits, and the constants that are facts about the upstream.
-//! - [`Observation`]: what became of a call, in the words that matter for the choice.
-//! - `budget`, on `window` (never more than the limit in any rolling window) and `pace` (never blind for the rest of one).
-//! - `gate`: closed while the upstream refuses; resumes with one probing call.
-//! - `forecast`: when a job will end, from how it moved so far.
-//! - `cadence`: when one job is wanted next.
-//! - `queue`: whose turn it is; no job starves.
-//! - `core`: [`Scheduler`] joins them.
+//! - [`Observation`]: the result of a call, as far as it matters for scheduling.
+//! - `budget`: the call budget, from `window` (never more calls than the limit in any rolling window) and `pacer` (no part
+//!   of a window without calls).
+//! - `circuit_breaker`: blocks calls while the upstream fails or refuses; resumes after one successful trial call.
+//! - `forecast`: the expected end of a job, from its progress so far.
+//! - `poll_interval`: when one job is polled next.
+//! - `queue`: which of the waiting jobs is next; no job starves.
+//! - `scheduler`: [`Scheduler`] combines them.
 //!
-//! # What is guaranteed
+//! # Guarantees
 //!
-//! - No rolling minute or hour has more calls than its limit, counted from when they start, also over a restart.
-//! - Calls for one job lie [`MIN_GAP`] apart, from the answer to the next call.
-//! - A finished or removed job is never asked about; a job with a call under way is not chosen again.
-//! - While the upstream refuses, no call is made before the pause is over, and then only one until it is answered.
-//! - **No job starves.** With `n` jobs, a job that has waited for [`Scheduler::patience`] is asked before any job that was
-//!   asked later, so at most `n - 1` further calls precede it. Where the budget is the bottleneck that is within
-//!   `patience + n x step + MINUTE_SPAN`, `step` being the time in which the budget allows one call for ever; and the
-//!   patience is `max(max_poll_interval, 1.05 x n x step)`. A job's back-off after a failed call is not waiting.
+//! - No rolling minute or hour has more calls than its limit, counted by their start, including over a restart.
+//! - Consecutive calls for one job are [`MIN_GAP`] apart, from the answer to the next call.
+//! - A finished or removed job is never polled; a job with a call in flight is not chosen again.
+//! - While the upstream refuses, no call starts before the pause is over, and then only one until its answer.
+//! - **No job starves.** With `n` jobs, a job that has waited for [`Scheduler::starvation_limit`] is polled before any job
+//!   that was polled later, so at most `n - 1` further calls precede it. If the budget is the bottleneck, that is within
+//!   `starvation_limit + n x step + MINUTE_SPAN`, where `step` is the time between two calls at the rate that the budget
+//!   sustains, and the starvation limit is `max(max_poll_interval, 1.05 x n x step)`. The back-off of a job after a failed
+//!   call is not part of the wait.
 //!
-//! # How well it chooses
+//! # Comparison
 //!
-//! `examples/schedule_simulation` compares it with a fixed interval, with growth alone, and with an oracle.
+//! `examples/schedule_simulation` compares it with a fixed interval, with growing intervals alone, and with an oracle.
 
 mod budget;
 mod circuit_breaker;
-mod core;
 mod forecast;
 mod observation;
 mod pacer;
 mod poll_interval;
 mod queue;
+mod scheduler;
 mod settings;
 mod window;
 
-pub use self::core::{Next, Scheduler};
 pub use observation::{LastPoll, Observation, Progress, RateLimitDetails, Start};
-pub use settings::{HOUR_SPAN, MIN_GAP, MINUTE_SPAN, Settings};
+pub use scheduler::{Next, Scheduler};
+pub use settings::{CALLS_RETENTION, HOUR_SPAN, MIN_GAP, MINUTE_SPAN, Settings};
 
 #[cfg(test)]
 mod tests;

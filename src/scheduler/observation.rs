@@ -1,36 +1,36 @@
-//! What became of a call, and what is known of a job when it is taken on.
+//! The scheduler's inputs: the result of a call, and what is known about a job when it is added.
 
 use std::time::Duration;
 
 use crate::model::Timestamp;
 
-/// What became of a call, in the words that matter for what to ask next.
+/// The result of a call, as far as it matters for scheduling.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Observation {
-    /// A report of a job that still runs.
+    /// A report of a running job.
     Progress {
-        /// How far it is.
+        /// The progress of the job.
         progress: Progress,
-        /// Whether anything differs from the report before; `true` for the first.
+        /// Whether the report differs from the previous one; `true` for the first report.
         changed: bool,
     },
-    /// A report of a job that has ended. It leaves the scheduler and is never asked about again.
+    /// A report of a finished job. The job leaves the scheduler and is never polled again.
     Finished,
-    /// An answer that does not help with this job: unknown ID, another 4xx, a body that is no report or too large. The
-    /// job backs off; that the upstream answers is good news for the others.
+    /// An answer without a report: unknown ID, another 4xx, a body that is not a report or is too large. The job backs off.
+    /// For the circuit breaker it is a success, because the upstream answered.
     Unusable,
-    /// No answer or a server error (timeout, network, 5xx). The job backs off, and after several in a row the bot.
+    /// No answer, or a server error (timeout, network, 5xx). The job backs off; after several in a row, the bot does too.
     Unavailable,
     /// 401 or 403. The bot backs off: 30 s, growing to 10 min.
     Unauthorized,
     /// The upstream's rate limit. The bot pauses.
-    Refused(RateLimitDetails),
+    RateLimited(RateLimitDetails),
 }
 
-/// What one report says of a job's progress; what it did not say is `None`.
+/// The progress of a job, from one report. Values that the report does not have are `None`.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
 pub struct Progress {
-    /// The part that is done, 0 to 1. Absent in V2.
+    /// The completed fraction, 0 to 1. Absent in V2.
     pub completion: Option<f64>,
     /// Log entries in the report.
     pub entries: u64,
@@ -38,29 +38,29 @@ pub struct Progress {
     pub recipients: Option<u64>,
 }
 
-/// What a refusal said.
+/// Details of a refusal because of the rate limit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct RateLimitDetails {
-    /// `Retry-After`, if there was one. It is kept within 1 s and 1 h.
+    /// `Retry-After`, if present. The scheduler clamps it to 1 s to 1 h.
     pub retry_after: Option<Duration>,
-    /// Whether the text spoke of the hourly limit: that takes minutes to pass, not seconds.
+    /// Whether the text mentions the hourly limit, which takes minutes to pass, not seconds.
     pub hourly: bool,
 }
 
-/// What is known of a job when it is taken on.
+/// What is known about a job when it is added.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
 pub struct Start {
-    /// A random number from 0 to 1 that spreads the first polls of jobs taken on at the same moment.
+    /// A number from 0 to 1 that spreads the first polls of jobs that are added at the same moment.
     pub jitter: f64,
-    /// The last poll of an earlier run, if there was one.
+    /// The last poll before the job was added, if there was one.
     pub last: Option<LastPoll>,
 }
 
-/// A poll that an earlier run of this process made.
+/// A poll that was made before the job was added, for example before a restart.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct LastPoll {
-    /// When it was answered.
+    /// The time of the answer.
     pub answered: Timestamp,
-    /// What the last report said, where there was one.
+    /// The progress of the last report, if there was one.
     pub progress: Option<Progress>,
 }

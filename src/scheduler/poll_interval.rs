@@ -1,4 +1,4 @@
-//! When one job is wanted next.
+//! When one job is polled next.
 
 use std::time::Duration;
 
@@ -7,91 +7,100 @@ use super::observation::{LastPoll, Observation, Progress, Start};
 use super::settings::{MIN_GAP, Settings};
 use crate::model::Timestamp;
 
-/// First polls are spread over this time: short, since the budget spreads them too where there are many.
+/// First polls are spread over this time. It is short, because the budget also spreads them if there are many.
 const FIRST_POLL_SPREAD: Duration = Duration::from_secs(2);
-/// What the interval grows by with every report that brings nothing new.
-const STILL_GROWTH: u32 = 2;
-/// A job stands still when nothing was new for as long as so many deliveries take: a slow one is not a still one.
-const STILL_AFTER_DELIVERIES: u32 = 3;
-/// The back-off of a job after a failed call; it doubles up to the longest interval.
+/// The factor by which the interval grows with every report without news.
+const INTERVAL_GROWTH: u32 = 2;
+/// A job is idle if there was no news for the time of this many deliveries: slow jobs are not idle.
+const IDLE_AFTER_DELIVERIES: u32 = 3;
+/// The first back-off of a job after a failed call. It doubles up to the longest interval.
 const FAILURE_BACK_OFF: Duration = Duration::from_secs(5);
-/// An end is asked for one and a half deviations before it is expected, that is when it becomes possible, and this much
-/// later. From there the remaining time is foreseen better, and so in ever shorter steps. In the simulation that is
-/// better than to wait for the expected end, at any load; 1.0 sees small jobs' ends later, 2.0 those of a campaign.
+/// A job is polled 1.5 standard deviations before its expected end, when the end becomes likely, plus this margin. Each
+/// further poll predicts the rest more precisely, so the steps become shorter. In the simulation this detects ends sooner
+/// than waiting for the expected end, at any load. With 1.0 the ends of small jobs are detected later, with 2.0 those of a
+/// campaign.
 const END_MARGIN: Duration = Duration::from_millis(250);
-/// While the end is farther than so many intervals, the interval is a tenth longer: that pays for the calls that ask
-/// for the end, so that on the whole there are no more than with a fixed interval.
+/// While the end is more than this many intervals away, the interval is longer by a tenth. The saved calls pay for the
+/// calls near the end, so that the total is no higher than with a fixed interval.
 const FAR_INTERVALS: u32 = 4;
-const UNHURRIED_PARTS: u32 = 10;
-/// Each time that an end was expected and did not come, the next attempt waits half as long again...
+const FAR_STRETCH_DIVISOR: u32 = 10;
+/// After each expected end that was missed, the next attempt waits longer by this factor.
 const MISS_GROWTH: f64 = 1.5;
-/// ...and after so many the job is asked at its interval until it moves on.
+/// After more misses than this, the job is polled at its interval until it makes progress.
 const MAX_MISSES: u32 = 6;
 
-/// When and why a waiting job is wanted.
+/// When and why a waiting job is polled next.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct NextPoll {
-    /// It waits since: its last answer, or the end of its back-off.
-    pub(super) since: Timestamp,
-    /// Its interval is over then.
+    /// Start of the wait: the last answer, or the end of the back-off.
+    pub(super) waiting_since: Timestamp,
+    /// End of the interval.
     pub(super) due: Timestamp,
-    /// Its end is foreseen, and becomes possible then.
+    /// When the expected end of the job becomes likely, if it can be predicted.
     pub(super) end: Option<Timestamp>,
-    /// It has never been asked.
-    pub(super) new: bool,
+    /// Whether the job has never been polled.
+    pub(super) first: bool,
 }
 
 impl NextPoll {
-    /// The earliest time at which it is wanted.
-    pub(super) fn from(&self) -> Timestamp {
+    /// The earliest time at which the job is due.
+    pub(super) fn due_from(&self) -> Timestamp {
         self.end.map_or(self.due, |end| end.min(self.due))
     }
 
-    /// The same wish, but not before this time.
+    /// Delays the poll until this time, if it would be earlier.
     fn not_before(self, time: Timestamp) -> Self {
-        Self { since: self.since.max(time), due: self.due.max(time), end: self.end.map(|end| end.max(time)), ..self }
+        Self {
+            waiting_since: self.waiting_since.max(time),
+            due: self.due.max(time),
+            end: self.end.map(|end| end.max(time)),
+            ..self
+        }
     }
 }
 
-/// How often one job is asked: what was learnt about it.
+/// The poll interval of one job, adapted to its progress.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct PollInterval {
     forecast: Forecast,
     interval: Duration,
     failures: u32,
-    /// How often, of late, its end was foreseen and did not come.
+    /// How often the end was recently expected and missed.
     misses: u32,
-    /// When it is expected to end.
+    /// The expected end.
     expected: Option<Timestamp>,
-    /// When a report last brought something new.
-    moved: Option<Timestamp>,
+    /// Time of the last report with news.
+    changed: Option<Timestamp>,
 }
 
 impl PollInterval {
-    /// A job that is taken on, and when it is first wanted.
+    /// The interval of a job that is added, and its first poll.
     pub(super) fn start(start: Start, now: Timestamp, settings: &Settings) -> (Self, NextPoll) {
         let interval = settings.shortest_interval();
-        let mut cadence =
-            Self { forecast: Forecast::default(), interval, failures: 0, misses: 0, expected: None, moved: None };
+        let mut poll_interval =
+            Self { forecast: Forecast::default(), interval, failures: 0, misses: 0, expected: None, changed: None };
         let jitter = if start.jitter.is_finite() { start.jitter.clamp(0.0, 1.0) } else { 0.0 };
         let spread = now.plus(FIRST_POLL_SPREAD.mul_f64(jitter));
         let Some(LastPoll { answered, progress }) = start.last else {
-            return (cadence, NextPoll { since: now, due: spread, end: None, new: true });
+            return (poll_interval, NextPoll { waiting_since: now, due: spread, end: None, first: true });
         };
-        // The clock may have been set back between the runs.
+        // The clock may have been set back since then.
         let answered = answered.min(now);
         if let Some(progress) = progress {
-            cadence.forecast.observe(progress, answered);
+            poll_interval.forecast.observe(progress, answered);
         }
         let due = answered.plus(interval).max(spread);
-        (cadence, NextPoll { since: answered, due, end: None, new: false }.not_before(answered.plus(MIN_GAP)))
+        (
+            poll_interval,
+            NextPoll { waiting_since: answered, due, end: None, first: false }.not_before(answered.plus(MIN_GAP)),
+        )
     }
 
-    /// What became of a call that was wanted so and started then; returns when the job is wanted next.
+    /// Records the result of a call that was scheduled as `scheduled` and started at `started`. Returns the next poll.
     pub(super) fn observe(
         &mut self,
         observation: Observation,
-        wanted: NextPoll,
+        scheduled: NextPoll,
         started: Timestamp,
         now: Timestamp,
         settings: &Settings,
@@ -106,20 +115,21 @@ impl PollInterval {
                 let doublings = 2_u32.saturating_pow((self.failures - 1).min(31));
                 let back_off = FAILURE_BACK_OFF.saturating_mul(doublings).min(settings.longest_interval());
                 let due = now.plus(back_off);
-                NextPoll { since: due, due, end: None, new: false }
+                NextPoll { waiting_since: due, due, end: None, first: false }
             }
-            // Nothing was learnt about the job: it is wanted as before.
-            Observation::Finished | Observation::Unauthorized | Observation::Refused(_) => {
-                NextPoll { since: now, ..wanted }
+            // The result says nothing about the job, so its schedule stays.
+            Observation::Finished | Observation::Unauthorized | Observation::RateLimited(_) => {
+                NextPoll { waiting_since: now, ..scheduled }
             }
         };
-        NextPoll { since: next.since, ..next.not_before(now.plus(MIN_GAP)) }
+        NextPoll { waiting_since: next.waiting_since, ..next.not_before(now.plus(MIN_GAP)) }
     }
 
-    /// Under other settings.
-    pub(super) fn fit(&mut self, wanted: NextPoll, settings: &Settings) -> NextPoll {
+    /// Applies changed settings. Returns the next poll under them.
+    pub(super) fn apply_settings(&mut self, scheduled: NextPoll, settings: &Settings) -> NextPoll {
         self.interval = self.interval.clamp(settings.shortest_interval(), settings.longest_interval());
-        NextPoll { due: wanted.due.min(wanted.since.plus(settings.longest_interval()).plus(MIN_GAP)), ..wanted }
+        let latest = scheduled.waiting_since.plus(settings.longest_interval()).plus(MIN_GAP);
+        NextPoll { due: scheduled.due.min(latest), ..scheduled }
     }
 
     fn report(
@@ -137,31 +147,31 @@ impl PollInterval {
             (false, false) => self.misses,
         };
         if changed {
-            self.moved = Some(now);
+            self.changed = Some(now);
         }
         self.forecast.observe(progress, now);
-        let between_moves = self.forecast.delivery_time().saturating_mul(STILL_AFTER_DELIVERIES);
-        let still = !changed && self.moved.is_none_or(|moved| now.since(moved) >= between_moves);
-        self.interval = if still {
-            self.interval.saturating_mul(STILL_GROWTH).min(settings.longest_interval())
+        let idle_after = self.forecast.delivery_time().saturating_mul(IDLE_AFTER_DELIVERIES);
+        let idle = !changed && self.changed.is_none_or(|changed| now.since(changed) >= idle_after);
+        self.interval = if idle {
+            self.interval.saturating_mul(INTERVAL_GROWTH).min(settings.longest_interval())
         } else {
             settings.shortest_interval()
         };
         let remaining = self.forecast.remaining();
         self.expected = remaining.map(|(left, _)| now.plus(left));
         let far = remaining.is_some_and(|(left, _)| left > self.interval.saturating_mul(FAR_INTERVALS));
-        let unhurried = if far { self.interval / UNHURRIED_PARTS } else { Duration::ZERO };
-        let end = remaining.and_then(|(left, deviation)| self.ask_for_end(left, deviation)).map(|wait| now.plus(wait));
-        NextPoll { since: now, due: now.plus(self.interval).plus(unhurried), end, new: false }
+        let stretch = if far { self.interval / FAR_STRETCH_DIVISOR } else { Duration::ZERO };
+        let end = remaining.and_then(|(left, deviation)| self.end_poll(left, deviation)).map(|wait| now.plus(wait));
+        NextPoll { waiting_since: now, due: now.plus(self.interval).plus(stretch), end, first: false }
     }
 
-    /// How long to wait before an end is asked for that is expected after `left`.
-    fn ask_for_end(&self, left: Duration, deviation: Duration) -> Option<Duration> {
+    /// How long to wait before polling for an end that is expected after `left`.
+    fn end_poll(&self, left: Duration, deviation: Duration) -> Option<Duration> {
         if self.misses > MAX_MISSES {
             return None;
         }
-        let possible = left.saturating_sub(deviation.saturating_mul(3) / 2).saturating_add(END_MARGIN);
+        let likely = left.saturating_sub(deviation.saturating_mul(3) / 2).saturating_add(END_MARGIN);
         let doublings = i32::try_from(self.misses.saturating_sub(1)).unwrap_or(i32::MAX);
-        Some(possible.max(MIN_GAP.mul_f64(MISS_GROWTH.powi(doublings))))
+        Some(likely.max(MIN_GAP.mul_f64(MISS_GROWTH.powi(doublings))))
     }
 }

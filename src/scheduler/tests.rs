@@ -1,4 +1,4 @@
-//! Stories: a scheduler, a fake passing of time, and what is asked when.
+//! Scenarios: which jobs a scheduler polls at which time, in simulated time.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -32,30 +32,30 @@ fn progress(done: f64, changed: bool) -> Observation {
     Observation::Progress { progress, changed }
 }
 
-/// Runs for `span` with calls that take 100 ms; `answer` says what becomes of each. Returns the seconds of all calls.
+/// Runs for `span` with calls that take 100 ms and end in `answer`. Returns the start of all calls, in seconds.
 fn run(
     scheduler: &mut Scheduler,
     span: Duration,
     mut answer: impl FnMut(JobSlot, Timestamp) -> Observation,
 ) -> BTreeMap<JobSlot, Vec<f64>> {
     let mut calls: BTreeMap<JobSlot, Vec<f64>> = BTreeMap::new();
-    let mut under_way: BTreeMap<Timestamp, Vec<JobSlot>> = BTreeMap::new();
+    let mut in_flight: BTreeMap<Timestamp, Vec<JobSlot>> = BTreeMap::new();
     let mut now = START;
     while now < START.plus(span) {
-        for slot in under_way.remove(&now).unwrap_or_default() {
+        for slot in in_flight.remove(&now).unwrap_or_default() {
             scheduler.observe(slot, now, answer(slot, now));
         }
         let wake = loop {
             match scheduler.next(now) {
                 Next::Poll { slot, .. } => {
                     calls.entry(slot).or_default().push(now.since(START).as_secs_f64());
-                    under_way.entry(now.plus(Duration::from_millis(100))).or_default().push(slot);
+                    in_flight.entry(now.plus(Duration::from_millis(100))).or_default().push(slot);
                 }
                 Next::WaitUntil(at) => break Some(at),
                 Next::Idle => break None,
             }
         };
-        let answered = under_way.keys().next().copied();
+        let answered = in_flight.keys().next().copied();
         match wake.into_iter().chain(answered).min() {
             Some(at) => now = at,
             None => break,
@@ -65,13 +65,13 @@ fn run(
 }
 
 #[test]
-fn a_job_that_moves_is_asked_at_its_interval_and_one_that_stands_still_ever_more_rarely() {
+fn a_changing_job_is_polled_at_its_interval_and_an_idle_one_at_growing_intervals() {
     let mut scheduler = Scheduler::new(settings());
     scheduler.add(slot(1), START, Start::default());
     scheduler.add(slot(2), START, Start::default());
-    let calls = run(&mut scheduler, Duration::from_secs(900), |asked, now| {
-        let done = if asked == slot(1) { now.since(START).as_secs_f64() / 100_000.0 } else { 0.5 };
-        progress(done, asked == slot(1))
+    let calls = run(&mut scheduler, Duration::from_secs(900), |polled, now| {
+        let done = if polled == slot(1) { now.since(START).as_secs_f64() / 100_000.0 } else { 0.5 };
+        progress(done, polled == slot(1))
     });
     let gaps = |index| calls[&slot(index)].windows(2).map(|pair| (pair[1] - pair[0]).round()).collect::<Vec<_>>();
     assert!(gaps(1).iter().all(|&gap| gap == 15.0), "{:?}", gaps(1));
@@ -79,7 +79,7 @@ fn a_job_that_moves_is_asked_at_its_interval_and_one_that_stands_still_ever_more
 }
 
 #[test]
-fn a_foreseen_end_is_asked_for_just_after_it() {
+fn an_expected_end_is_detected_within_seconds() {
     let mut scheduler = Scheduler::new(settings());
     scheduler.add(slot(1), START, Start::default());
     let calls = run(&mut scheduler, Duration::from_secs(900), |_, now| {
@@ -87,13 +87,13 @@ fn a_foreseen_end_is_asked_for_just_after_it() {
         if done >= 1.0 { Observation::Finished } else { progress(done, true) }
     });
     let last = calls[&slot(1)].last().unwrap();
-    assert!((100.0..102.5).contains(last), "asked at {last} s about an end at 100 s");
+    assert!((100.0..102.5).contains(last), "polled at {last} s for an end at 100 s");
     assert!(calls[&slot(1)].len() <= 12, "{calls:?}");
     assert_eq!(scheduler.jobs(), 0);
 }
 
 #[test]
-fn an_end_that_does_not_come_is_not_chased_for_ever() {
+fn an_end_that_does_not_come_costs_few_calls() {
     let mut scheduler = Scheduler::new(settings());
     scheduler.add(slot(1), START, Start::default());
     let calls = run(&mut scheduler, Duration::from_secs(3600), |_, _| progress(1.0, false));
@@ -101,36 +101,36 @@ fn an_end_that_does_not_come_is_not_chased_for_ever() {
 }
 
 #[test]
-fn at_one_call_a_second_three_hundred_jobs_are_each_asked_within_six_minutes() {
+fn at_one_call_a_second_three_hundred_jobs_are_each_polled_within_six_minutes() {
     let mut scheduler = Scheduler::new(Settings { per_minute: 60, ..settings() });
     for index in 0..300 {
         scheduler.add(slot(index), START, Start::default());
     }
     let span = Duration::from_secs(3600);
-    let lasts = |asked: JobSlot| 1200.0 + f64::from(asked.index()) * 10.0;
-    let calls = run(&mut scheduler, span, |asked, now| {
-        let done = now.since(START).as_secs_f64() / lasts(asked);
+    let lasts = |polled: JobSlot| 1200.0 + f64::from(polled.index()) * 10.0;
+    let calls = run(&mut scheduler, span, |polled, now| {
+        let done = now.since(START).as_secs_f64() / lasts(polled);
         if done >= 1.0 { Observation::Finished } else { progress(done, true) }
     });
     assert_eq!(calls.len(), 300);
-    for (asked, mut times) in calls {
+    for (polled, mut times) in calls {
         times.insert(0, 0.0);
-        if lasts(asked) > span.as_secs_f64() {
+        if lasts(polled) > span.as_secs_f64() {
             times.push(span.as_secs_f64());
         }
         let longest = times.windows(2).map(|pair| pair[1] - pair[0]).fold(0.0, f64::max);
-        assert!(longest <= 360.0, "{asked:?} was not asked for {longest} s");
+        assert!(longest <= 360.0, "{polled:?} was not polled for {longest} s");
     }
 }
 
 #[test]
-fn a_refusal_stops_all_calls_and_a_probe_resumes_them() {
+fn a_refusal_blocks_all_calls_until_a_trial_call_succeeds() {
     let mut scheduler = Scheduler::new(settings());
     for index in 0..100 {
         scheduler.add(slot(index), START, Start::default());
     }
     let calls = run(&mut scheduler, Duration::from_secs(400), |_, now| {
-        if now < second(200.0) { Observation::Refused(RateLimitDetails::default()) } else { progress(0.5, true) }
+        if now < second(200.0) { Observation::RateLimited(RateLimitDetails::default()) } else { progress(0.5, true) }
     });
     let mut all: Vec<f64> = calls.into_values().flatten().collect();
     all.sort_by(f64::total_cmp);
@@ -138,7 +138,7 @@ fn a_refusal_stops_all_calls_and_a_probe_resumes_them() {
     assert!((1..=32).contains(&first), "{first} calls before the first answer");
     let later: Vec<f64> = all.iter().copied().filter(|&at| at >= 1.0).collect();
     assert_eq!(later[..4].iter().map(|at| at.round()).collect::<Vec<_>>(), [60.0, 120.0, 180.0, 240.0]);
-    assert!((later[3] + 0.1..250.0).contains(&later[4]), "the others wait for what becomes of the probe: {later:?}");
+    assert!((later[3] + 0.1..250.0).contains(&later[4]), "the others wait for the result of the trial call: {later:?}");
     assert!(later.iter().filter(|&&at| at < 300.0).count() > 100);
 }
 
@@ -148,12 +148,12 @@ fn a_short_pause_does_not_shorten_the_gap() {
     scheduler.add(slot(1), START, Start::default());
     assert!(matches!(scheduler.next(START), Next::Poll { .. }));
     let refusal = RateLimitDetails { retry_after: Some(Duration::from_secs(1)), hourly: false };
-    scheduler.observe(slot(1), START, Observation::Refused(refusal));
+    scheduler.observe(slot(1), START, Observation::RateLimited(refusal));
     assert_eq!(scheduler.next(second(1.5)), Next::WaitUntil(START.plus(MIN_GAP)));
 }
 
 #[test]
-fn an_upstream_that_is_gone_is_seen_again_within_a_minute_and_not_hammered() {
+fn the_return_of_an_upstream_is_detected_within_a_minute_and_with_few_calls() {
     let mut scheduler = Scheduler::new(settings());
     for index in 0..100 {
         scheduler.add(slot(index), START, Start::default());
@@ -169,7 +169,7 @@ fn an_upstream_that_is_gone_is_seen_again_within_a_minute_and_not_hammered() {
 }
 
 #[test]
-fn after_a_restart_a_job_is_not_asked_sooner_than_its_last_poll_allows() {
+fn after_a_restart_a_job_is_not_polled_sooner_than_its_last_poll_allows() {
     let mut scheduler = Scheduler::new(settings());
     let last = LastPoll {
         answered: second(-1.0),
@@ -180,13 +180,13 @@ fn after_a_restart_a_job_is_not_asked_sooner_than_its_last_poll_allows() {
 }
 
 #[test]
-fn a_job_that_comes_back_keeps_its_gap() {
+fn a_job_that_returns_respects_the_minimum_gap() {
     let mut scheduler = Scheduler::new(settings());
     scheduler.add(slot(1), START, Start::default());
     assert!(matches!(scheduler.next(START), Next::Poll { .. }));
     scheduler.remove(slot(1), second(0.1));
     scheduler.add(slot(1), second(0.2), Start::default());
-    assert_eq!(scheduler.next(second(0.3)), Next::Idle, "its call is still under way");
+    assert_eq!(scheduler.next(second(0.3)), Next::Idle, "its call is still in flight");
     scheduler.observe(slot(1), second(1.0), progress(0.1, true));
     scheduler.remove(slot(1), second(1.1));
     scheduler.add(slot(1), second(1.2), Start::default());
@@ -194,7 +194,7 @@ fn a_job_that_comes_back_keeps_its_gap() {
 }
 
 #[test]
-fn a_reload_shortens_waits_and_keeps_the_count_of_calls() {
+fn a_reload_shortens_waits_and_keeps_the_calls_made_so_far() {
     let mut scheduler = Scheduler::new(settings());
     scheduler.add(slot(1), START, Start::default());
     let answers = |_, _| progress(0.5, false);
@@ -203,30 +203,31 @@ fn a_reload_shortens_waits_and_keeps_the_count_of_calls() {
     let faster = Settings { max_poll_interval: Duration::from_secs(20), ..settings() };
     scheduler.set_settings(faster, second(900.0));
     assert_eq!(scheduler.budget_used(second(900.0)), used);
-    let Next::WaitUntil(at) = scheduler.next(second(900.0)) else { return };
-    assert!(at <= second(922.0), "{at:?}");
+    let next = scheduler.next(second(900.0));
+    let Next::WaitUntil(at) = next else { panic!("the job is due later, not now: {next:?}") };
+    assert!(at > second(900.0) && at <= second(922.0), "{at:?}");
 }
 
 #[test]
-fn a_budget_of_nothing_asks_nothing() {
-    for broke in [
+fn a_budget_of_zero_allows_no_poll() {
+    for no_calls in [
         Settings { per_minute: 0, ..settings() },
         Settings { per_hour: 0, ..settings() },
         Settings { max_in_flight: 0, ..settings() },
     ] {
-        let mut scheduler = Scheduler::new(broke);
+        let mut scheduler = Scheduler::new(no_calls);
         scheduler.add(slot(1), START, Start::default());
         assert_eq!(scheduler.next(START), Next::Idle);
     }
 }
 
 #[test]
-fn what_makes_no_sense_is_ignored() {
+fn invalid_input_is_ignored() {
     let mut scheduler = Scheduler::new(settings());
     scheduler.observe(slot(9), START, Observation::Finished);
     scheduler.remove(slot(9), START);
     scheduler.add(slot(1), START, Start { jitter: f64::NAN, last: None });
     scheduler.observe(slot(1), START, Observation::Finished);
-    assert!(matches!(scheduler.next(second(-5.0)), Next::Poll { .. }), "time that goes back stands still");
+    assert!(matches!(scheduler.next(second(-5.0)), Next::Poll { .. }), "if time goes back, the latest time is used");
     assert_eq!(scheduler.in_flight(), 1);
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::model::Timestamp;
 
-/// The calls of the last `span`, and how many there may be. Holds at most `limit` entries of 16 bytes.
+/// The calls of the last `span`, and their limit. Holds at most `limit` entries of 16 bytes.
 #[derive(Debug, Clone)]
 pub(super) struct RollingWindow {
     span: Duration,
@@ -24,7 +24,7 @@ impl RollingWindow {
         self.limit = u64::from(limit);
     }
 
-    /// The first time at which one more call keeps the limit; never, where the limit is 0.
+    /// The first time at which one more call is within the limit; `None` if the limit is 0.
     pub(super) fn free_at(&mut self, now: Timestamp) -> Option<Timestamp> {
         self.drop_old(now);
         if self.limit == 0 {
@@ -33,7 +33,7 @@ impl RollingWindow {
         if self.used < self.limit {
             return Some(now);
         }
-        // More than one has to leave where a reload lowered the limit.
+        // After a reload lowered the limit, more than one call has to leave the window.
         let mut left = self.used;
         self.calls.iter().find_map(|&(at, count)| {
             left = left.saturating_sub(u64::from(count));
@@ -94,7 +94,7 @@ mod tests {
     }
 
     #[test]
-    fn a_full_window_is_free_when_its_oldest_call_has_left() {
+    fn a_full_window_allows_a_call_when_its_oldest_has_left() {
         let mut window = RollingWindow::new(Duration::from_secs(60), 2);
         window.record(at(0));
         window.record(at(10));
@@ -105,7 +105,7 @@ mod tests {
     }
 
     #[test]
-    fn a_lowered_limit_waits_for_as_many_as_are_too_many() {
+    fn a_lowered_limit_waits_until_enough_calls_have_left() {
         let mut window = RollingWindow::new(Duration::from_secs(60), 3);
         for millis in [0, 10, 20] {
             window.record(at(millis));

@@ -1,0 +1,277 @@
+//! [`Scheduler`]: combines budget, circuit breaker and queue.
+
+use std::collections::{HashMap, VecDeque};
+use std::time::Duration;
+
+use super::budget::{Budget, Urgency};
+use super::circuit_breaker::{CallOutcome, CallPermit, CircuitBreaker};
+use super::observation::{Observation, Start};
+use super::poll_interval::{NextPoll, PollInterval};
+use super::queue::{Lane, Queue};
+use super::settings::{MIN_GAP, Settings};
+use crate::model::{JobSlot, Timestamp};
+
+/// The starvation limit, in percent of the time of a round over all jobs.
+const STARVATION_PERCENT: u32 = 105;
+
+/// What to do next.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Next {
+    /// Start a call for this job now; the budget already counts it. Each call must end in [`Scheduler::observe`].
+    Poll {
+        /// The job.
+        slot: JobSlot,
+        /// How long the poll has been due.
+        delay: Duration,
+    },
+    /// Wait until this time, which is in the future, or until a call ends or a job is added, removed or paused.
+    WaitUntil(Timestamp),
+    /// Wait until a call ends, a job is added or the settings change.
+    Idle,
+}
+
+/// Decides which job of one bot is polled next, and when. The documentation of the module has the guarantees.
+///
+/// If `now` goes back, the scheduler uses the latest time that it has seen. Every decision takes time logarithmic in the
+/// number of jobs.
+#[derive(Debug, Clone)]
+pub struct Scheduler {
+    settings: Settings,
+    budget: Budget,
+    circuit_breaker: CircuitBreaker,
+    queue: Queue,
+    jobs: HashMap<JobSlot, ScheduledJob>,
+    in_flight: usize,
+    /// Jobs that were removed within the last [`MIN_GAP`], and when they may be polled again if they return.
+    recently_removed: VecDeque<(Timestamp, JobSlot)>,
+    latest: Timestamp,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct ScheduledJob {
+    poll_interval: PollInterval,
+    next: NextPoll,
+    call: Option<Call>,
+    /// Time of the last answer, for [`MIN_GAP`].
+    answered: Option<Timestamp>,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Call {
+    started: Timestamp,
+    permit: CallPermit,
+    /// The job was removed during the call and leaves the scheduler when the call ends.
+    removed: bool,
+}
+
+impl Scheduler {
+    /// A scheduler without jobs.
+    pub fn new(settings: Settings) -> Self {
+        Self {
+            settings,
+            budget: Budget::new(&settings),
+            circuit_breaker: CircuitBreaker::new(),
+            queue: Queue::default(),
+            jobs: HashMap::new(),
+            in_flight: 0,
+            recently_removed: VecDeque::new(),
+            latest: Timestamp::from_millis(i64::MIN),
+        }
+    }
+
+    /// Decides what to do next. A returned call counts as started at `now`.
+    pub fn next(&mut self, now: Timestamp) -> Next {
+        let now = self.tick(now);
+        if self.in_flight >= self.settings.max_in_flight {
+            return Next::Idle;
+        }
+        let Some(unblocked) = self.circuit_breaker.free_at(now) else { return Next::Idle };
+        let starvation_limit = self.starvation_limit();
+        let mut wake: Option<Timestamp> = None;
+        for lane in Lane::ALL {
+            let Some((turn, slot)) = self.queue.first(lane, starvation_limit) else { continue };
+            let Some(free) = self.budget.free_at(now, lane.urgency()) else { continue };
+            let at = turn.max(unblocked).max(free);
+            if at <= now {
+                return self.start(slot, now);
+            }
+            wake = Some(wake.map_or(at, |earlier| earlier.min(at)));
+        }
+        wake.map_or(Next::Idle, Next::WaitUntil)
+    }
+
+    /// Records the result of the call for this job. Ignored if no call for it is in flight.
+    pub fn observe(&mut self, slot: JobSlot, now: Timestamp, observation: Observation) {
+        let now = self.tick(now);
+        let Some(job) = self.jobs.get_mut(&slot) else { return };
+        let Some(call) = job.call.take() else { return };
+        self.in_flight = self.in_flight.saturating_sub(1);
+        job.answered = Some(now);
+        if self.circuit_breaker.record_outcome(call.permit, call_outcome(observation), now) {
+            self.budget.resume_steadily(now);
+        }
+        if call.removed || observation == Observation::Finished {
+            self.drop_job(slot, now);
+            return;
+        }
+        job.next = job.poll_interval.observe(observation, job.next, call.started, now, &self.settings);
+        self.queue.insert(slot, &job.next);
+    }
+
+    /// Adds a job. No effect on a job that is already scheduled. A job that was removed during its call is polled again
+    /// after that call.
+    pub fn add(&mut self, slot: JobSlot, now: Timestamp, start: Start) {
+        let now = self.tick(now);
+        match self.jobs.get_mut(&slot) {
+            Some(job) => match &mut job.call {
+                Some(call) if call.removed => {
+                    call.removed = false;
+                    (job.poll_interval, job.next) = PollInterval::start(start, now, &self.settings);
+                }
+                _ => {}
+            },
+            None => {
+                let (poll_interval, mut next) = PollInterval::start(start, now, &self.settings);
+                if let Some(&(allowed, _)) = self.recently_removed.iter().rev().find(|(_, removed)| *removed == slot) {
+                    next.due = next.due.max(allowed);
+                }
+                self.queue.insert(slot, &next);
+                self.jobs.insert(slot, ScheduledJob { poll_interval, next, call: None, answered: None });
+            }
+        }
+    }
+
+    /// Removes a job. A call in flight still has to end in [`Scheduler::observe`].
+    pub fn remove(&mut self, slot: JobSlot, now: Timestamp) {
+        let now = self.tick(now);
+        let Some(job) = self.jobs.get_mut(&slot) else { return };
+        if let Some(call) = &mut job.call {
+            call.removed = true;
+        } else {
+            self.queue.remove(slot, &job.next);
+            self.drop_job(slot, now);
+        }
+    }
+
+    /// Applies changed settings. Calls made so far still count; a lowered limit takes effect at once.
+    pub fn set_settings(&mut self, settings: Settings, now: Timestamp) {
+        self.tick(now);
+        self.settings = settings;
+        self.budget.set_limits(&settings);
+        for (&slot, job) in &mut self.jobs {
+            let next = job.poll_interval.apply_settings(job.next, &settings);
+            if job.call.is_none() {
+                self.queue.remove(slot, &job.next);
+                self.queue.insert(slot, &next);
+            }
+            job.next = next;
+        }
+    }
+
+    /// Takes one call out of the budget for a probe, if a call may start now: the circuit is closed, and neither a window nor
+    /// the hour's pacer is exhausted. The minute's pacer does not apply: someone waits for the answer.
+    pub fn try_take_call(&mut self, now: Timestamp) -> bool {
+        let now = self.tick(now);
+        let free =
+            self.circuit_breaker.is_closed() && self.budget.free_at(now, Urgency::Urgent).is_some_and(|at| at <= now);
+        if free {
+            self.budget.record(now);
+        }
+        free
+    }
+
+    /// Blocks calls until `until`; then a single trial call decides whether polling resumes. Never shortens a pause.
+    pub fn pause(&mut self, until: Timestamp) {
+        self.circuit_breaker.open_until(until);
+    }
+
+    /// Until when calls are blocked; `None` if they are not.
+    pub fn paused_until(&self, now: Timestamp) -> Option<Timestamp> {
+        self.circuit_breaker.paused_until(now.max(self.latest))
+    }
+
+    /// Calls started in the windows that end at `now`, in the order of [`crate::model::BudgetWindow::ALL`].
+    pub fn budget_used(&self, now: Timestamp) -> [u64; 2] {
+        self.budget.used(now.max(self.latest))
+    }
+
+    /// Calls of the last hour by the second in which they started, oldest first; the input of [`Scheduler::restore_calls`].
+    pub fn calls_by_second(&self, now: Timestamp) -> impl Iterator<Item = (Timestamp, u32)> {
+        self.budget.calls_by_second(now.max(self.latest))
+    }
+
+    /// Counts calls of an earlier run, by second, so that a restart does not double the budget.
+    pub fn restore_calls(&mut self, calls: &[(Timestamp, u32)], now: Timestamp) {
+        let now = self.tick(now);
+        self.budget.restore(calls, now);
+    }
+
+    /// The number of jobs that are due and wait for the budget. Takes time linear in that number: for metrics.
+    pub fn overdue(&self, now: Timestamp) -> usize {
+        self.queue.overdue(now.max(self.latest))
+    }
+
+    /// The number of scheduled jobs, including those with a call in flight.
+    pub fn jobs(&self) -> usize {
+        self.jobs.len()
+    }
+
+    /// The number of calls in flight.
+    pub fn in_flight(&self) -> usize {
+        self.in_flight
+    }
+
+    /// The number of elements of each collection, by name: none may grow with time.
+    pub fn sizes(&self) -> [(&'static str, usize); 4] {
+        [
+            ("scheduler.jobs", self.jobs.len()),
+            ("scheduler.queue", self.queue.len()),
+            ("scheduler.recently_removed", self.recently_removed.len()),
+            ("scheduler.calls", self.budget.len()),
+        ]
+    }
+
+    /// A job that has waited this long precedes all jobs that were polled later: the longest interval, or a little more than
+    /// the time of a round over all jobs at the rate that the budget sustains.
+    pub fn starvation_limit(&self) -> Duration {
+        let jobs = u32::try_from(self.jobs.len()).unwrap_or(u32::MAX);
+        let round = self.budget.step().saturating_mul(jobs);
+        self.settings.longest_interval().max((round / 100).saturating_mul(STARVATION_PERCENT))
+    }
+
+    fn start(&mut self, slot: JobSlot, now: Timestamp) -> Next {
+        let Some(job) = self.jobs.get_mut(&slot) else {
+            return Next::Idle;
+        };
+        self.queue.remove(slot, &job.next);
+        job.call = Some(Call { started: now, permit: self.circuit_breaker.start_call(), removed: false });
+        self.in_flight += 1;
+        self.budget.record(now);
+        Next::Poll { slot, delay: now.since(job.next.due_from()) }
+    }
+
+    fn drop_job(&mut self, slot: JobSlot, now: Timestamp) {
+        if let Some(answered) = self.jobs.remove(&slot).and_then(|job| job.answered)
+            && answered.plus(MIN_GAP) > now
+        {
+            self.recently_removed.push_back((answered.plus(MIN_GAP), slot));
+        }
+    }
+
+    fn tick(&mut self, now: Timestamp) -> Timestamp {
+        self.latest = self.latest.max(now);
+        while self.recently_removed.front().is_some_and(|&(allowed, _)| allowed <= self.latest) {
+            self.recently_removed.pop_front();
+        }
+        self.latest
+    }
+}
+
+fn call_outcome(observation: Observation) -> CallOutcome {
+    match observation {
+        Observation::Progress { .. } | Observation::Finished | Observation::Unusable => CallOutcome::Success,
+        Observation::Unavailable => CallOutcome::Unavailable,
+        Observation::Unauthorized => CallOutcome::Unauthorized,
+        Observation::RateLimited(details) => CallOutcome::RateLimited(details),
+    }
+}
