@@ -144,6 +144,8 @@ impl Signer {
         self.load_key()?;
         if let Some((token, until)) = &self.kept
             && now < *until
+            // After the clock was set back, the token is from the future: upstream would refuse it.
+            && until.since(now) <= self.lifetime / 2
         {
             return Ok(token.clone());
         }

@@ -51,7 +51,8 @@ pub(super) async fn call(
     id: RequestId,
     clock: Arc<Clock>,
 ) -> CallResult {
-    let now = clock.now();
+    // Upstream compares `iat` and `exp` with its own clock, and `Retry-After` may be a date.
+    let now = clock.system_now();
     let token = match tokens.token(now) {
         Ok(token) => token,
         Err(error) => {

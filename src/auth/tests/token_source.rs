@@ -178,6 +178,13 @@ fn files_that_hold_no_key_or_token_say_so_and_show_nothing_of_it() {
 }
 
 #[test]
+fn a_token_from_the_future_is_replaced_after_the_clock_was_set_back() {
+    let source = with_secret(300, false);
+    source.token(NOW.plus(Duration::from_secs(3600))).unwrap();
+    assert_eq!(source.token(NOW).unwrap().expiry, Some(Timestamp::from_millis(1_700_000_300_000)));
+}
+
+#[test]
 fn nothing_secret_shows_in_debug_output() {
     let source = with_secret(300, false);
     let token = source.token(NOW).unwrap();
