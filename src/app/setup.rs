@@ -41,7 +41,7 @@ pub fn setup(
             .map_err(|source| AppError::Client { bot: bot.name.to_string(), source })?;
         bots.push(BotSetup {
             spec: store::BotSpec { name: bot.name.clone(), api: bot.api, channels: bot.channels.clone() },
-            pace: scheduler::Settings {
+            schedule: scheduler::Settings {
                 poll_interval: global.poll_interval,
                 max_poll_interval: global.max_poll_interval,
                 per_minute: shard.share(bot.rate_limit.per_minute),

@@ -2,48 +2,101 @@
 
 use std::sync::Arc;
 
-use super::logging::LogDedup;
+use super::log_dedup::LogDedup;
+use super::setup::BotSetup;
 use crate::auth::TokenSource;
 use crate::model::{BotTotals, Outcome, Timestamp};
-use crate::scheduler::Scheduler;
+use crate::scheduler::{self, Scheduler};
 use crate::upstream::Client;
 
-/// One bot: its scheduler, and what makes its calls.
+/// One bot: its scheduler, and what its calls need.
 pub(super) struct BotRuntime {
     pub(super) scheduler: Scheduler,
-    pub(super) pace: crate::scheduler::Settings,
-    pub(super) client: Arc<Client>,
-    pub(super) tokens: Arc<TokenSource>,
-    pub(super) token_expiry: Option<Timestamp>,
-    /// What is wrong with the bot as a whole, since when, in words; for the log and the page.
-    pub(super) trouble: Option<Trouble>,
-    pub(super) last_success: Option<Timestamp>,
     pub(super) logged: LogDedup,
+    schedule: scheduler::Settings,
+    client: Arc<Client>,
+    tokens: Arc<TokenSource>,
+    token_expiry: Option<Timestamp>,
+    failure: Option<BotFailure>,
+    last_success: Option<Timestamp>,
 }
 
 /// A failure that concerns every job of the bot.
 #[derive(Debug, Clone)]
-pub(super) struct Trouble {
+pub(super) struct BotFailure {
     pub(super) outcome: Outcome,
     pub(super) since: Timestamp,
-    pub(super) detail: String,
+    detail: String,
 }
 
-/// How a bot is, for the status page.
+/// The state of a bot, for the status page.
 #[derive(Debug, Clone)]
 pub struct BotStatus {
     /// Its counters and gauges.
     pub totals: BotTotals,
-    /// When the upstream last gave a report.
+    /// Time of the last report from the upstream.
     pub last_success: Option<Timestamp>,
-    /// What is wrong with it as a whole, since when, and in words.
+    /// The current failure of the bot as a whole, since when, and its description.
     pub trouble: Option<(Outcome, Timestamp, String)>,
 }
 
 impl BotRuntime {
-    /// Puts the gauges that move with time into the bot's totals.
-    pub(super) fn gauge(&self, totals: &mut BotTotals, now: Timestamp) {
-        totals.budget = [u64::from(self.pace.per_minute), u64::from(self.pace.per_hour)];
+    pub(super) fn new(setup: BotSetup) -> Self {
+        Self {
+            scheduler: Scheduler::new(setup.schedule),
+            logged: LogDedup::default(),
+            schedule: setup.schedule,
+            client: setup.client,
+            tokens: setup.tokens,
+            token_expiry: None,
+            failure: None,
+            last_success: None,
+        }
+    }
+
+    /// Applies a changed configuration; the calls made so far still count.
+    pub(super) fn configure(&mut self, setup: BotSetup, now: Timestamp) {
+        self.scheduler.set_settings(setup.schedule, now);
+        self.schedule = setup.schedule;
+        self.client = setup.client;
+        self.tokens = setup.tokens;
+    }
+
+    pub(super) fn client(&self) -> Arc<Client> {
+        self.client.clone()
+    }
+
+    pub(super) fn tokens(&self) -> Arc<TokenSource> {
+        self.tokens.clone()
+    }
+
+    /// Records the expiry of the token that the last call used.
+    pub(super) fn set_token_expiry(&mut self, expiry: Option<Timestamp>) {
+        self.token_expiry = expiry;
+    }
+
+    /// Records that a call, for a poll or a probe, got a report.
+    pub(super) fn record_report(&mut self, now: Timestamp) {
+        self.last_success = Some(now);
+    }
+
+    /// Ends the current failure, if there is one.
+    pub(super) fn end_failure(&mut self) -> Option<BotFailure> {
+        self.failure.take()
+    }
+
+    /// Records a failure that concerns every job. Returns whether it is new.
+    pub(super) fn record_failure(&mut self, outcome: Outcome, detail: &str, now: Timestamp) -> bool {
+        let new = self.failure.as_ref().is_none_or(|failure| failure.outcome != outcome);
+        if new {
+            self.failure = Some(BotFailure { outcome, since: now, detail: detail.to_owned() });
+        }
+        new
+    }
+
+    /// Writes the gauges that change with time into the totals of the bot.
+    pub(super) fn update_gauges(&self, totals: &mut BotTotals, now: Timestamp) {
+        totals.budget = [u64::from(self.schedule.per_minute), u64::from(self.schedule.per_hour)];
         totals.budget_used = self.scheduler.budget_used(now);
         totals.paused_until = self.scheduler.paused_until(now);
         totals.polls_overdue = u64::try_from(self.scheduler.overdue(now)).unwrap_or(u64::MAX);
@@ -52,13 +105,13 @@ impl BotRuntime {
 
     pub(super) fn status(&self, totals: &BotTotals, now: Timestamp) -> BotStatus {
         let mut totals = totals.clone();
-        self.gauge(&mut totals, now);
-        let trouble = self.trouble.as_ref().map(|trouble| (trouble.outcome, trouble.since, trouble.detail.clone()));
-        BotStatus { totals, last_success: self.last_success, trouble }
+        self.update_gauges(&mut totals, now);
+        let failure = self.failure.as_ref().map(|failure| (failure.outcome, failure.since, failure.detail.clone()));
+        BotStatus { totals, last_success: self.last_success, trouble: failure }
     }
 }
 
-/// Whether an outcome speaks of the upstream or the credential rather than of one job.
+/// Whether an outcome concerns the upstream or the credential rather than one job.
 pub(super) fn concerns_bot(outcome: Outcome) -> bool {
     match outcome {
         Outcome::Unauthorized | Outcome::RateLimited | Outcome::ServerError | Outcome::Timeout | Outcome::Network => {

@@ -1,4 +1,4 @@
-//! One call: a token, a GET, an answer. Runs in a task of its own.
+//! One call: a token and a GET. Runs in a separate task.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -8,10 +8,10 @@ use crate::clock::Clock;
 use crate::model::{Outcome, Report, RequestId, Timestamp};
 use crate::upstream::{Client, PollError};
 
-/// What a call came to.
+/// The result of a call.
 pub(super) struct CallResult {
     pub(super) result: Result<Report, CallError>,
-    /// How long the upstream took; `None` where no call was made.
+    /// The duration of the request; `None` if none was made.
     pub(super) duration: Option<Duration>,
     pub(super) bytes: u64,
     pub(super) token_expiry: Option<Timestamp>,
@@ -20,11 +20,11 @@ pub(super) struct CallResult {
 /// Why there is no report.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum CallError {
-    #[error("no token could be made, so no call was made")]
+    #[error("could not create a token; poll skipped")]
     Token(#[source] AuthError),
     #[error("{}", .0.detail)]
     Poll(PollError),
-    #[error("the call's task ended early; this is a bug, please report it")]
+    #[error("internal error: the task of the call ended early; please report this")]
     Lost,
 }
 
@@ -33,7 +33,7 @@ impl CallResult {
         Self { result: Err(CallError::Lost), duration: None, bytes: 0, token_expiry: None }
     }
 
-    /// The outcome. Without a token the upstream was not asked; for the schedule that is as good as a refusal of the token.
+    /// The outcome. For the schedule a missing token is the same as a token that upstream rejects.
     pub(super) fn outcome(&self) -> Outcome {
         match &self.result {
             Ok(_) => Outcome::Ok,
@@ -59,15 +59,15 @@ pub(super) async fn call(
             return CallResult { result: Err(CallError::Token(error)), duration: None, bytes: 0, token_expiry: None };
         }
     };
-    let answer = client.fetch_status(&id, &token.secret, now).await;
-    if answer.outcome() == Outcome::Unauthorized {
-        // The secret may have been rotated: the next call reads it anew.
+    let response = client.fetch_status(&id, &token.secret, now).await;
+    if response.outcome() == Outcome::Unauthorized {
+        // The secret may have been rotated: the next call reads it again.
         tokens.invalidate();
     }
     CallResult {
-        result: answer.result.map_err(CallError::Poll),
-        duration: Some(answer.duration),
-        bytes: answer.bytes,
+        result: response.result.map_err(CallError::Poll),
+        duration: Some(response.duration),
+        bytes: response.bytes,
         token_expiry: token.expiry,
     }
 }

@@ -1,35 +1,22 @@
-//! Calls: started when they are due, and what their answers do.
+//! Starts calls that are due, and applies their results.
 
 use std::time::Duration;
 
-use super::ProbeError;
 use super::call::{CallError, CallResult, call};
+use super::handle::ProbeError;
+use super::in_flight::{EndedCall, Purpose};
 use super::logging;
 use super::run::Poller;
 use crate::model::{BotName, JobKey, JobSlot, Outcome, Timestamp, error_chain};
 use crate::scheduler::{Next, Observation, Progress, RateLimitDetails};
 use crate::store::Transition;
 
-/// How long polls pause after a probe that upstream refused without a `Retry-After`, and at most.
+/// The pause after a probe that upstream refused without `Retry-After`, and the longest pause.
 const PROBE_REFUSED_PAUSE: Duration = Duration::from_secs(60);
-const MAX_PROBE_PAUSE: Duration = Duration::from_secs(3600);
-
-/// A call under way.
-pub(super) struct InFlightCall {
-    pub(super) key: JobKey,
-    pub(super) purpose: Purpose,
-}
-
-pub(super) enum Purpose {
-    /// A followed job's poll; `removed`: the job has gone meanwhile.
-    Poll {
-        slot: JobSlot,
-        removed: bool,
-    },
-    Probe,
-}
+const MAX_PROBE_REFUSED_PAUSE: Duration = Duration::from_secs(3600);
 
 impl Poller {
+    /// Starts all calls of a bot that are due. Returns when the next one is.
     pub(super) fn start_calls(&mut self, name: &BotName, now: Timestamp) -> Option<Timestamp> {
         loop {
             let bot = self.bots.get_mut(name)?;
@@ -39,7 +26,7 @@ impl Poller {
                 Next::Idle => return None,
             };
             let Some(key) = self.store.job(slot).map(|job| job.key.clone()) else {
-                // Cannot be: a job that goes leaves the scheduler first.
+                // Cannot happen: a removed job leaves the scheduler first.
                 bot.scheduler.remove(slot, now);
                 bot.scheduler.observe(slot, now, Observation::Finished);
                 continue;
@@ -51,54 +38,44 @@ impl Poller {
         }
     }
 
+    /// Starts a call that the scheduler has counted.
     pub(super) fn start_call(&mut self, key: JobKey, purpose: Purpose) {
         let Some(bot) = self.bots.get(&key.bot) else { return };
-        let call = call(bot.client.clone(), bot.tokens.clone(), key.id.clone(), self.clock.clone());
-        let id = self.calls.spawn(call).id();
-        self.in_flight.insert(id, InFlightCall { key, purpose });
-        self.page_soon();
+        let call = call(bot.client(), bot.tokens(), key.id.clone(), self.clock.clone());
+        self.calls.start(key, purpose, call);
+        self.pages.request();
     }
 
-    pub(super) fn joined(&mut self, joined: Result<(tokio::task::Id, CallResult), tokio::task::JoinError>) {
-        let (id, called) = match joined {
-            Ok((id, called)) => (id, called),
-            Err(error) => {
-                tracing::error!(error = %error, "a call's task ended early");
-                (error.id(), CallResult::lost())
-            }
-        };
-        let Some(call) = self.in_flight.remove(&id) else { return };
+    /// Applies the result of a call.
+    pub(super) fn handle_call_result(&mut self, ended: EndedCall) {
+        let EndedCall { call, result } = ended;
         let now = self.clock.now();
-        self.count_call(&call.key.bot, &called, now);
+        self.count_call(&call.key.bot, &result, now);
         match call.purpose {
-            Purpose::Poll { slot, removed } => self.answered(slot, removed, &call.key, called, now),
-            Purpose::Probe => self.probed(call.key, called, now),
+            Purpose::Poll { slot, removed } => self.poll_ended(slot, removed, &call.key, result, now),
+            Purpose::Probe => self.probe_ended(call.key, result, now),
         }
-        self.page_soon();
+        self.pages.request();
     }
 
-    pub(super) fn count_call(&mut self, name: &BotName, called: &CallResult, now: Timestamp) {
-        if let Some(bot) = self.bots.get_mut(name)
-            && called.duration.is_some()
-        {
-            bot.token_expiry = called.token_expiry;
+    fn count_call(&mut self, name: &BotName, called: &CallResult, now: Timestamp) {
+        let Some(duration) = called.duration else { return };
+        if let Some(bot) = self.bots.get_mut(name) {
+            bot.set_token_expiry(called.token_expiry);
+            if called.outcome() == Outcome::Ok {
+                bot.record_report(now);
+            }
         }
         let Some(totals) = self.store.totals_mut(name) else { return };
-        let Some(duration) = called.duration else { return };
         let index = Outcome::ALL.iter().position(|known| *known == called.outcome());
         if let Some(count) = index.and_then(|index| totals.requests.get_mut(index)) {
             *count = count.saturating_add(1);
         }
         totals.request_duration.observe(duration.as_secs_f64());
         totals.response_bytes = totals.response_bytes.saturating_add(called.bytes);
-        if called.outcome() == Outcome::Ok
-            && let Some(bot) = self.bots.get_mut(name)
-        {
-            bot.last_success = Some(now);
-        }
     }
 
-    pub(super) fn answered(&mut self, slot: JobSlot, removed: bool, key: &JobKey, called: CallResult, now: Timestamp) {
+    fn poll_ended(&mut self, slot: JobSlot, removed: bool, key: &JobKey, called: CallResult, now: Timestamp) {
         let outcome = called.outcome();
         let was_up = self.store.job(slot).is_none_or(|job| job.poll_up != Some(false));
         let Some(bot) = self.bots.get_mut(&key.bot) else {
@@ -107,18 +84,18 @@ impl Poller {
             }
             return;
         };
-        let (report, refusal) = match called.result {
+        let (report, rate_limit) = match called.result {
             Ok(report) => {
                 logging::succeeded(bot, key, now);
                 (Some(report), RateLimitDetails::default())
             }
             Err(error) => {
                 logging::failed(bot, key, was_up, outcome, &error, now);
-                let refusal = match &error {
+                let rate_limit = match &error {
                     CallError::Poll(error) => RateLimitDetails { retry_after: error.retry_after, hourly: error.hourly },
                     CallError::Token(_) | CallError::Lost => RateLimitDetails::default(),
                 };
-                (None, refusal)
+                (None, rate_limit)
             }
         };
         let progress = report.as_ref().map(|report| Progress {
@@ -127,7 +104,7 @@ impl Poller {
             recipients: report.recipients,
         });
         if removed {
-            bot.scheduler.observe(slot, now, observation(outcome, refusal, progress, &Transition::NotFollowed));
+            bot.scheduler.observe(slot, now, observation(outcome, rate_limit, progress, &Transition::NotFollowed));
             self.store.release(slot);
             return;
         }
@@ -135,43 +112,44 @@ impl Poller {
         if let Some(job) = self.store.job(slot) {
             logging::recorded(job, &recorded, &mut bot.logged);
         }
-        bot.scheduler.observe(slot, now, observation(outcome, refusal, progress, &recorded.standing));
+        bot.scheduler.observe(slot, now, observation(outcome, rate_limit, progress, &recorded.standing));
     }
 
-    pub(super) fn probed(&mut self, key: JobKey, called: CallResult, now: Timestamp) {
-        let answer = match called.result {
+    fn probe_ended(&mut self, key: JobKey, called: CallResult, now: Timestamp) {
+        let result = match called.result {
             Ok(report) => Ok(Box::new(self.store.as_job(key.clone(), report, now))),
             Err(error) => {
-                self.apply_rate_limit(&key, &error, now);
+                self.pause_after_probe(&key, &error, now);
                 Err(ProbeError::Failed(error_chain(&error)))
             }
         };
-        self.probes.answered(key, answer, now);
+        self.probes.complete(key, result, now);
     }
 
-    /// A probe that was refused pauses the bot's polls as well: they would be refused too.
-    pub(super) fn apply_rate_limit(&mut self, key: &JobKey, error: &CallError, now: Timestamp) {
+    /// Pauses the bot after a refused probe, because its polls would be refused too.
+    fn pause_after_probe(&mut self, key: &JobKey, error: &CallError, now: Timestamp) {
         let CallError::Poll(error) = error else { return };
         if let (Outcome::RateLimited, Some(bot)) = (error.outcome, self.bots.get_mut(&key.bot)) {
-            bot.scheduler.pause(now.plus(error.retry_after.unwrap_or(PROBE_REFUSED_PAUSE).min(MAX_PROBE_PAUSE)));
+            let pause = error.retry_after.unwrap_or(PROBE_REFUSED_PAUSE).min(MAX_PROBE_REFUSED_PAUSE);
+            bot.scheduler.pause(now.plus(pause));
         }
     }
 }
 
-/// What an answer means for the schedule.
+/// What the result of a poll means for the schedule.
 fn observation(
     outcome: Outcome,
-    refusal: RateLimitDetails,
+    rate_limit: RateLimitDetails,
     progress: Option<Progress>,
-    standing: &Transition,
+    transition: &Transition,
 ) -> Observation {
-    match (outcome, standing) {
+    match (outcome, transition) {
         (_, Transition::Finished(_) | Transition::Gone) => Observation::Finished,
         (Outcome::Ok, Transition::Running { changed, .. }) => {
             Observation::Progress { progress: progress.unwrap_or_default(), changed: *changed }
         }
         (Outcome::Ok, _) => Observation::Progress { progress: progress.unwrap_or_default(), changed: false },
-        (Outcome::RateLimited, _) => Observation::RateLimited(refusal),
+        (Outcome::RateLimited, _) => Observation::RateLimited(rate_limit),
         (Outcome::Unauthorized, _) => Observation::Unauthorized,
         (Outcome::ServerError | Outcome::Timeout | Outcome::Network, _) => Observation::Unavailable,
         (Outcome::NotFound | Outcome::ClientError | Outcome::Malformed | Outcome::TooLarge, _) => Observation::Unusable,

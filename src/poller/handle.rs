@@ -1,20 +1,21 @@
-//! How other tasks ask the loop for something.
+//! How other tasks send commands to the polling loop.
 
 use std::collections::BTreeMap;
 
 use tokio::sync::{mpsc, oneshot};
 
-use super::{BotStatus, Setup};
+use super::bot::BotStatus;
+use super::setup::Setup;
 use crate::model::{BotName, Job, JobKey, JobState, JobStatus, LabelValue, RequestId, SourceKind, Target, Timestamp};
 use crate::store::{RegisterError, Registered};
 
-/// The most jobs of one listing.
+/// The most jobs in one listing.
 pub const MAX_LISTED: usize = 1000;
 
-/// Commands that may wait. A full queue makes the next asker wait: they are people and senders, not scrapes.
-const QUEUE: usize = 64;
+/// The most commands that wait. A full queue delays the next sender: people and the job API, not scrapes.
+const MAX_QUEUED_COMMANDS: usize = 64;
 
-/// What the loop can be asked for.
+/// A command to the polling loop, with where to send the reply.
 pub(super) enum Command {
     Configure(Box<Setup>, oneshot::Sender<()>),
     ReloadFailed(oneshot::Sender<()>),
@@ -30,17 +31,17 @@ pub(super) enum Command {
 /// Which jobs to list.
 #[derive(Debug, Clone, Default)]
 pub struct Filter {
-    /// Of this bot.
+    /// Only jobs of this bot.
     pub bot: Option<BotName>,
-    /// In this state.
+    /// Only jobs in this state.
     pub state: Option<JobState>,
-    /// With this status.
+    /// Only jobs with this status.
     pub status: Option<JobStatus>,
-    /// Of this campaign.
+    /// Only jobs of this campaign.
     pub campaign: Option<String>,
-    /// This one request ID.
+    /// Only this request ID.
     pub request_id: Option<RequestId>,
-    /// How many to pass over.
+    /// How many matching jobs to skip.
     pub offset: usize,
     /// How many to list, at most [`MAX_LISTED`].
     pub limit: usize,
@@ -64,105 +65,105 @@ impl Filter {
 pub struct ListedJob {
     /// The job.
     pub job: Job,
-    /// Who wants it.
+    /// The kinds of the sources that provide it.
     pub sources: Vec<SourceKind>,
-    /// When an answer last came, whatever it was.
+    /// Time of the last answer, successful or not.
     pub last_poll: Option<Timestamp>,
 }
 
 /// A page of jobs.
 #[derive(Debug, Clone)]
 pub struct Listing {
-    /// How many jobs match, listed or not.
+    /// The number of matching jobs, listed or not.
     pub matching: usize,
-    /// The jobs, those that changed last first.
+    /// The jobs, most recently changed first.
     pub jobs: Vec<ListedJob>,
 }
 
-/// Why a probe gave no report.
+/// Why a probe has no report.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ProbeError {
     /// No bot of that name.
     #[error("there is no bot of that name in the configuration")]
     UnknownBot,
-    /// The budget is spent, or the upstream has refused and calls are paused.
+    /// The budget is exhausted, or the circuit breaker blocks calls.
     #[error("no call can be made now: the budget is spent or calls are paused")]
     NoBudget,
-    /// The call came to nothing.
+    /// The call failed.
     #[error("the upstream gave no report: {0}")]
     Failed(String),
 }
 
-/// The loop has ended, which it does only when the process does.
+/// The polling loop has ended, because the process shuts down.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("the exporter is shutting down")]
 pub struct Unavailable;
 
-/// Asks the loop; cheap to clone.
+/// Sends commands to the polling loop; cheap to clone.
 #[derive(Clone)]
 pub struct Handle(mpsc::Sender<Command>);
 
 impl Handle {
     pub(super) fn new() -> (Self, mpsc::Receiver<Command>) {
-        let (sender, receiver) = mpsc::channel(QUEUE);
+        let (sender, receiver) = mpsc::channel(MAX_QUEUED_COMMANDS);
         (Self(sender), receiver)
     }
 
-    async fn ask<T>(&self, command: impl FnOnce(oneshot::Sender<T>) -> Command) -> Result<T, Unavailable> {
+    async fn request<T>(&self, command: impl FnOnce(oneshot::Sender<T>) -> Command) -> Result<T, Unavailable> {
         let (sender, receiver) = oneshot::channel();
         self.0.send(command(sender)).await.map_err(|_| Unavailable)?;
         receiver.await.map_err(|_| Unavailable)
     }
 
-    /// Hands over another configuration; when this returns it is in force.
+    /// Applies another configuration; it is in effect when this returns.
     pub async fn configure(&self, setup: Setup) -> Result<(), Unavailable> {
-        self.ask(|reply| Command::Configure(Box::new(setup), reply)).await
+        self.request(|reply| Command::Configure(Box::new(setup), reply)).await
     }
 
-    /// Notes that a configuration could not be read, for the metrics.
+    /// Records a failed reload, for the metrics.
     pub async fn reload_failed(&self) -> Result<(), Unavailable> {
-        self.ask(Command::ReloadFailed).await
+        self.request(Command::ReloadFailed).await
     }
 
-    /// Takes jobs in; the answers are in the order of the targets. They are on the page and in the database when this
-    /// returns; those that could not be written are followed all the same, but a restart would lose them.
+    /// Registers jobs; the results are in the order of the targets. When this returns, the jobs are on the page and in the
+    /// database. Jobs that could not be written are tracked, but a restart would lose them.
     pub async fn register(
         &self,
         bot: BotName,
         targets: Vec<Target>,
     ) -> Result<Vec<Result<Registered, RegisterError>>, Unavailable> {
-        self.ask(|reply| Command::Register(bot, targets, reply)).await
+        self.request(|reply| Command::Register(bot, targets, reply)).await
     }
 
-    /// Forgets a job that was taken in by [`Self::register`]; `false` where there was none. With
-    /// [`RegisterError::NotPersisted`] it is forgotten, but a restart might bring it back.
+    /// Removes a job that was registered by [`Self::register`]; `false` if there was none. With
+    /// [`RegisterError::NotPersisted`] the job is removed, but a restart could restore it.
     pub async fn forget(&self, key: JobKey) -> Result<Result<bool, RegisterError>, Unavailable> {
-        self.ask(|reply| Command::Forget(key, reply)).await
+        self.request(|reply| Command::Forget(key, reply)).await
     }
 
     /// Lists jobs.
     pub async fn list(&self, filter: Filter) -> Result<Listing, Unavailable> {
-        self.ask(|reply| Command::List(filter, reply)).await
+        self.request(|reply| Command::List(filter, reply)).await
     }
 
-    /// The keys and campaigns of all jobs that match, sorted; offset and limit are passed over.
+    /// The keys and campaigns of all jobs that match, sorted; offset and limit are ignored.
     pub async fn keys(&self, filter: Filter) -> Result<Vec<(JobKey, Option<LabelValue>)>, Unavailable> {
-        self.ask(|reply| Command::Keys(filter, reply)).await
+        self.request(|reply| Command::Keys(filter, reply)).await
     }
 
-    /// How the bots are.
+    /// The state of all bots.
     pub async fn bots(&self) -> Result<Vec<BotStatus>, Unavailable> {
-        self.ask(Command::Bots).await
+        self.request(Command::Bots).await
     }
 
-    /// How many elements each of its collections has, by name: none may grow without bound.
+    /// The number of elements of each collection, by name: none may grow without bound.
     pub async fn sizes(&self) -> Result<BTreeMap<&'static str, usize>, Unavailable> {
-        self.ask(Command::Sizes).await
+        self.request(Command::Sizes).await
     }
 
-    /// One job, from memory where it is followed or was probed within the least gap between two calls, else asked about
-    /// now, within the bot's budget.
+    /// One job: from memory if it is tracked or was probed within the minimum gap between two calls, otherwise requested from
+    /// the upstream within the bot's budget.
     pub async fn probe(&self, key: JobKey) -> Result<Result<Box<Job>, ProbeError>, Unavailable> {
-        self.ask(|reply| Command::Probe(key, reply)).await
+        self.request(|reply| Command::Probe(key, reply)).await
     }
 }

@@ -1,21 +1,29 @@
-//! The loop: the one task that changes anything.
+//! The polling loop: the one task that changes state.
 //!
-//! It owns the store, a scheduler a bot, and the writing side of the exposition. Target sets, commands and answers come
-//! in; calls and pages go out. Nobody else writes, so nothing is locked.
+//! It owns the store, one scheduler per bot, and the writing side of the exposition. Commands, target updates and results
+//! of calls come in; calls and pages go out. There is no other writer, so there are no locks.
 //!
-//! - [`Poller`]: the loop itself; `answers`, `obey` and `follow` are what it does with answers, commands and targets.
-//! - `persister`: what goes to the database, and what waits for it; `probes`: jobs that are only asked about.
-//! - [`Setup`]: what a configuration comes to; a reload hands over another one.
-//! - [`Handle`]: how other tasks ask the loop for something.
-//! - [`Published`]: what readers may look at without asking: the page, readiness, the heartbeat.
+//! - `run`: [`Poller`], the loop. `commands`, `configuration`, `job_changes` and `call_results` are its reactions.
+//! - `intake`: incoming commands and target updates. `in_flight`: the calls in flight. `bots`: the bots, and which of them
+//!   owns each job. `pages`: when pages are rendered and published, and readiness. `persister`: what is written to the
+//!   database, and what waits for that. `probes`: jobs that are only probed.
+//! - [`Setup`]: a configuration as the loop needs it; a reload sends another one.
+//! - [`Handle`]: how other tasks send commands to the loop.
+//! - [`Published`]: what readers share with the loop: the page, readiness, the heartbeat.
 
 mod bot;
+mod bots;
 mod call;
 mod call_results;
 mod commands;
-mod follow;
+mod configuration;
 mod handle;
+mod in_flight;
+mod intake;
+mod job_changes;
+mod log_dedup;
 mod logging;
+mod pages;
 mod persister;
 mod probes;
 mod published;

@@ -1,7 +1,8 @@
-//! Keeps the store in the database, and holds each page back until what it shows is kept: a counter that a scrape has seen
-//! must not be lower after a crash, for Prometheus would take that for a restart from 0 and count the whole of it again.
+//! Writes the store to the database, and delays each page until its contents are written.
+//!
+//! A counter that was scraped must not be lower after a crash: Prometheus would take that for a counter reset and count the
+//! whole value again.
 
-use std::collections::BTreeSet;
 use std::future::poll_fn;
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -9,32 +10,32 @@ use std::time::Duration;
 
 use tokio::sync::oneshot;
 
+use super::pages::RenderedPage;
 use crate::database::{Batch, BotCalls, Database, Operation, RowError, WriteError};
-use crate::exposition::{Page, StorageView};
+use crate::exposition::StorageView;
 use crate::model::{Timestamp, error_chain};
+use crate::scheduler::CALLS_RETENTION;
 use crate::store::{Dirty, RegisterError, Registered, Store};
 
-/// A disk that takes longer than this holds no page and no answer back: better numbers that a crash would take back than
-/// none at all.
-const PATIENCE: Duration = Duration::from_secs(1);
+/// A write that takes longer does not delay pages and replies any further: numbers that a crash could take back are better
+/// than no numbers.
+const MAX_PAGE_DELAY: Duration = Duration::from_secs(1);
 
-/// After a failure the next batch waits this long; meanwhile pages go out at once.
-const RETRY_AFTER: Duration = Duration::from_secs(2);
+/// The pause after a failed write; meanwhile pages are published at once.
+const RETRY_INTERVAL: Duration = Duration::from_secs(2);
 
-/// How long the last batch may take when the process ends.
-const LAST_PATIENCE: Duration = Duration::from_secs(5);
+/// The time limit of the last writes before the process ends.
+const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// How long calls count in a budget.
-const CALLS_KEPT: Duration = Duration::from_secs(3600);
-
-/// The database and what waits for it.
+/// Writes to the database, one batch at a time, and holds what waits for a batch.
 pub(super) struct Persister {
-    database: Database,
+    /// `None` with in-memory storage: then nothing waits.
+    database: Option<Database>,
     pending: Option<PendingWrite>,
-    /// Answers that wait for the next batch.
+    /// Replies that wait for the next batch.
     replies: Vec<Reply>,
     /// Calls before this time are in the database.
-    calls_kept_until: Timestamp,
+    calls_persisted_until: Timestamp,
     retry_at: Option<Timestamp>,
 }
 
@@ -43,87 +44,99 @@ struct PendingWrite {
     since: Timestamp,
     written: oneshot::Receiver<Result<(), WriteError>>,
     dirty: Dirty,
-    page: Option<Page>,
+    page: Option<RenderedPage>,
     replies: Vec<Reply>,
 }
 
-/// An answer that is given when what it says is kept.
+/// The reply to a command, sent once the change is persisted.
 pub(super) enum Reply {
     Registered(oneshot::Sender<Vec<Result<Registered, RegisterError>>>, Vec<Result<Registered, RegisterError>>),
     Forgotten(oneshot::Sender<Result<bool, RegisterError>>, bool),
     Configured(oneshot::Sender<()>),
 }
 
-/// The database's task has ended, which is a bug: the process ends too.
+/// The task of the database has ended, which is a bug: the process ends too.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Ended;
+pub(super) struct DatabaseEnded;
 
 impl Persister {
-    pub(super) fn new(database: Database) -> Self {
+    pub(super) fn new(database: Option<Database>) -> Self {
         let never = Timestamp::from_millis(i64::MIN);
-        Self { database, pending: None, replies: Vec::new(), calls_kept_until: never, retry_at: None }
+        Self { database, pending: None, replies: Vec::new(), calls_persisted_until: never, retry_at: None }
     }
 
-    /// When the batch under way has taken too long; `None` where there is none.
-    pub(super) fn late_at(&self) -> Option<Timestamp> {
-        self.pending.as_ref().map(|pending| pending.since.plus(PATIENCE))
+    /// Whether there is a database.
+    pub(super) fn is_enabled(&self) -> bool {
+        self.database.is_some()
     }
 
-    /// Gives an answer with the next batch.
+    /// Until when the next page waits for the batch that is being written; `None` if there is none.
+    pub(super) fn page_delayed_until(&self) -> Option<Timestamp> {
+        self.pending.as_ref().map(|pending| pending.since.plus(MAX_PAGE_DELAY))
+    }
+
+    /// Sends a reply after the next batch.
     pub(super) fn queue(&mut self, reply: Reply) {
         self.replies.push(reply);
     }
 
-    /// Calls that a batch has to tell of, of all that a scheduler knows.
+    /// Whether the calls of this second have to be in the next batch.
     pub(super) fn is_unpersisted(&self, second: Timestamp) -> bool {
-        second.plus(Duration::from_secs(1)) > self.calls_kept_until
+        second.plus(Duration::from_secs(1)) > self.calls_persisted_until
     }
 
-    /// Starts writing what changed, and holds the page back until that is done. Returns the page where it is to be shown at
-    /// once: nothing changed, or the disk fails or is late.
-    pub(super) fn keep(
+    /// Starts writing what has changed, and delays the page until that is done. Returns the page if it is to be published at
+    /// once: nothing has changed, or the database fails or is slow.
+    pub(super) fn persist(
         &mut self,
         store: &mut Store,
         calls: Vec<BotCalls>,
-        page: Option<Page>,
+        page: Option<RenderedPage>,
         now: Timestamp,
-    ) -> Option<Page> {
+    ) -> Option<RenderedPage> {
+        let Some(database) = &mut self.database else {
+            self.replies.drain(..).for_each(|reply| reply.send(true));
+            return page;
+        };
         if let Some(pending) = &mut self.pending {
             pending.page = None;
             let replies = pending.replies.drain(..).chain(self.replies.drain(..));
-            replies.for_each(|reply| reply.answer(false));
+            replies.for_each(|reply| reply.send(false));
             return page;
         }
         if self.retry_at.is_some_and(|at| now < at) {
-            self.replies.drain(..).for_each(|reply| reply.answer(false));
+            self.replies.drain(..).for_each(|reply| reply.send(false));
             return page;
         }
         let dirty = store.take_dirty();
         if dirty.is_empty() {
-            self.replies.drain(..).for_each(|reply| reply.answer(true));
+            self.replies.drain(..).for_each(|reply| reply.send(true));
             return page;
         }
         match batch(store, &dirty, calls, now) {
             Ok(batch) => {
-                let (written, replies) = (self.database.write(batch), std::mem::take(&mut self.replies));
+                let (written, replies) = (database.write(batch), std::mem::take(&mut self.replies));
                 self.pending = Some(PendingWrite { since: now, written, dirty, page, replies });
                 None
             }
             Err(error) => {
-                tracing::error!("a row could not be encoded; this is a bug, please report it: {}", error_chain(&error));
+                tracing::error!(
+                    error = error_chain(&error),
+                    "internal error: could not encode a row; please report this"
+                );
                 store.return_dirty(dirty);
-                self.retry_at = Some(now.plus(RETRY_AFTER));
+                self.retry_at = Some(now.plus(RETRY_INTERVAL));
                 page
             }
         }
     }
 
-    /// Waits for the batch under way; for ever where there is none.
+    /// Waits for the batch that is being written; forever if there is none. Cancel safe.
     pub(super) async fn written(&mut self) -> Result<(), WriteError> {
         poll_fn(|context| self.poll_written(context)).await
     }
 
-    /// Ready once the batch under way is written, or is not; never where there is none.
+    /// Ready once the batch that is being written is written or has failed; never if there is none.
     pub(super) fn poll_written(&mut self, context: &mut Context<'_>) -> Poll<Result<(), WriteError>> {
         match &mut self.pending {
             Some(pending) => {
@@ -133,72 +146,79 @@ impl Persister {
         }
     }
 
-    /// Takes what [`Self::written`] said; returns the page that waited for it.
-    pub(super) fn settle(
+    /// Ends the batch with the result of [`Self::written`]. Returns the page that waited for it.
+    pub(super) fn complete(
         &mut self,
         written: Result<(), WriteError>,
         store: &mut Store,
         now: Timestamp,
-    ) -> Result<Option<Page>, Ended> {
+    ) -> Result<Option<RenderedPage>, DatabaseEnded> {
         let Some(pending) = self.pending.take() else { return Ok(None) };
-        let kept = written.is_ok();
+        let persisted = written.is_ok();
         match written {
             Ok(()) => {
-                self.calls_kept_until = pending.since;
+                self.calls_persisted_until = pending.since;
                 self.retry_at = None;
             }
             Err(error @ WriteError::Ended) => {
                 tracing::error!("{error}");
-                return Err(Ended);
+                return Err(DatabaseEnded);
             }
             // The writer has logged it.
             Err(WriteError::File { .. }) => {
                 store.return_dirty(pending.dirty);
-                self.retry_at = Some(now.plus(RETRY_AFTER));
+                self.retry_at = Some(now.plus(RETRY_INTERVAL));
             }
         }
-        pending.replies.into_iter().for_each(|reply| reply.answer(kept));
+        pending.replies.into_iter().for_each(|reply| reply.send(persisted));
         Ok(pending.page)
     }
 
-    /// Writes the rest and closes the file.
+    /// Writes the rest and closes the database.
     pub(super) async fn finish(mut self, store: &mut Store, calls: Vec<BotCalls>, now: Timestamp) {
-        let last = async {
+        let rest = async {
             if self.pending.is_some() {
                 let written = self.written().await;
-                self.settle(written, store, now)?;
+                self.complete(written, store, now)?;
             }
             self.retry_at = None;
-            self.keep(store, calls, None, now);
+            self.persist(store, calls, None, now);
             if self.pending.is_some() {
                 let written = self.written().await;
-                self.settle(written, store, now)?;
+                self.complete(written, store, now)?;
             }
-            self.database.close().await;
-            Ok::<_, Ended>(())
+            if let Some(database) = self.database {
+                database.close().await;
+            }
+            Ok::<_, DatabaseEnded>(())
         };
-        if tokio::time::timeout(LAST_PATIENCE, last).await.is_err() {
+        if tokio::time::timeout(SHUTDOWN_TIMEOUT, rest).await.is_err() {
             tracing::error!(
-                "the database did not take the last batch in time; up to the last second of progress is lost"
+                timeout = ?SHUTDOWN_TIMEOUT,
+                "the last write to the database timed out; up to one second of progress is lost"
             );
         }
     }
 
-    /// What is published about the database.
-    pub(super) fn view(&self) -> StorageView {
-        let errors =
-            Operation::ALL.iter().map(|operation| (operation.as_label(), self.database.errors(*operation))).collect();
-        StorageView { size_bytes: self.database.size_bytes(), errors }
+    /// What is published about the database; `None` with in-memory storage.
+    pub(super) fn view(&self) -> Option<StorageView> {
+        let database = self.database.as_ref()?;
+        let errors = Operation::ALL.iter().map(|operation| (operation.as_label(), database.errors(*operation)));
+        Some(StorageView { size_bytes: database.size_bytes(), errors: errors.collect() })
     }
 }
 
+/// The rows of what has changed, in the order of their keys.
 fn batch(store: &Store, dirty: &Dirty, calls: Vec<BotCalls>, now: Timestamp) -> Result<Batch, RowError> {
-    let mut batch = Batch::new(now.minus(CALLS_KEPT));
-    // In the order of the table: neighbours share a page.
-    for key in dirty.jobs.iter().collect::<BTreeSet<_>>() {
+    let mut batch = Batch::new(now.minus(CALLS_RETENTION));
+    let mut jobs: Vec<_> = dirty.jobs.iter().collect();
+    jobs.sort_unstable();
+    for key in jobs {
         batch.job(key.clone(), store.persisted_job(key).as_ref())?;
     }
-    for bot in dirty.bots.iter().collect::<BTreeSet<_>>() {
+    let mut bots: Vec<_> = dirty.bots.iter().collect();
+    bots.sort_unstable();
+    for bot in bots {
         batch.bot(bot.clone(), store.persisted_totals(bot))?;
     }
     calls.into_iter().for_each(|calls| batch.calls(calls));
@@ -206,17 +226,17 @@ fn batch(store: &Store, dirty: &Dirty, calls: Vec<BotCalls>, now: Timestamp) -> 
 }
 
 impl Reply {
-    /// Answers; who asked may have gone, which is no loss.
-    pub(super) fn answer(self, kept: bool) {
+    /// Sends the reply. The requester may have gone, which does not matter.
+    fn send(self, persisted: bool) {
         match self {
             Self::Registered(reply, mut results) => {
-                if !kept {
+                if !persisted {
                     results.iter_mut().for_each(|result| *result = result.and(Err(RegisterError::NotPersisted)));
                 }
                 let _gone = reply.send(results);
             }
             Self::Forgotten(reply, found) => {
-                let _gone = reply.send(if kept || !found { Ok(found) } else { Err(RegisterError::NotPersisted) });
+                let _gone = reply.send(if persisted || !found { Ok(found) } else { Err(RegisterError::NotPersisted) });
             }
             Self::Configured(reply) => {
                 let _gone = reply.send(());

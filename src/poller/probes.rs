@@ -1,96 +1,95 @@
-//! Jobs that are asked about by probes: who waits, and what was learnt.
+//! Probed jobs: the requests that wait, and cached results.
 
 use std::collections::{BTreeMap, HashMap};
 
 use tokio::sync::oneshot;
 
-use super::ProbeError;
+use super::handle::ProbeError;
 use crate::model::{Job, JobKey, JobState, Timestamp};
 use crate::scheduler::MIN_GAP;
 
-/// The most answers to probes that are kept; the oldest make room. An answer takes about 1 KB. A finished job that has
-/// been pushed out is asked once more when it is probed again, so the bound is far above the number of targets that a
-/// Prometheus probes at a time.
-const MAX_KEPT: usize = 10_000;
+/// The most cached results; the oldest are evicted. A result takes about 1 KB. An evicted finished job is requested once
+/// more when it is probed again, so the bound is far above the number of targets that a Prometheus server probes at a time.
+const MAX_CACHED: usize = 10_000;
 
-/// What a probe comes to.
-pub(super) type ProbeReply = Result<Box<Job>, ProbeError>;
+/// The result of a probe.
+pub(super) type ProbeResult = Result<Box<Job>, ProbeError>;
 
 /// The probes of all bots.
 ///
-/// One call answers all who ask for the job meanwhile and within [`MIN_GAP`] after it; a job that was seen finished is
-/// answered from here for good.
+/// One call answers all probes of the job that arrive during the call and within [`MIN_GAP`] after it. A finished job is
+/// answered from the cache until it is evicted.
 #[derive(Default)]
 pub(super) struct Probes {
-    kept: HashMap<JobKey, Kept>,
-    /// Keys of `kept` by age.
+    cached: HashMap<JobKey, CachedResult>,
+    /// Keys of `cached` by insertion, oldest first.
     by_age: BTreeMap<u64, JobKey>,
     next_age: u64,
-    /// Who waits for the call under way; as many as there are connections, at most.
-    waiting: HashMap<JobKey, Vec<oneshot::Sender<ProbeReply>>>,
+    /// The requests that wait for the call in flight; at most as many as there are connections.
+    waiting: HashMap<JobKey, Vec<oneshot::Sender<ProbeResult>>>,
 }
 
-struct Kept {
-    answer: ProbeReply,
+struct CachedResult {
+    result: ProbeResult,
     at: Timestamp,
     age: u64,
 }
 
 impl Probes {
-    /// What is known without a call.
-    pub(super) fn known(&self, key: &JobKey, now: Timestamp) -> Option<ProbeReply> {
-        let kept = self.kept.get(key)?;
-        let finished = kept.answer.as_ref().is_ok_and(|job| job.state == JobState::Finished);
-        (finished || kept.at.plus(MIN_GAP) > now).then(|| kept.answer.clone())
+    /// The cached result, if it is still valid.
+    pub(super) fn cached(&self, key: &JobKey, now: Timestamp) -> Option<ProbeResult> {
+        let cached = self.cached.get(key)?;
+        let finished = cached.result.as_ref().is_ok_and(|job| job.state == JobState::Finished);
+        (finished || cached.at.plus(MIN_GAP) > now).then(|| cached.result.clone())
     }
 
-    /// When a probe's call for the job last ended; for [`MIN_GAP`], should the job be followed now.
-    pub(super) fn last_asked(&self, key: &JobKey) -> Option<Timestamp> {
-        self.kept.get(key).map(|kept| kept.at)
+    /// When the last probe of the job ended; [`MIN_GAP`] also holds if the job is polled from now on.
+    pub(super) fn last_probe(&self, key: &JobKey) -> Option<Timestamp> {
+        self.cached.get(key).map(|cached| cached.at)
     }
 
-    /// Whether a call for the job is under way.
-    pub(super) fn is_asking(&self, key: &JobKey) -> bool {
+    /// Whether a probe of the job is in flight.
+    pub(super) fn is_in_flight(&self, key: &JobKey) -> bool {
         self.waiting.contains_key(key)
     }
 
-    /// Answers when the call for the job ends.
-    pub(super) fn wait(&mut self, key: JobKey, reply: oneshot::Sender<ProbeReply>) {
+    /// Replies when the probe of the job ends.
+    pub(super) fn wait(&mut self, key: JobKey, reply: oneshot::Sender<ProbeResult>) {
         let waiting = self.waiting.entry(key).or_default();
         waiting.retain(|earlier| !earlier.is_closed());
         waiting.push(reply);
     }
 
-    /// The call for the job has ended.
-    pub(super) fn answered(&mut self, key: JobKey, answer: ProbeReply, now: Timestamp) {
+    /// Records the result of a probe and replies to all who wait for it.
+    pub(super) fn complete(&mut self, key: JobKey, result: ProbeResult, now: Timestamp) {
         for reply in self.waiting.remove(&key).unwrap_or_default() {
-            // The one who asked may have gone.
-            let _gone = reply.send(answer.clone());
+            // The client may have disconnected.
+            let _disconnected = reply.send(result.clone());
         }
         let age = self.next_age;
         self.next_age += 1;
-        if let Some(before) = self.kept.insert(key.clone(), Kept { answer, at: now, age }) {
+        if let Some(before) = self.cached.insert(key.clone(), CachedResult { result, at: now, age }) {
             self.by_age.remove(&before.age);
         }
         self.by_age.insert(age, key);
-        while self.kept.len() > MAX_KEPT {
+        while self.cached.len() > MAX_CACHED {
             let Some((_, oldest)) = self.by_age.pop_first() else { break };
-            self.kept.remove(&oldest);
+            self.cached.remove(&oldest);
         }
     }
 
-    /// How many elements each collection has.
+    /// The number of elements of each collection.
     pub(super) fn sizes(&self) -> [(&'static str, usize); 3] {
         [
-            ("probes.kept", self.kept.len()),
+            ("probes.cached", self.cached.len()),
             ("probes.by_age", self.by_age.len()),
             ("probes.waiting", self.waiting.values().map(Vec::len).sum()),
         ]
     }
 
-    /// Forgets what `keep` does not want.
+    /// Drops the cached results of other jobs than those that `keep` selects.
     pub(super) fn retain(&mut self, keep: impl Fn(&JobKey) -> bool) {
-        self.kept.retain(|key, _| keep(key));
+        self.cached.retain(|key, _| keep(key));
         self.by_age.retain(|_, key| keep(key));
     }
 }
@@ -104,7 +103,7 @@ mod tests {
         JobKey { bot: BotName::parse("b").unwrap(), id: RequestId::parse(&format!("ds-{number}")).unwrap() }
     }
 
-    fn job(number: usize, state: JobState) -> ProbeReply {
+    fn job(number: usize, state: JobState) -> ProbeResult {
         Ok(Box::new(Job { state, ..Job::new(key(number), ApiVersion::V1, None, [].into()) }))
     }
 
@@ -113,20 +112,20 @@ mod tests {
     }
 
     #[test]
-    fn a_running_job_is_known_for_the_least_gap_and_a_finished_one_for_good() {
+    fn a_running_job_is_cached_for_the_minimum_gap_and_a_finished_one_for_good() {
         let mut probes = Probes::default();
-        probes.answered(key(1), job(1, JobState::Polling), at(0));
-        probes.answered(key(2), job(2, JobState::Finished), at(0));
-        probes.answered(key(3), Err(ProbeError::Failed("x".to_owned())), at(0));
-        let known = |seconds| [1, 2, 3].map(|number| probes.known(&key(number), at(seconds)).is_some());
-        assert_eq!(known(1), [true, true, true]);
-        assert_eq!(known(2), [false, true, false]);
-        assert_eq!(known(1_000_000), [false, true, false]);
-        assert_eq!(probes.last_asked(&key(1)), Some(at(0)));
+        probes.complete(key(1), job(1, JobState::Polling), at(0));
+        probes.complete(key(2), job(2, JobState::Finished), at(0));
+        probes.complete(key(3), Err(ProbeError::Failed("x".to_owned())), at(0));
+        let cached = |seconds| [1, 2, 3].map(|number| probes.cached(&key(number), at(seconds)).is_some());
+        assert_eq!(cached(1), [true, true, true]);
+        assert_eq!(cached(2), [false, true, false]);
+        assert_eq!(cached(1_000_000), [false, true, false]);
+        assert_eq!(probes.last_probe(&key(1)), Some(at(0)));
     }
 
     #[test]
-    fn all_who_wait_get_the_answer_of_one_call() {
+    fn all_waiting_requests_get_the_result_of_one_call() {
         let mut probes = Probes::default();
         let mut receivers = Vec::new();
         for _ in 0..3 {
@@ -134,26 +133,26 @@ mod tests {
             probes.wait(key(1), reply);
             receivers.push(receiver);
         }
-        assert!(probes.is_asking(&key(1)));
-        probes.answered(key(1), job(1, JobState::Finished), at(0));
-        assert!(!probes.is_asking(&key(1)));
+        assert!(probes.is_in_flight(&key(1)));
+        probes.complete(key(1), job(1, JobState::Finished), at(0));
+        assert!(!probes.is_in_flight(&key(1)));
         for mut receiver in receivers {
             assert_eq!(receiver.try_recv().unwrap(), job(1, JobState::Finished));
         }
     }
 
     #[test]
-    fn the_oldest_answers_make_room() {
+    fn the_oldest_results_are_evicted() {
         let mut probes = Probes::default();
-        for number in 0..=MAX_KEPT {
-            // The first is asked again and again, so it is never the oldest.
-            probes.answered(key(0), job(0, JobState::Polling), at(0));
-            probes.answered(key(number), job(number, JobState::Finished), at(0));
+        for number in 0..=MAX_CACHED {
+            // The first job is probed repeatedly, so it is never the oldest.
+            probes.complete(key(0), job(0, JobState::Polling), at(0));
+            probes.complete(key(number), job(number, JobState::Finished), at(0));
         }
-        assert_eq!((probes.kept.len(), probes.by_age.len()), (MAX_KEPT, MAX_KEPT));
-        assert!(probes.known(&key(0), at(1)).is_some());
-        assert!(probes.known(&key(1), at(1)).is_none());
+        assert_eq!((probes.cached.len(), probes.by_age.len()), (MAX_CACHED, MAX_CACHED));
+        assert!(probes.cached(&key(0), at(1)).is_some());
+        assert!(probes.cached(&key(1), at(1)).is_none());
         probes.retain(|key| key.id.as_str() == "ds-2");
-        assert_eq!((probes.kept.len(), probes.by_age.len()), (1, 1));
+        assert_eq!((probes.cached.len(), probes.by_age.len()), (1, 1));
     }
 }

@@ -1,4 +1,4 @@
-//! What readers may look at without asking the loop.
+//! What readers share with the polling loop, without locks.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
@@ -9,14 +9,14 @@ use arc_swap::ArcSwap;
 use crate::exposition::Page;
 use crate::model::Timestamp;
 
-/// The loop turns at least once a second; when it has not for so long, the process is not alive.
+/// The polling loop runs at least once a second. Without a heartbeat for this long, the process is not alive.
 const HEARTBEAT_LIMIT: Duration = Duration::from_secs(60);
 
-/// The page of the moment, readiness, and the heartbeat of the loop.
+/// The current page, readiness, and the heartbeat of the polling loop.
 pub struct Published {
     page: ArcSwap<Page>,
     ready: AtomicBool,
-    heartbeat: AtomicI64,
+    last_heartbeat: AtomicI64,
 }
 
 impl Published {
@@ -24,26 +24,26 @@ impl Published {
         Self {
             page: ArcSwap::from_pointee(page),
             ready: AtomicBool::new(false),
-            heartbeat: AtomicI64::new(now.as_millis()),
+            last_heartbeat: AtomicI64::new(now.as_millis()),
         }
     }
 
-    /// The page that a scrape hands out; cheap, and never waits.
+    /// The page that a scrape gets; cheap, and never waits.
     pub fn page(&self) -> Arc<Page> {
         self.page.load_full()
     }
 
-    /// Whether every source has been read once and polling is under way. Once true, it stays true.
+    /// Whether every source has been read once and polling has started. Once true, it stays true.
     pub fn is_ready(&self) -> bool {
         self.ready.load(Ordering::Acquire)
     }
 
-    /// Whether the loop turns.
+    /// Whether the polling loop is running.
     pub fn is_alive(&self, now: Timestamp) -> bool {
-        now.since(Timestamp::from_millis(self.heartbeat.load(Ordering::Acquire))) < HEARTBEAT_LIMIT
+        now.since(Timestamp::from_millis(self.last_heartbeat.load(Ordering::Acquire))) < HEARTBEAT_LIMIT
     }
 
-    pub(super) fn put(&self, page: Page) {
+    pub(super) fn set_page(&self, page: Page) {
         self.page.store(Arc::new(page));
     }
 
@@ -51,7 +51,7 @@ impl Published {
         self.ready.store(true, Ordering::Release);
     }
 
-    pub(super) fn beat(&self, now: Timestamp) {
-        self.heartbeat.store(now.as_millis(), Ordering::Release);
+    pub(super) fn heartbeat(&self, now: Timestamp) {
+        self.last_heartbeat.store(now.as_millis(), Ordering::Release);
     }
 }

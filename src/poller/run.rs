@@ -1,6 +1,5 @@
-//! The loop.
+//! [`Poller`]: the polling loop.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
 use std::future::poll_fn;
 use std::pin::pin;
 use std::sync::Arc;
@@ -10,77 +9,63 @@ use std::time::Duration;
 use rand::RngExt;
 use rand::rngs::StdRng;
 use tokio::sync::mpsc;
-use tokio::task::{JoinError, JoinSet};
 use tokio_util::sync::CancellationToken;
 
-use super::bot::BotRuntime;
-use super::call::CallResult;
-use super::call_results::InFlightCall;
+use super::bots::Bots;
 use super::handle::{Command, Handle};
-use super::persister::{Ended, Persister};
+use super::in_flight::{EndedCall, InFlightCalls};
+use super::intake::Intake;
+use super::pages::{MAX_PAGE_AGE, PagePublisher, RenderedPage};
+use super::persister::{DatabaseEnded, Persister};
 use super::probes::Probes;
-use super::{Published, Setup};
+use super::published::Published;
+use super::setup::Setup;
 use crate::clock::Clock;
 use crate::database::{BotCalls, Contents, Database, WriteError};
-use crate::exposition::{ExporterView, JobBlocks, Page};
-use crate::model::{BotName, JobSlot, Shard, SourceId, TargetUpdate, Timestamp};
+use crate::exposition::ExporterView;
+use crate::model::{BotName, Shard, TargetUpdate, Timestamp};
 use crate::store::Store;
 
-/// The loop turns at least this often: gauges that move with time are never older.
-const TURN: Duration = Duration::from_secs(1);
-
-/// Pages are not made more often than this while answers come in: a burst of answers costs one page.
-const PAGE_INTERVAL: Duration = Duration::from_millis(100);
-
-/// The same where there is a database: a page waits for what it shows to be written, and a disk is to be spared.
-const KEPT_PAGE_INTERVAL: Duration = Duration::from_millis(250);
-
-/// Answers and updates taken in before the loop looks at schedules and page again.
+/// The most results or updates that are handled before the loop looks at schedules and pages again.
 const BATCH: usize = 256;
 
-/// What other tasks need to talk to the loop.
+/// What other tasks need to communicate with the loop.
 pub struct Parts {
-    /// Asks it.
+    /// Sends commands.
     pub handle: Handle,
-    /// What it shows.
+    /// The current page, readiness and heartbeat.
     pub published: Arc<Published>,
-    /// Where discovery sends what it finds.
+    /// Sends target updates.
     pub updates: mpsc::Sender<TargetUpdate>,
 }
 
-/// Target sets that may wait; discovery waits when the loop has not taken the earlier ones.
-const UPDATES: usize = 64;
-
-/// The loop and all that it owns.
+/// The polling loop and everything that it owns.
 pub struct Poller {
     pub(super) clock: Arc<Clock>,
     pub(super) shard: Shard,
     pub(super) store: Store,
-    pub(super) bots: BTreeMap<BotName, BotRuntime>,
-    /// Whose a slot is; the store cannot say any more once the job has gone.
-    pub(super) owners: HashMap<JobSlot, BotName>,
-    pub(super) calls: JoinSet<CallResult>,
-    pub(super) in_flight: HashMap<tokio::task::Id, InFlightCall>,
+    pub(super) bots: Bots,
+    pub(super) calls: InFlightCalls,
     pub(super) probes: Probes,
-    /// Sources that have not been read yet.
-    pub(super) awaited: HashSet<SourceId>,
-    /// Whether every source had been read when the last page was made.
-    pub(super) page_has_all: bool,
-    pub(super) blocks: JobBlocks,
-    pub(super) exporter: ExporterView,
-    /// `None`: all is kept in memory.
-    pub(super) persister: Option<Persister>,
-    pub(super) published: Arc<Published>,
-    pub(super) page_due: Option<Timestamp>,
-    pub(super) last_page: Timestamp,
-    pub(super) commands: mpsc::Receiver<Command>,
-    pub(super) updates: mpsc::Receiver<TargetUpdate>,
-    /// Spreads first polls, and decides which sort of event is looked at first.
+    pub(super) pages: PagePublisher,
+    pub(super) persister: Persister,
+    intake: Intake,
+    /// Draws the jitter of first polls and the order in which kinds of events are checked.
     pub(super) rng: StdRng,
 }
 
+/// What the loop waits for.
+enum Event {
+    Shutdown,
+    Written(Result<(), WriteError>),
+    CallEnded(EndedCall),
+    Command(Command),
+    Update(TargetUpdate),
+    Time,
+}
+
 impl Poller {
-    /// A loop for a configuration, which begins with what the database has kept; it does nothing before [`Self::run`].
+    /// A loop with a configuration and the contents of the database. It does nothing before [`Self::run`].
     pub fn new(
         setup: Setup,
         exporter: ExporterView,
@@ -88,121 +73,96 @@ impl Poller {
         database: Option<(Database, Contents)>,
         rng: StdRng,
     ) -> (Self, Parts) {
-        let (handle, commands) = Handle::new();
-        let (sender, updates) = mpsc::channel(UPDATES);
         let now = clock.now();
-        let mut blocks = JobBlocks::new();
-        let page = blocks.publish(|_| None, &[], &exporter);
-        let published = Arc::new(Published::new(page, now));
+        let (intake, handle, updates) = Intake::new();
+        let (database, contents) = database.unzip();
         let mut poller = Self {
             clock,
             shard: setup.shard,
             store: Store::new(setup.life),
-            bots: BTreeMap::new(),
-            owners: HashMap::new(),
-            calls: JoinSet::new(),
-            in_flight: HashMap::new(),
+            bots: Bots::default(),
+            calls: InFlightCalls::default(),
             probes: Probes::default(),
-            awaited: HashSet::new(),
-            page_has_all: false,
-            blocks,
-            exporter,
-            persister: None,
-            published: published.clone(),
-            page_due: None,
-            last_page: now,
-            commands,
-            updates,
+            pages: PagePublisher::new(exporter, database.is_some(), now),
+            persister: Persister::new(database),
+            intake,
             rng,
         };
-        let contents = database.map(|(database, contents)| {
-            poller.persister = Some(Persister::new(database));
-            contents
-        });
-        poller.begin(setup, contents.unwrap_or_default(), now);
-        poller.follow_changes(now);
+        poller.restore(setup, contents, now);
+        poller.apply_job_changes(now);
+        // Published without waiting for a write: everything on this page comes from the database.
         let page = poller.render(now);
-        // Nothing new is counted on it: what it shows is kept already.
-        poller.show(page);
-        (poller, Parts { handle, published, updates: sender })
+        poller.publish_page(page);
+        let published = poller.pages.published();
+        (poller, Parts { handle, published, updates })
     }
 
-    /// Runs until it is logged to stop; then calls under way are given up.
+    /// Runs until `shutdown` is cancelled; then aborts the calls in flight.
     pub async fn run(mut self, shutdown: CancellationToken) {
         while !shutdown.is_cancelled() {
             let now = self.clock.now();
-            self.published.beat(now);
-            let wake = self.turn(now);
-            if self.page_due.is_some_and(|due| due <= now) || now.since(self.last_page) >= TURN {
+            self.pages.heartbeat(now);
+            let wake = self.start_due_calls(now);
+            if self.pages.is_due(now) {
                 self.publish(now);
             }
-            // A page waits for the one before it to be kept.
-            let late_at = self.persister.as_ref().and_then(Persister::late_at).filter(|late_at| now < *late_at);
-            let page_due = late_at.or(self.page_due);
-            let until = [wake, page_due].into_iter().flatten().min().map_or(TURN, |due| due.since(now).min(TURN));
-            match self.next_event(&shutdown, until).await {
-                Event::Stop => break,
+            // A page waits for the write of the previous one.
+            let page_due = self.delayed_until(now).or(self.pages.due());
+            let until = [wake, page_due].into_iter().flatten().min();
+            let wait = until.map_or(MAX_PAGE_AGE, |due| due.since(now).min(MAX_PAGE_AGE));
+            match self.next_event(&shutdown, wait).await {
+                Event::Shutdown => break,
+                Event::Time => {}
                 Event::Written(written) => {
-                    if self.settle(written) == Err(Ended) {
+                    if self.write_ended(written) == Err(DatabaseEnded) {
                         return;
                     }
                 }
-                Event::Joined(joined) => {
-                    self.joined(joined);
+                Event::CallEnded(ended) => {
+                    self.handle_call_result(ended);
                     for _ in 0..BATCH {
-                        match self.calls.try_join_next_with_id() {
-                            Some(joined) => self.joined(joined),
-                            None => break,
-                        }
+                        let Some(ended) = self.calls.try_next() else { break };
+                        self.handle_call_result(ended);
                     }
                 }
                 Event::Command(command) => self.handle_command(command),
                 Event::Update(update) => {
-                    self.receive_update(update);
+                    self.handle_update(update);
                     for _ in 0..BATCH {
-                        match self.updates.try_recv() {
-                            Ok(update) => self.receive_update(update),
-                            Err(_) => break,
-                        }
+                        let Some(update) = self.intake.try_next_update() else { break };
+                        self.handle_update(update);
                     }
                 }
-                Event::Time => {}
             }
         }
-        // Answers that are there are not asked for again after a restart.
-        while let Some(joined) = self.calls.try_join_next_with_id() {
-            self.joined(joined);
+        // Results that have arrived are recorded, so that they are not requested again after a restart.
+        while let Some(ended) = self.calls.try_next() {
+            self.handle_call_result(ended);
         }
-        self.calls.shutdown().await;
+        self.calls.abort().await;
         let (now, calls) = (self.clock.now(), self.unpersisted_calls());
-        if let Some(persister) = self.persister.take() {
-            persister.finish(&mut self.store, calls, now).await;
-        }
+        self.persister.finish(&mut self.store, calls, now).await;
     }
 
-    /// Waits for what comes next. The sorts of events are looked at in turn, from a drawn one on: however fast one sort comes
-    /// in, the others get their turn.
-    async fn next_event(&mut self, shutdown: &CancellationToken, at_most: Duration) -> Event {
-        const SORTS: u32 = 6;
-        let first = self.rng.random_range(0..SORTS);
-        let mut stopped = pin!(shutdown.cancelled());
-        let mut elapsed = pin!(tokio::time::sleep(at_most));
+    /// Waits for the next event. The kinds of events are checked in a circle from a random one, so that no kind can starve
+    /// the others.
+    async fn next_event(&mut self, shutdown: &CancellationToken, wait: Duration) -> Event {
+        const KINDS: u32 = 6;
+        let first = self.rng.random_range(0..KINDS);
+        let mut cancelled = pin!(shutdown.cancelled());
+        let mut elapsed = pin!(tokio::time::sleep(wait));
         poll_fn(|context| {
-            for sort in (first..first + SORTS).map(|sort| sort % SORTS) {
-                let event = match sort {
-                    0 => stopped.as_mut().poll(context).map(|()| Some(Event::Stop)),
-                    1 => match &mut self.persister {
-                        Some(persister) => persister.poll_written(context).map(|written| Some(Event::Written(written))),
-                        None => Poll::Pending,
-                    },
-                    2 => self.calls.poll_join_next_with_id(context).map(|joined| joined.map(Event::Joined)),
-                    3 => self.commands.poll_recv(context).map(|command| command.map(Event::Command)),
-                    4 => self.updates.poll_recv(context).map(|update| update.map(Event::Update)),
-                    _ => elapsed.as_mut().poll(context).map(|()| Some(Event::Time)),
+            for kind in (first..first + KINDS).map(|kind| kind % KINDS) {
+                let event = match kind {
+                    0 => cancelled.as_mut().poll(context).map(|()| Event::Shutdown),
+                    1 => self.persister.poll_written(context).map(Event::Written),
+                    2 => self.calls.poll_next(context).map(Event::CallEnded),
+                    3 => self.intake.poll_command(context).map(Event::Command),
+                    4 => self.intake.poll_update(context).map(Event::Update),
+                    _ => elapsed.as_mut().poll(context).map(|()| Event::Time),
                 };
-                // A sort that has ended, or has none under way, is passed over.
-                if let Poll::Ready(Some(event)) = event {
-                    return Poll::Ready(event);
+                if event.is_ready() {
+                    return event;
                 }
             }
             Poll::Pending
@@ -210,33 +170,13 @@ impl Poller {
         .await
     }
 
-    /// A batch is written, or could not be.
-    pub(super) fn settle(&mut self, written: Result<(), WriteError>) -> Result<(), Ended> {
-        let now = self.clock.now();
-        let Some(persister) = &mut self.persister else { return Ok(()) };
-        if let Some(page) = persister.settle(written, &mut self.store, now)? {
-            self.show(page);
-        }
-        Ok(())
-    }
-
-    /// The calls of which the database does not know yet.
-    pub(super) fn unpersisted_calls(&self) -> Vec<BotCalls> {
-        let Some(persister) = &self.persister else { return Vec::new() };
-        let now = self.clock.now();
-        let of = |(name, bot): (&BotName, &BotRuntime)| {
-            let by_second = bot.scheduler.calls_by_second(now).filter(|(second, _)| persister.is_unpersisted(*second));
-            BotCalls { bot: name.clone(), by_second: by_second.collect() }
-        };
-        self.bots.iter().map(of).collect()
-    }
-
-    /// Lets time pass and starts what is due; says when there is something to do next.
-    fn turn(&mut self, now: Timestamp) -> Option<Timestamp> {
+    /// Advances the time and starts all calls that are due. Returns when there is something to do next.
+    fn start_due_calls(&mut self, now: Timestamp) -> Option<Timestamp> {
         self.store.tick(now);
-        self.follow_changes(now);
+        self.apply_job_changes(now);
         let mut wake = self.store.next_tick();
-        for name in self.bots.keys().cloned().collect::<Vec<_>>() {
+        let names: Vec<BotName> = self.bots.iter().map(|(name, _)| name.clone()).collect();
+        for name in names {
             if let Some(due) = self.start_calls(&name, now) {
                 wake = Some(wake.map_or(due, |wake| wake.min(due)));
             }
@@ -244,59 +184,51 @@ impl Poller {
         wake
     }
 
-    /// Shows a page. Who waits for readiness finds all jobs on the first one that was made after every source was read.
-    pub(super) fn show(&mut self, page: Page) {
-        self.published.put(page);
-        if self.page_has_all && !self.published.is_ready() {
-            tracing::info!(jobs = self.store.jobs().count(), "ready: every source has been read once");
-            self.published.set_ready();
-        }
+    /// Until when the next page waits for a write, if that is in the future.
+    fn delayed_until(&self, now: Timestamp) -> Option<Timestamp> {
+        self.persister.page_delayed_until().filter(|until| now < *until)
     }
 
-    pub(super) fn page_soon(&mut self) {
-        let interval = if self.persister.is_some() { KEPT_PAGE_INTERVAL } else { PAGE_INTERVAL };
-        self.page_due.get_or_insert(self.last_page.plus(interval));
-    }
-
+    /// Renders a page and publishes it once its contents are persisted.
     pub(super) fn publish(&mut self, now: Timestamp) {
-        if self.persister.as_ref().and_then(Persister::late_at).is_some_and(|late_at| now < late_at) {
+        if self.delayed_until(now).is_some() {
             return;
         }
         let page = self.render(now);
         let calls = self.unpersisted_calls();
-        let page = match &mut self.persister {
-            Some(persister) => persister.keep(&mut self.store, calls, Some(page), now),
-            None => Some(page),
-        };
-        if let Some(page) = page {
-            self.show(page);
+        if let Some(page) = self.persister.persist(&mut self.store, calls, Some(page), now) {
+            self.publish_page(page);
         }
     }
 
-    pub(super) fn render(&mut self, now: Timestamp) -> Page {
-        for (name, bot) in &self.bots {
-            if let Some(totals) = self.store.gauges_mut(name) {
-                bot.gauge(totals, now);
-            }
+    /// Publishes the page that waited for a write.
+    pub(super) fn write_ended(&mut self, written: Result<(), WriteError>) -> Result<(), DatabaseEnded> {
+        let now = self.clock.now();
+        if let Some(page) = self.persister.complete(written, &mut self.store, now)? {
+            self.publish_page(page);
         }
-        self.exporter.dropped = self.store.dropped();
-        self.exporter.storage = self.persister.as_ref().map(Persister::view);
-        let totals: Vec<_> = self.store.totals().cloned().collect();
-        let store = &self.store;
-        let page = self.blocks.publish(|slot| store.job(slot), &totals, &self.exporter);
-        self.last_page = now;
-        self.page_due = None;
-        self.page_has_all = self.awaited.is_empty();
-        page
+        Ok(())
     }
-}
 
-/// What the loop waits for.
-enum Event {
-    Stop,
-    Written(Result<(), WriteError>),
-    Joined(Result<(tokio::task::Id, CallResult), JoinError>),
-    Command(Command),
-    Update(TargetUpdate),
-    Time,
+    fn render(&mut self, now: Timestamp) -> RenderedPage {
+        self.pages.render(&mut self.store, &self.bots, self.persister.view(), now)
+    }
+
+    fn publish_page(&self, page: RenderedPage) {
+        self.pages.publish(page, self.store.jobs().count());
+    }
+
+    /// The calls that are not in the database yet.
+    fn unpersisted_calls(&self) -> Vec<BotCalls> {
+        if !self.persister.is_enabled() {
+            return Vec::new();
+        }
+        let now = self.clock.now();
+        let calls = self.bots.iter().map(|(name, bot)| {
+            let by_second = bot.scheduler.calls_by_second(now);
+            let by_second = by_second.filter(|(second, _)| self.persister.is_unpersisted(*second)).collect();
+            BotCalls { bot: name.clone(), by_second }
+        });
+        calls.collect()
+    }
 }

@@ -1,4 +1,4 @@
-//! What a configuration comes to for the loop.
+//! What a configuration means for the polling loop.
 
 use std::sync::Arc;
 
@@ -7,28 +7,28 @@ use crate::model::{Shard, SourceId, TargetUpdate};
 use crate::upstream::Client;
 use crate::{scheduler, store};
 
-/// All that the loop needs of a configuration.
+/// The part of a configuration that the polling loop needs.
 pub struct Setup {
-    /// The life of a job.
+    /// Deadline, retention and limit of jobs.
     pub life: store::Settings,
     /// The bots.
     pub bots: Vec<BotSetup>,
-    /// Every source; readiness waits until each has been read once.
+    /// Every source; the exporter is ready once each has been read.
     pub sources: Vec<SourceId>,
-    /// What the static sources name.
+    /// The targets of the static sources.
     pub static_targets: Vec<TargetUpdate>,
-    /// Which request IDs are ours; those of other shards are passed over.
+    /// The shard of this instance; request IDs of other shards are ignored.
     pub shard: Shard,
 }
 
-/// One bot.
+/// The part of a bot's configuration that the polling loop needs.
 pub struct BotSetup {
     /// Name, API and channels.
     pub spec: store::BotSpec,
     /// Budget and intervals.
-    pub pace: scheduler::Settings,
-    /// Makes its calls.
+    pub schedule: scheduler::Settings,
+    /// The HTTP client.
     pub client: Arc<Client>,
-    /// Signs its tokens.
+    /// The source of tokens.
     pub tokens: Arc<TokenSource>,
 }

@@ -1,4 +1,4 @@
-//! The loop turned by hand, a step at a time.
+//! The polling loop, driven step by step.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -37,7 +37,7 @@ fn setup() -> Setup {
     .unwrap();
     let bot = BotSetup {
         spec: store::BotSpec { name, api: ApiVersion::V1, channels: Vec::new() },
-        pace: scheduler::Settings {
+        schedule: scheduler::Settings {
             poll_interval: Duration::from_secs(15),
             max_poll_interval: Duration::from_secs(300),
             per_minute: 600,
@@ -64,7 +64,7 @@ fn exporter() -> ExporterView {
     }
 }
 
-/// Whether the page that a scrape would get now has a job.
+/// Whether the current page has a job.
 fn shows(parts: &Parts, id: &str) -> bool {
     let body = parts.published.page().response(Format::Text, Encoding::Identity, "");
     let text: Vec<u8> = body.flat_map(|chunk| chunk.to_vec()).collect();
@@ -72,27 +72,58 @@ fn shows(parts: &Parts, id: &str) -> bool {
 }
 
 #[tokio::test]
-async fn a_page_is_not_shown_before_what_it_says_is_written() {
-    let folder = tempfile::tempdir().unwrap();
-    let database = Database::open(folder.path()).await.unwrap();
+async fn a_page_is_not_published_before_its_contents_are_written() {
+    let directory = tempfile::tempdir().unwrap();
+    let database = Database::open(directory.path()).await.unwrap();
     let clock = Arc::new(Clock::starting_at(START));
     let (mut poller, parts) = Poller::new(setup(), exporter(), clock, Some(database), rand::make_rng());
-    // What `new` found to write is written first.
+    // What `new` found to be written is written first.
     poller.publish(START);
-    while poller.persister.as_ref().unwrap().late_at().is_some() {
-        let written = poller.persister.as_mut().unwrap().written().await;
-        poller.settle(written).unwrap();
+    while poller.persister.page_delayed_until().is_some() {
+        let written = poller.persister.written().await;
+        poller.write_ended(written).unwrap();
     }
 
     let bot = BotName::parse("support").unwrap();
     let target = Target { id: RequestId::parse("ds-1").unwrap(), campaign: None, labels: [].into() };
     poller.store.register(&bot, target, START).unwrap();
-    poller.follow_changes(START);
+    poller.apply_job_changes(START);
     poller.publish(START);
-    assert!(!shows(&parts, "ds-1"), "the batch is under way; nobody has heard yet that it is written");
+    assert!(!shows(&parts, "ds-1"), "the batch is being written");
 
-    let written = poller.persister.as_mut().unwrap().written().await;
+    let written = poller.persister.written().await;
     assert!(!shows(&parts, "ds-1"));
-    poller.settle(written).unwrap();
+    poller.write_ended(written).unwrap();
     assert!(shows(&parts, "ds-1"));
+}
+
+#[tokio::test]
+async fn a_call_is_stored_for_as_long_as_it_counts_in_the_budget() {
+    let directory = tempfile::tempdir().unwrap();
+    let bot = BotName::parse("support").unwrap();
+    // The calls of a second count as made at the end of it.
+    let counts_until = START.plus(Duration::from_millis(999)).plus(scheduler::HOUR_SPAN);
+    for (written_at, calls) in [(counts_until, 1), (counts_until.plus(Duration::from_millis(2)), 0)] {
+        let database = Database::open(directory.path()).await.unwrap();
+        let (mut poller, _parts) =
+            Poller::new(setup(), exporter(), Arc::new(Clock::starting_at(START)), Some(database), rand::make_rng());
+        assert!(poller.bots.get_mut(&bot).unwrap().scheduler.try_take_call(START));
+        write(&mut poller, &bot, START).await;
+        write(&mut poller, &bot, written_at).await;
+        poller.persister.finish(&mut poller.store, Vec::new(), written_at).await;
+
+        let (database, contents) = Database::open(directory.path()).await.unwrap();
+        let stored: u32 = contents.calls.iter().flat_map(|calls| &calls.by_second).map(|(_, count)| count).sum();
+        assert_eq!(stored, calls, "written at {written_at:?}");
+        database.close().await;
+    }
+}
+
+/// Writes a batch with the counters of the bot.
+async fn write(poller: &mut Poller, bot: &BotName, now: Timestamp) {
+    poller.store.totals_mut(bot).unwrap();
+    poller.publish(now);
+    assert!(poller.persister.page_delayed_until().is_some(), "a batch is being written");
+    let written = poller.persister.written().await;
+    poller.write_ended(written).unwrap();
 }

@@ -70,7 +70,7 @@ impl RollingWindow {
         self.calls.iter().copied().skip_while(move |&(at, _)| at.plus(self.span) <= now)
     }
 
-    /// Times that it holds.
+    /// The number of entries.
     pub(super) fn len(&self) -> usize {
         self.calls.len()
     }

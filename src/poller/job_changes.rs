@@ -1,0 +1,62 @@
+//! Keeps schedulers and pages in step with the jobs of the store.
+
+use rand::RngExt;
+
+use super::run::Poller;
+use crate::model::{JobSlot, JobState, Timestamp};
+use crate::scheduler::{LastPoll, Progress, Start};
+use crate::store::Change;
+
+impl Poller {
+    /// Applies the changes of the store to schedulers and pages.
+    pub(super) fn apply_job_changes(&mut self, now: Timestamp) {
+        for change in self.store.take_changes() {
+            match change {
+                Change::Added(slot) => {
+                    self.pages.mark_changed(slot);
+                    self.job_added(slot, now);
+                }
+                Change::Changed(slot) => self.pages.mark_changed(slot),
+                Change::Ended(slot) => {
+                    self.pages.mark_changed(slot);
+                    self.bots.stop_polling(slot, now);
+                    if self.persister.is_enabled() {
+                        // Written at once, so that the job is hardly ever polled again after a crash.
+                        self.pages.request_now(now);
+                    }
+                }
+                Change::Removed(slot) => {
+                    self.pages.mark_changed(slot);
+                    self.job_removed(slot, now);
+                }
+            }
+            self.pages.request();
+        }
+    }
+
+    fn job_added(&mut self, slot: JobSlot, now: Timestamp) {
+        let Some(entry) = self.store.entry(slot) else { return };
+        let key = &entry.job.key;
+        self.bots.set_owner(slot, key.bot.clone());
+        if entry.job.state != JobState::Polling {
+            return;
+        }
+        // The job may have been removed and added again while a call for it is in flight.
+        let last =
+            if self.calls.contains(key) { Some(now) } else { entry.last_poll().max(self.probes.last_probe(key)) };
+        let progress = entry.job.last_poll_success.map(|_| Progress {
+            completion: entry.job.completion,
+            entries: entry.job.tallies.iter().flat_map(|tally| tally.entries).sum(),
+            recipients: entry.job.recipients,
+        });
+        let start = Start { jitter: self.rng.random(), last: last.map(|answered| LastPoll { answered, progress }) };
+        self.bots.start_polling(slot, now, start);
+    }
+
+    fn job_removed(&mut self, slot: JobSlot, now: Timestamp) {
+        self.bots.remove_job(slot, now);
+        if !self.calls.mark_removed(slot) {
+            self.store.release(slot);
+        }
+    }
+}

@@ -1,0 +1,146 @@
+//! When pages are rendered, and when the exporter is ready.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::bots::Bots;
+use super::published::Published;
+use crate::exposition::{ExporterView, JobBlocks, Page, StorageView};
+use crate::model::{JobSlot, SourceId, Timestamp};
+use crate::store::Store;
+
+/// A page is rendered at least this often, so that gauges that change with time are never older.
+pub(super) const MAX_PAGE_AGE: Duration = Duration::from_secs(1);
+
+/// The least time between two pages while results arrive: a burst of results costs one page.
+const MIN_PAGE_INTERVAL: Duration = Duration::from_millis(100);
+
+/// The least time between two pages with a database: each page waits for a write.
+const MIN_PERSISTED_PAGE_INTERVAL: Duration = Duration::from_millis(250);
+
+/// Renders pages, decides when the next one is due, and publishes them.
+pub(super) struct PagePublisher {
+    blocks: JobBlocks,
+    exporter: ExporterView,
+    published: Arc<Published>,
+    /// Sources that have not been read yet.
+    unread_sources: HashSet<SourceId>,
+    min_interval: Duration,
+    due: Option<Timestamp>,
+    rendered_at: Timestamp,
+}
+
+/// A page that has not been published yet.
+pub(super) struct RenderedPage {
+    page: Page,
+    /// Whether every source had been read when the page was rendered.
+    complete: bool,
+}
+
+impl PagePublisher {
+    /// Publishes an empty page. `persisted`: whether pages wait for a database.
+    pub(super) fn new(exporter: ExporterView, persisted: bool, now: Timestamp) -> Self {
+        let mut blocks = JobBlocks::new();
+        let empty = blocks.publish(|_| None, &[], &exporter);
+        Self {
+            blocks,
+            exporter,
+            published: Arc::new(Published::new(empty, now)),
+            unread_sources: HashSet::new(),
+            min_interval: if persisted { MIN_PERSISTED_PAGE_INTERVAL } else { MIN_PAGE_INTERVAL },
+            due: None,
+            rendered_at: now,
+        }
+    }
+
+    /// What readers share.
+    pub(super) fn published(&self) -> Arc<Published> {
+        self.published.clone()
+    }
+
+    /// Shows that the polling loop is running.
+    pub(super) fn heartbeat(&self, now: Timestamp) {
+        self.published.heartbeat(now);
+    }
+
+    /// Sets the sources that must be read before the exporter is ready.
+    pub(super) fn await_sources(&mut self, sources: HashSet<SourceId>) {
+        self.unread_sources = sources;
+    }
+
+    pub(super) fn source_was_read(&mut self, source: &SourceId) {
+        self.unread_sources.remove(source);
+    }
+
+    /// The number of elements of each collection, by name.
+    pub(super) fn sizes(&self) -> [(&'static str, usize); 3] {
+        let [jobs, blocks] = self.blocks.sizes();
+        [jobs, blocks, ("pages.unread_sources", self.unread_sources.len())]
+    }
+
+    /// Records a successful reload.
+    pub(super) fn reload_succeeded(&mut self, now: Timestamp) {
+        self.exporter.config_last_reload_successful = true;
+        self.exporter.config_last_reload_success = now;
+    }
+
+    pub(super) fn reload_failed(&mut self) {
+        self.exporter.config_last_reload_successful = false;
+    }
+
+    /// Renders a job anew on the next page.
+    pub(super) fn mark_changed(&mut self, slot: JobSlot) {
+        self.blocks.note(slot);
+    }
+
+    /// Requests a page as soon as the least interval has passed.
+    pub(super) fn request(&mut self) {
+        self.due.get_or_insert(self.rendered_at.plus(self.min_interval));
+    }
+
+    /// Requests a page at once.
+    pub(super) fn request_now(&mut self, now: Timestamp) {
+        self.due = Some(now);
+    }
+
+    /// When the requested page is due.
+    pub(super) fn due(&self) -> Option<Timestamp> {
+        self.due
+    }
+
+    pub(super) fn is_due(&self, now: Timestamp) -> bool {
+        self.due.is_some_and(|due| due <= now) || now.since(self.rendered_at) >= MAX_PAGE_AGE
+    }
+
+    /// Renders a page of all jobs and bots.
+    pub(super) fn render(
+        &mut self,
+        store: &mut Store,
+        bots: &Bots,
+        storage: Option<StorageView>,
+        now: Timestamp,
+    ) -> RenderedPage {
+        for (name, bot) in bots.iter() {
+            if let Some(totals) = store.gauges_mut(name) {
+                bot.update_gauges(totals, now);
+            }
+        }
+        self.exporter.dropped = store.dropped();
+        self.exporter.storage = storage;
+        let totals: Vec<_> = store.totals().cloned().collect();
+        let page = self.blocks.publish(|slot| store.job(slot), &totals, &self.exporter);
+        self.rendered_at = now;
+        self.due = None;
+        RenderedPage { page, complete: self.unread_sources.is_empty() }
+    }
+
+    /// Publishes a page. The first complete page makes the exporter ready, so that it has the jobs of every source.
+    pub(super) fn publish(&self, rendered: RenderedPage, jobs: usize) {
+        self.published.set_page(rendered.page);
+        if rendered.complete && !self.published.is_ready() {
+            tracing::info!(jobs, "ready: every source has been read once");
+            self.published.set_ready();
+        }
+    }
+}
