@@ -23,7 +23,7 @@ pub(super) fn render(file: &Path, bot: &str, request_id: &str, api: &str) -> Res
     let api = api_version.ok_or_else(|| flag("api", api, "expected v1 or v2".to_owned()))?;
     let body = read(file)?;
     let report = report_reader::read_slice(&body, &ReasonTable::new(&[]))
-        .map_err(|error| AppError::InvalidReport { file: file.display().to_string(), why: error.to_string() })?;
+        .map_err(|error| AppError::InvalidReport { file: name(file), why: error.to_string() })?;
 
     let life = Settings { job_deadline: std::time::Duration::MAX, retention: std::time::Duration::MAX, max_jobs: 1 };
     let mut store = Store::new(life);
@@ -34,7 +34,7 @@ pub(super) fn render(file: &Path, bot: &str, request_id: &str, api: &str) -> Res
 }
 
 fn read(file: &Path) -> Result<Vec<u8>, AppError> {
-    let wrap = |source| AppError::ReadBody { file: file.display().to_string(), source };
+    let wrap = |source| AppError::ReadBody { file: name(file), source };
     let mut body = Vec::new();
     let source: Box<dyn Read> = if file == Path::new("-") {
         Box::new(std::io::stdin().lock())
@@ -43,7 +43,11 @@ fn read(file: &Path) -> Result<Vec<u8>, AppError> {
     };
     source.take(MAX_BYTES + 1).read_to_end(&mut body).map_err(wrap)?;
     if body.len() as u64 > MAX_BYTES {
-        return Err(AppError::InvalidReport { file: file.display().to_string(), why: "larger than 64 MiB".to_owned() });
+        return Err(AppError::InvalidReport { file: name(file), why: "larger than 64 MiB".to_owned() });
     }
     Ok(body)
+}
+
+fn name(file: &Path) -> String {
+    if file == Path::new("-") { "standard input".to_owned() } else { file.display().to_string() }
 }

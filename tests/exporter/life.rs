@@ -138,7 +138,7 @@ fn a_saved_response_is_rendered_from_a_file_and_from_standard_input() {
 
     let (code, stdout, stderr) = words(&run(&["render", "-"], Some("<html>not a report</html>")));
     assert_eq!((code, stdout.as_str()), (Some(1), ""));
-    assert!(stderr.contains("no status response"), "{stderr}");
+    assert!(stderr.contains("standard input is not a valid status response: "), "{stderr}");
 }
 
 #[test]
