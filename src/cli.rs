@@ -1,4 +1,4 @@
-//! The command line. Flags are spelt as Prometheus' own programs spell them.
+//! The command line. Flags are named as in Prometheus and its exporters.
 
 use std::path::PathBuf;
 
@@ -6,13 +6,13 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::model::Shard;
 
-/// Version, revision and compiler, as `--version` prints them and `koreai_exporter_build_info` shows them.
+/// Version, revision and compiler, for `--version` and `koreai_exporter_build_info`.
 pub mod version {
     /// The crate's version.
     pub const VERSION: &str = env!("CARGO_PKG_VERSION");
-    /// The commit it was built from, `unknown` where it was not built from a checkout.
+    /// The commit of the build; `unknown` for a source tree without git.
     pub const REVISION: &str = env!("KOREAI_EXPORTER_REVISION");
-    /// The compiler.
+    /// The version of the compiler.
     pub const RUST_VERSION: &str = env!("KOREAI_EXPORTER_RUST_VERSION");
 }
 
@@ -27,12 +27,12 @@ const LONG_VERSION: &str = concat!(
 
 /// Prometheus exporter for Kore.ai proactive notifications.
 ///
-/// Follows each job whose request ID it is given to its end and publishes completion, status, and success and failure
-/// counts per channel on /metrics.
+/// Polls each job until it has finished, and exports its completion, its status, and success and failure counts per channel
+/// on /metrics. Without a subcommand, the exporter runs.
 #[derive(Debug, Parser)]
 #[command(name = "koreai_exporter", version = LONG_VERSION, args_conflicts_with_subcommands = false)]
 pub struct Cli {
-    /// What to do; without it, serve.
+    /// Without a subcommand, the exporter runs.
     #[command(subcommand)]
     pub command: Option<Command>,
 
@@ -40,27 +40,27 @@ pub struct Cli {
     #[arg(id = "config.file", long = "config.file", value_name = "FILE", default_value = "koreai.yml", global = true)]
     pub config_file: PathBuf,
 
-    /// Load the configuration file, print what is wrong with it, exit 0 or 1.
+    /// Check the flags, the configuration files and all files that they name, then exit with status 0 or 1.
     #[arg(long = "config.check")]
     pub config_check: bool,
 
-    /// How to serve.
+    /// `--web.*`.
     #[command(flatten)]
     pub web: WebFlags,
 
-    /// What to log.
+    /// `--log.*`.
     #[command(flatten)]
     pub log: LogFlags,
 
-    /// Folder of the embedded database; "" keeps all in memory.
-    #[arg(long = "storage.path", value_name = "FOLDER", default_value = "data/", global = true)]
+    /// Directory of the embedded database; "" for in-memory storage.
+    #[arg(long = "storage.path", value_name = "DIRECTORY", default_value = "data/", global = true)]
     pub storage_path: String,
 
-    /// Which part of the request IDs is ours, from 0; `auto` takes the number at the end of the host name (StatefulSet).
+    /// Shard number of this instance, from 0; `auto` uses the number at the end of the host name (StatefulSet).
     #[arg(long = "shard.index", value_name = "N|auto", default_value = "0")]
     pub shard_index: String,
 
-    /// How many exporters share the request IDs.
+    /// Number of instances that share the request IDs.
     #[arg(long = "shard.total", value_name = "N", default_value_t = 1)]
     pub shard_total: u32,
 }
@@ -68,27 +68,27 @@ pub struct Cli {
 /// `--web.*`.
 #[derive(Debug, Clone, Args)]
 pub struct WebFlags {
-    /// Address to listen on; may be given more than once.
+    /// Address to listen on; may be repeated.
     #[arg(long = "web.listen-address", value_name = "ADDRESS", default_values_t = [":10047".to_owned()], global = true)]
     pub listen_addresses: Vec<String>,
 
-    /// Path of the metrics.
+    /// Path under which to expose metrics.
     #[arg(long = "web.telemetry-path", value_name = "PATH", default_value = "/metrics", value_parser = telemetry_path, global = true)]
     pub telemetry_path: String,
 
-    /// File with TLS and basic authentication, in the format of the Prometheus exporter-toolkit.
+    /// File with TLS and authentication settings, in the format of the Prometheus exporter-toolkit.
     #[arg(id = "web.config.file", long = "web.config.file", value_name = "FILE", global = true)]
     pub config_file: Option<PathBuf>,
 
-    /// Allow POST /-/reload.
+    /// Enable POST /-/reload.
     #[arg(long = "web.enable-lifecycle", global = true)]
     pub enable_lifecycle: bool,
 
-    /// Allow POST and DELETE on /api/v1/jobs.
+    /// Enable POST and DELETE on /api/v1/jobs.
     #[arg(long = "web.enable-job-api", global = true)]
     pub enable_job_api: bool,
 
-    /// The URL under which users reach this program, if a proxy stands before it; its path prefixes every path.
+    /// URL under which users reach the exporter when behind a reverse proxy; its path becomes a prefix of all paths.
     #[arg(long = "web.external-url", value_name = "URL", value_parser = external_path, global = true)]
     pub external_url: Option<ExternalPath>,
 }
@@ -96,7 +96,7 @@ pub struct WebFlags {
 /// `--log.*`.
 #[derive(Debug, Clone, Copy, Args)]
 pub struct LogFlags {
-    /// Least severity that is logged.
+    /// Minimum severity to log.
     #[arg(long = "log.level", value_enum, default_value_t = LogLevel::Info, global = true)]
     pub level: LogLevel,
     /// Format of log lines.
@@ -107,13 +107,13 @@ pub struct LogFlags {
 /// `--log.level`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum LogLevel {
-    /// Each poll.
+    /// Every poll.
     Debug,
-    /// Changes of state.
+    /// State changes.
     Info,
-    /// Degraded, carrying on.
+    /// Degraded operation.
     Warn,
-    /// A person should act.
+    /// Failures that need action.
     Error,
 }
 
@@ -122,11 +122,11 @@ pub enum LogLevel {
 pub enum LogFormat {
     /// key=value.
     Logfmt,
-    /// One JSON object a line.
+    /// One JSON object per line.
     Json,
 }
 
-/// The path of `--web.external-url`: empty, or `/…` without a slash at the end.
+/// The path of `--web.external-url`: empty, or `/…` without a trailing slash.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ExternalPath(String);
 
@@ -140,37 +140,37 @@ impl ExternalPath {
 /// Subcommands.
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// Run it whole on an embedded stand-in for the upstream; needs no configuration.
+    /// Run the exporter against a built-in fake upstream; needs no configuration.
     Demo,
-    /// Run the stand-in for the upstream alone.
+    /// Run only the fake upstream.
     FakeUpstream {
         /// Address to listen on.
         #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:10048")]
         listen_address: String,
-        /// Calls a minute that it answers, per bot.
+        /// Maximum number of calls per minute and bot.
         #[arg(long, value_name = "N", default_value_t = 600)]
         per_minute: u32,
-        /// Calls an hour that it answers, per bot.
+        /// Maximum number of calls per hour and bot.
         #[arg(long, value_name = "N", default_value_t = 18_000)]
         per_hour: u32,
     },
     /// Print the metrics of a saved status response.
     Render {
-        /// The response body; `-` reads standard input.
+        /// File with the response body; `-` for standard input.
         file: PathBuf,
-        /// The value of the label `bot`.
+        /// Value of the label `bot`.
         #[arg(long, default_value = "rendered")]
         bot: String,
-        /// The value of the label `request_id`. It is not taken from the body: V2 bodies have none.
+        /// Value of the label `request_id`; V2 responses do not contain it.
         #[arg(long, default_value = "ds-rendered")]
         request_id: String,
-        /// Which API the response came from: v1 or v2.
+        /// API version of the response: v1 or v2.
         #[arg(long, default_value = "v1")]
         api: String,
     },
-    /// Print a freshly signed token, for curl.
+    /// Print a new token, for use with curl.
     Token {
-        /// The bot, as the configuration names it.
+        /// Name of the bot in the configuration.
         #[arg(long, value_name = "NAME")]
         bot: String,
     },
@@ -182,37 +182,43 @@ fn telemetry_path(text: &str) -> Result<String, String> {
         && text.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '/' | '-' | '_' | '.'))
         && !text.contains("//")
         && !text.ends_with('/');
-    let taken = ["/-/healthy", "/-/ready", "/-/reload", "/config", "/probe", "/api/v1/jobs"].contains(&text);
-    if fits && !taken { Ok(text.to_owned()) } else { Err("give a path of its own such as /metrics".to_owned()) }
+    let expected =
+        "expected a path such as /metrics, of letters, digits, `-`, `_`, `.` and `/`, without a trailing slash";
+    if fits { Ok(text.to_owned()) } else { Err(expected.to_owned()) }
 }
 
 fn external_path(text: &str) -> Result<ExternalPath, String> {
     let path = match url::Url::parse(text) {
         Ok(url) if matches!(url.scheme(), "http" | "https") => url.path().to_owned(),
         _ if text.starts_with('/') => text.to_owned(),
-        _ => return Err("give a URL such as https://monitoring.example.org/koreai/".to_owned()),
+        _ => return Err("expected a URL such as https://monitoring.example.org/koreai/".to_owned()),
     };
     let path = path.trim_end_matches('/');
-    let fits = path.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '/' | '-' | '_' | '.'));
-    if fits { Ok(ExternalPath(path.to_owned())) } else { Err("the path may have letters, digits, - _ . /".to_owned()) }
+    let fits =
+        path.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '/' | '-' | '_' | '.')) && !path.contains("//");
+    if fits {
+        Ok(ExternalPath(path.to_owned()))
+    } else {
+        Err("its path may only contain letters, digits, `-`, `_`, `.` and single `/`".to_owned())
+    }
 }
 
-/// Reads `--shard.index` and `--shard.total`; `host` is asked for the host name where the index is `auto`.
+/// Parses `--shard.index` and `--shard.total`; `host` provides the host name for the index `auto`.
 ///
 /// # Errors
-/// In words, what would be right.
+/// What is wrong and what is expected.
 pub fn shard(index: &str, total: u32, host: impl FnOnce() -> Option<String>) -> Result<Shard, String> {
     let number = if index == "auto" {
-        let host = host().ok_or("--shard.index=auto: the host name cannot be read; give a number")?;
+        let host = host().ok_or("cannot read the host name for --shard.index=auto; set --shard.index to a number")?;
         let short = host.trim().split('.').next().unwrap_or_default();
         short.rsplit_once('-').and_then(|(_, end)| end.parse().ok()).ok_or_else(|| {
-            format!("--shard.index=auto: the host name {short:?} does not end in -NUMBER as a StatefulSet's pods do; give a number")
+            format!("invalid host name {short:?} for --shard.index=auto: expected -NUMBER at its end, as in a StatefulSet; set --shard.index to a number")
         })?
     } else {
-        index.parse().map_err(|_| format!("--shard.index={index}: give a whole number from 0, or auto"))?
+        index.parse().map_err(|_| format!("invalid --shard.index={index}: expected a whole number from 0, or auto"))?
     };
     Shard::new(number, total).ok_or_else(|| {
-        format!("--shard.index={number} --shard.total={total}: the index counts from 0 to total - 1, the total from 1 to {}", Shard::MAX_TOTAL)
+        format!("invalid --shard.index={number} with --shard.total={total}: the index must be from 0 to total - 1, the total from 1 to {}", Shard::MAX_TOTAL)
     })
 }
 

@@ -5,8 +5,10 @@
 //! - [`model`]: plain data: [`model::RequestId`], [`model::Report`], [`model::Job`]. No I/O, no serde.
 //! - [`clock`]: the one place that asks the system for the time.
 //! - [`cli`], [`telemetry`]: flags, log.
-//! - [`input`]: telling a changed file; a YAML tree within bounds.
+//! - [`input`]: bounded reads and change detection of files.
 //! - [`transport`]: how a request becomes a response.
+//! - [`yaml`]: a bounded YAML tree and a decoder that collects every mistake.
+//! - [`client_tls`]: TLS settings of outgoing connections.
 //! - [`config`]: file and environment → values that cannot be wrong.
 //! - [`discovery`]: files and HTTP → whole sets of targets.
 //! - [`auth`]: signs and caches tokens.
@@ -26,6 +28,7 @@
 pub mod app;
 pub mod auth;
 pub mod cli;
+pub mod client_tls;
 pub mod clock;
 pub mod config;
 pub mod database;
@@ -42,3 +45,4 @@ pub mod transport;
 pub mod ui;
 pub mod upstream;
 pub mod web;
+pub mod yaml;

@@ -1,4 +1,4 @@
-//! Arguments, run, exit code; nothing else.
+//! Parses the arguments, runs the program, and returns the exit code.
 
 use std::process::ExitCode;
 

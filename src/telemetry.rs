@@ -1,4 +1,4 @@
-//! The log: level and format.
+//! Sets up logging.
 
 use tracing_subscriber::filter::{LevelFilter, Targets};
 use tracing_subscriber::layer::SubscriberExt;
@@ -6,10 +6,10 @@ use tracing_subscriber::util::SubscriberInitExt;
 
 use crate::cli::{LogFormat, LogLevel};
 
-/// Starts the log on standard error.
+/// Starts logging to standard error.
 ///
-/// Only this crate's lines are subject to the level. Libraries are heard from `warn` on: at `debug` an HTTP library would
-/// print headers, and with them the token.
+/// The level applies to this crate. Libraries log at `warn` and above only: at `debug`, an HTTP library would log headers,
+/// and with them the token.
 pub fn start(level: LogLevel, format: LogFormat) {
     let level = match level {
         LogLevel::Debug => LevelFilter::DEBUG,
@@ -19,7 +19,7 @@ pub fn start(level: LogLevel, format: LogFormat) {
     };
     let filter = Targets::new().with_target(env!("CARGO_CRATE_NAME"), level).with_default(level.min(LevelFilter::WARN));
     let registry = tracing_subscriber::registry().with(filter);
-    // A log that was started already (by a test) stays as it is.
+    // Logging may already be set up by a test.
     let _started = match format {
         LogFormat::Logfmt => {
             registry.with(tracing_logfmt::builder().with_target(false).layer().with_writer(std::io::stderr)).try_init()

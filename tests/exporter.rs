@@ -1,6 +1,8 @@
 //! The main job from outside: request IDs go in, a stand-in upstream answers, and what stands on the pages is judged.
 #![expect(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test says so when it fails")]
 
+#[path = "exporter/check.rs"]
+mod check;
 #[path = "exporter/following.rs"]
 mod following;
 #[path = "exporter/life.rs"]

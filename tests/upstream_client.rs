@@ -5,10 +5,9 @@ use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use koreai_exporter::client_tls::{ClientIdentity, ClientTls};
 use koreai_exporter::model::{ApiVersion, JobStatus, Outcome, RequestId, Timestamp};
-use koreai_exporter::upstream::{
-    BodyBudget, Client, ClientSettings, PollError, ReasonTable, StatusResponse, TlsSettings,
-};
+use koreai_exporter::upstream::{BodyBudget, Client, ClientSettings, PollError, ReasonTable, StatusResponse};
 use secrecy::SecretString;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpListener;
@@ -119,7 +118,7 @@ fn settings(base_url: &str) -> ClientSettings {
         api: ApiVersion::V1,
         timeout: Duration::from_secs(20),
         max_body_bytes: 64 * 1024 * 1024,
-        tls: TlsSettings::default(),
+        tls: ClientTls::default(),
         proxy_url: None,
     }
 }
@@ -363,21 +362,21 @@ async fn certificates_are_verified_as_the_settings_say() {
     let server = server.with_no_client_auth().with_single_cert(vec![made.cert.der().clone()], key).unwrap();
     let acceptor = tokio_rustls::TlsAcceptor::from(Arc::new(server));
     let server = Server::start_with(Reply::Whole(http("200 OK", "", V1)), Some(acceptor)).await;
-    let ask = async |tls: TlsSettings| {
+    let ask = async |tls: ClientTls| {
         let mut settings = settings(&format!("https://{}", server.address));
         settings.tls = tls;
         ask_with(settings).await
     };
-    let (ca_file, server_name) = (Some(ca_file), Some("kore.internal".to_owned()));
+    let (ca_file, server_name) = (Some(ca_file), Some("kore.internal".try_into().unwrap()));
 
-    let trusted = TlsSettings { ca_file: ca_file.clone(), server_name: server_name.clone(), ..TlsSettings::default() };
+    let trusted = ClientTls { ca_file: ca_file.clone(), server_name: server_name.clone(), ..ClientTls::default() };
     ask(trusted).await.result.unwrap();
-    ask(TlsSettings { insecure_skip_verify: true, ..TlsSettings::default() }).await.result.unwrap();
+    ask(ClientTls { insecure_skip_verify: true, ..ClientTls::default() }).await.result.unwrap();
 
     for (tls, why) in [
-        (TlsSettings { ca_file: ca_file.clone(), ..TlsSettings::default() }, "not valid for name"),
+        (ClientTls { ca_file: ca_file.clone(), ..ClientTls::default() }, "not valid for name"),
         (
-            TlsSettings { ca_file, server_name: Some("other.internal".to_owned()), ..TlsSettings::default() },
+            ClientTls { ca_file, server_name: Some("other.internal".try_into().unwrap()), ..ClientTls::default() },
             "not valid for name",
         ),
     ] {
@@ -394,13 +393,17 @@ fn settings_that_cannot_be_used_are_told_when_the_client_is_made() {
     let directory = tempfile::tempdir().unwrap();
     let empty = directory.path().join("empty.pem");
     std::fs::write(&empty, "").unwrap();
-    let message = |tls: TlsSettings| {
+    let message = |tls: ClientTls| {
         let mut settings = settings("https://host");
         settings.tls = tls;
         Client::new(&settings, Arc::new(ReasonTable::new(&[])), BodyBudget::new()).err().expect("an error").to_string()
     };
-    let tls = TlsSettings::default;
-    assert!(message(TlsSettings { ca_file: Some(empty.clone()), ..tls() }).starts_with("read certificates from /"));
-    assert!(message(TlsSettings { ca_file: Some("/nowhere".into()), ..tls() }).ends_with("from /nowhere"));
-    assert_eq!(message(TlsSettings { cert_file: Some(empty), ..tls() }), "cert_file and key_file need each other");
+    let tls = ClientTls::default;
+    assert!(
+        message(ClientTls { ca_file: Some(empty.clone()), ..tls() })
+            .starts_with("no valid certificates in PEM format in /")
+    );
+    assert!(message(ClientTls { ca_file: Some("/nowhere".into()), ..tls() }).ends_with("from /nowhere"));
+    let identity = Some(ClientIdentity { cert_file: empty.clone(), key_file: empty });
+    assert!(message(ClientTls { identity, ..tls() }).starts_with("no valid private key in PEM format in /"));
 }

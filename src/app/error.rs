@@ -1,31 +1,36 @@
-//! What ends the process.
+//! Why the program ends with an error.
 
 use std::io;
 
 use crate::auth::AuthError;
 use crate::config::ConfigErrors;
 use crate::database::DatabaseError;
+use crate::discovery::DiscoveryError;
 use crate::fake_upstream::StartError;
+use crate::model::error_chain;
 use crate::upstream::ClientError;
 use crate::web::WebError;
 
-/// Why the program cannot start or go on.
+/// Why the program cannot start or continue.
 #[derive(Debug, thiserror::Error)]
 pub enum AppError {
-    /// Mistakes in the configuration, a line each.
+    /// Mistakes in the configuration, one per line.
     #[error("{}", .0.to_string().trim_end())]
     Config(ConfigErrors),
-    /// A flag's value.
+    /// Everything that `--config.check` found, one per line.
+    #[error("{}", .0.iter().map(|error| error_chain(error)).collect::<Vec<_>>().join("\n"))]
+    Invalid(Vec<AppError>),
+    /// An invalid flag.
     #[error("{0}")]
     Flag(String),
     /// The runtime could not be started.
-    #[error("start the runtime")]
+    #[error("cannot start the runtime")]
     Runtime(#[source] io::Error),
     /// Standard output.
-    #[error("write to standard output")]
+    #[error("cannot write to standard output")]
     Print(#[source] io::Error),
-    /// A bot's client.
-    #[error("make the client of bot {bot}")]
+    /// The connection settings of a bot.
+    #[error("cannot set up the connection of bot {bot:?}")]
     Client {
         /// The bot.
         bot: String,
@@ -33,8 +38,8 @@ pub enum AppError {
         #[source]
         source: ClientError,
     },
-    /// A bot's token.
-    #[error("make a token for bot {bot}")]
+    /// The credentials of a bot.
+    #[error("cannot create a token for bot {bot:?}")]
     Auth {
         /// The bot.
         bot: String,
@@ -42,33 +47,47 @@ pub enum AppError {
         #[source]
         source: AuthError,
     },
+    /// An entry of `http_sd_configs`.
+    #[error("cannot set up {name} of bot {bot:?}")]
+    Source {
+        /// The bot.
+        bot: String,
+        /// The entry.
+        name: String,
+        /// What is wrong.
+        #[source]
+        source: DiscoveryError,
+    },
     /// Listening, TLS, or the web configuration.
     #[error(transparent)]
     Web(#[from] WebError),
     /// The database.
     #[error(transparent)]
     Database(#[from] DatabaseError),
-    /// The stand-in.
-    #[error("start the stand-in for the upstream")]
+    /// The fake upstream.
+    #[error("cannot start the fake upstream")]
     Fake(#[source] StartError),
     /// A file given to `render`.
-    #[error("read {file}")]
+    #[error("cannot read {file}")]
     ReadBody {
         /// The file.
         file: String,
-        /// Why not.
+        /// The system's error.
         #[source]
         source: io::Error,
     },
-    /// A file given to `render` that is no status response.
-    #[error("{file} is no status response: {why}")]
-    NoReport {
+    /// A file given to `render` that is not a status response.
+    #[error("{file} is not a valid status response: {why}")]
+    InvalidReport {
         /// The file.
         file: String,
-        /// What it looks like.
+        /// What is wrong.
         why: String,
     },
-    /// A task ended that should run as long as the process.
-    #[error("the task {0} ended early; this is a bug, please report it with the log")]
+    /// A task ended before shutdown.
+    #[error("internal error: the background task {0} ended early; please report this with the log")]
     TaskEnded(&'static str),
+    /// A task panicked.
+    #[error("internal error: a background task panicked; please report this with the log")]
+    TaskPanicked,
 }

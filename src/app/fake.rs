@@ -1,18 +1,19 @@
-//! `fake-upstream`: the stand-in alone, and how `demo` starts it.
+//! `fake-upstream`: runs the fake upstream; also used by `demo`.
 
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
-use super::{AppError, say};
+use super::error::AppError;
+use super::output::print;
 use crate::clock::Clock;
 use crate::fake_upstream::{Credential, FakeUpstream, JobGenerator, demo_tenant};
 use crate::web::parse_listen_address;
 
-/// The credentials of the stand-in: known to all, for it guards nothing.
+/// The credentials of the fake upstream. They are public: it protects nothing.
 pub(super) const CLIENT_IDS: [&str; 2] = ["cs-demo-support", "cs-demo-sales"];
 pub(super) const CLIENT_SECRET: &str = "demo-secret-that-guards-nothing-at-all";
 
-/// Starts the stand-in with the demo's jobs.
+/// Starts the fake upstream with generated jobs.
 pub(super) fn start(listener: TcpListener, per_minute: u32, per_hour: u32) -> Result<FakeUpstream, AppError> {
     let [support, sales] = CLIENT_IDS.map(|id| Credential::hs256(id, CLIENT_SECRET));
     let mut tenant = demo_tenant(Clock::system().now().as_millis(), support, sales);
@@ -23,7 +24,7 @@ pub(super) fn start(listener: TcpListener, per_minute: u32, per_hour: u32) -> Re
     FakeUpstream::start(listener, tenant).map_err(AppError::Fake)
 }
 
-/// A configuration for the stand-in, with jobs from its discovery endpoint.
+/// A configuration for the fake upstream, with targets from its discovery endpoint.
 pub(super) fn configuration(url: &str) -> String {
     let [support, sales] = CLIENT_IDS;
     let (support_bot, sales_bot) = JobGenerator::BOT_IDS;
@@ -59,10 +60,10 @@ pub(super) async fn run(
 ) -> Result<(), AppError> {
     let listener = parse_listen_address(listen_address)?.bind().await?;
     let fake = start(listener, per_minute, per_hour)?;
-    say(&format!(
+    print(&format!(
         "\
-A stand-in for the Kore.ai upstream listens on {url} (Ctrl-C ends it). It is strict like a tenant.
-A configuration for it, with KOREAI_DEMO_SECRET={CLIENT_SECRET} in the environment:
+The fake Kore.ai upstream listens on {url}. Press Ctrl-C to stop.
+Use this configuration, with KOREAI_DEMO_SECRET={CLIENT_SECRET} in the environment:
 
 {configuration}",
         url = fake.url(),

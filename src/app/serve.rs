@@ -1,7 +1,6 @@
 //! The exporter: bind, start, wait, drain.
 
 use std::net::SocketAddr;
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,48 +8,24 @@ use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
+use super::error::AppError;
+use super::options::Options;
+use super::setup::setup;
 use super::signals::Hangups;
-use super::{AppError, setup};
-use crate::cli::{Cli, WebFlags, shard, version};
+use crate::cli::version;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::database::Database;
 use crate::discovery::{self, SourceSettings};
 use crate::exposition::ExporterView;
-use crate::model::{DropReason, Shard, TargetUpdate, error_chain};
+use crate::model::{DropReason, TargetUpdate, error_chain};
 use crate::poller::{Handle, Parts, Poller};
 use crate::transport::Network;
 use crate::upstream::BodyBudget;
 use crate::web::{self, Reloads, WebConfig};
 
-/// How long connections may take to finish after the signal.
+/// The maximum time for open connections to finish after the signal.
 const GRACE: Duration = Duration::from_secs(3);
-
-/// What is served, and how.
-#[derive(Debug, Clone)]
-pub struct Options {
-    /// The configuration file, for reloads.
-    pub config_file: PathBuf,
-    /// `--web.*`.
-    pub web: WebFlags,
-    /// `--shard.*`.
-    pub shard: Shard,
-    /// The folder of the database; `None`: all is kept in memory.
-    pub storage: Option<PathBuf>,
-}
-
-impl Options {
-    /// Reads the flags that need more than clap's look.
-    ///
-    /// # Errors
-    /// A flag whose value cannot be.
-    pub fn from_cli(cli: &Cli) -> Result<Self, AppError> {
-        let host = || std::env::var("HOSTNAME").ok().or_else(|| std::fs::read_to_string("/etc/hostname").ok());
-        let shard = shard(&cli.shard_index, cli.shard_total, host).map_err(AppError::Flag)?;
-        let storage = (!cli.storage_path.is_empty()).then(|| PathBuf::from(&cli.storage_path));
-        Ok(Self { config_file: cli.config_file.clone(), web: cli.web.clone(), shard, storage })
-    }
-}
 
 /// A running exporter.
 pub struct Server {
@@ -60,15 +35,15 @@ pub struct Server {
 }
 
 impl Server {
-    /// Where it listens.
+    /// The addresses it listens on.
     pub fn addresses(&self) -> &[SocketAddr] {
         &self.addresses
     }
 
-    /// Waits until it has drained after the shutdown token was cancelled.
+    /// Waits until the exporter has drained after the shutdown token was cancelled.
     ///
     /// # Errors
-    /// A task ended before it was told to: then the others are stopped too, for half an exporter would lie.
+    /// A task ended early. The other tasks are stopped too, because the metrics would be wrong without it.
     pub async fn wait(mut self) -> Result<(), AppError> {
         let mut outcome = Ok(());
         while let Some(ended) = self.tasks.join_next().await {
@@ -78,8 +53,8 @@ impl Server {
                 Ok((name, Ok(()))) if early => Some(AppError::TaskEnded(name)),
                 Ok(_) => None,
                 Err(error) => {
-                    tracing::error!(error = %error, "a task panicked");
-                    Some(AppError::TaskEnded("(panicked)"))
+                    tracing::error!(error = %error, "internal error: a background task panicked");
+                    Some(AppError::TaskPanicked)
                 }
             };
             if let (Some(problem), true) = (problem, outcome.is_ok()) {
@@ -92,10 +67,10 @@ impl Server {
     }
 }
 
-/// Binds and starts everything; returns as soon as requests are answered.
+/// Binds the addresses and starts all tasks; returns once requests are answered.
 ///
 /// # Errors
-/// Whatever keeps it from starting; nothing is left running then.
+/// Whatever prevents the start. Nothing is left running then.
 pub async fn serve(options: Options, config: Config, shutdown: CancellationToken) -> Result<Server, AppError> {
     let web_config = options.web.config_file.as_deref().map(WebConfig::load).transpose()?;
     let mut listeners = Vec::new();
@@ -108,9 +83,9 @@ pub async fn serve(options: Options, config: Config, shutdown: CancellationToken
     let body_budget = BodyBudget::new();
     let (loop_setup, sources) = setup(&config, options.shard, &body_budget, &Network::shared())?;
     let database = match &options.storage {
-        Some(folder) => {
-            let (database, contents) = Database::open(folder).await?;
-            tracing::info!(folder = %folder.display(), jobs = contents.jobs.len(), "database is open");
+        Some(directory) => {
+            let (database, contents) = Database::open(directory).await?;
+            tracing::info!(directory = %directory.display(), jobs = contents.jobs.len(), "database opened");
             Some((database, contents))
         }
         None => None,
@@ -130,8 +105,15 @@ pub async fn serve(options: Options, config: Config, shutdown: CancellationToken
 
     let (reload_sender, reloads) = Reloads::channel();
     let shown = web::Shown::new(config.redacted(), bots);
-    let state =
-        web::State::new(&options.web, options.shard, handle.clone(), published, clock, shown.clone(), reload_sender);
+    let state = web::State::new(
+        &options.web,
+        options.shard,
+        handle.clone(),
+        published,
+        clock.clone(),
+        shown.clone(),
+        reload_sender,
+    );
 
     let mut tasks = JoinSet::new();
     let stop = shutdown.clone();
@@ -151,7 +133,7 @@ pub async fn serve(options: Options, config: Config, shutdown: CancellationToken
     Ok(Server { addresses, tasks, shutdown })
 }
 
-/// Keeps discovery running and takes reloads.
+/// Runs discovery, and reloads the configuration.
 struct Follower {
     options: Options,
     handle: Handle,
@@ -162,7 +144,7 @@ struct Follower {
 }
 
 impl Follower {
-    /// Runs discovery for these sources until a reload brings others, and so on until shutdown.
+    /// Runs discovery until shutdown; each reload replaces the sources.
     async fn run(self, mut sources: Vec<SourceSettings>, mut reloads: Reloads) {
         let mut hangups = Hangups::new();
         loop {
@@ -178,25 +160,25 @@ impl Follower {
                             return;
                         }
                         match ended {
-                            Ok(()) => tracing::error!("discovery ended early"),
-                            Err(error) => tracing::error!(error = %error, "discovery ended early"),
+                            Ok(()) => tracing::error!("internal error: discovery ended early"),
+                            Err(error) => tracing::error!(error = %error, "internal error: discovery ended early"),
                         }
-                        // The process ends with an error: targets that nobody reads any more would be a silent loss.
+                        // The process ends with an error: without discovery, new targets would be missed silently.
                         return;
                     }
                     () = hangups.next() => None,
                     request = reloads.next() => Some(request),
                 };
                 let result = self.reload().await;
-                let (answer, others) = match result {
-                    Ok(others) => (Ok(()), Some(others)),
+                let (answer, replaced) = match result {
+                    Ok(sources) => (Ok(()), Some(sources)),
                     Err(text) => (Err(text), None),
                 };
                 if let Some(request) = request {
                     request.answer(answer);
                 }
-                if let Some(others) = others {
-                    break others;
+                if let Some(sources) = replaced {
+                    break sources;
                 }
             };
             stop.cancel();
@@ -204,18 +186,17 @@ impl Follower {
         }
     }
 
-    /// All or nothing: on any mistake the last good configuration stays in force.
+    /// Replaces the whole configuration; on any mistake the previous one stays in use.
     async fn reload(&self) -> Result<Vec<SourceSettings>, String> {
-        let path = self.options.config_file.clone();
-        let loaded = tokio::task::spawn_blocking(move || Config::load(&path, &|name| std::env::var(name).ok())).await;
-        let prepared = match loaded {
-            Ok(Ok(config)) => match setup(&config, self.options.shard, &self.body_budget, &Network::shared()) {
-                Ok((setup, sources)) => Ok((config, setup, sources)),
-                Err(error) => Err(error_chain(&error)),
-            },
-            Ok(Err(mistakes)) => Err(mistakes.to_string()),
-            Err(error) => Err(error.to_string()),
-        };
+        let (path, shard, budget) = (self.options.config_file.clone(), self.options.shard, self.body_budget.clone());
+        // Reads the configuration, and every key and certificate that it names.
+        let prepared = tokio::task::spawn_blocking(move || {
+            let config = Config::load(&path, &|name| std::env::var(name).ok()).map_err(|errors| errors.to_string())?;
+            let (setup, sources) =
+                setup(&config, shard, &budget, &Network::shared()).map_err(|error| error_chain(&error))?;
+            Ok((config, setup, sources))
+        });
+        let prepared = prepared.await.unwrap_or_else(|error| Err(error.to_string()));
         match prepared {
             Ok((config, setup, sources)) => {
                 let bots = config.bots.iter().map(|bot| bot.name.clone()).collect();
@@ -226,7 +207,7 @@ impl Follower {
             }
             Err(text) => {
                 for line in text.lines() {
-                    tracing::error!("configuration not reloaded, the last good one stays: {line}");
+                    tracing::error!(problem = line, "reload failed; keeping the previous configuration");
                 }
                 self.handle.reload_failed().await.map_err(|error| error.to_string())?;
                 Err(text)

@@ -1,28 +1,26 @@
-//! A configuration becomes what the loop and discovery need.
+//! Builds the settings of the polling loop and of discovery from the configuration.
 
 use std::sync::Arc;
 
-use secrecy::SecretString;
-
-use crate::auth::{Algorithm, AuthSettings, Key, TokenSource};
+use crate::auth::TokenSource;
 use crate::config::{self, Config};
-use crate::discovery::{self, FileSdSettings, HttpSdAuth, HttpSdSettings, HttpSdTls, SourceSettings};
+use crate::discovery::{self, FileSdSettings, HttpSdAuth, HttpSdSettings, SourceSettings};
 use crate::model::{Shard, SourceId, SourceKind, TargetUpdate};
 use crate::poller::{BotSetup, Setup};
 use crate::transport::SharedTransport;
-use crate::upstream::{BodyBudget, Client, ClientSettings, ReasonTable, TlsSettings};
+use crate::upstream::{BodyBudget, Client, ClientSettings, ReasonTable};
 use crate::{scheduler, store};
 
-use super::AppError;
+use super::error::AppError;
 
-/// Calls under way at a time, per bot. At 600 calls a minute and a second a call, ten are under way; the rest is room for
-/// a slow upstream.
+/// The maximum number of concurrent calls per bot. At 600 calls/min of 1 s each, ten are in flight; the rest is for a slow
+/// upstream.
 const MAX_IN_FLIGHT: usize = 32;
 
-/// What the loop needs, and what discovery needs.
+/// Builds the settings of the polling loop, and those of discovery. Reads every key, secret and certificate file.
 ///
 /// # Errors
-/// A client or a key that cannot be made.
+/// The first of them that cannot be used.
 pub fn setup(
     config: &Config,
     shard: Shard,
@@ -65,6 +63,13 @@ pub fn setup(
         }));
         sources.extend(bot.http_sd_configs.iter().map(|http| SourceSettings::Http(Box::new(http_sd(bot, http)))));
     }
+    for (source, id) in sources.iter().zip(discovery::sources(&sources)) {
+        discovery::check(source).map_err(|source| AppError::Source {
+            bot: id.bot.to_string(),
+            name: id.name.to_string(),
+            source,
+        })?;
+    }
     let static_ids = static_targets.iter().map(|update: &TargetUpdate| update.source.clone());
     let ids = static_ids.chain(discovery::sources(&sources)).collect();
     let life =
@@ -72,33 +77,12 @@ pub fn setup(
     Ok((Setup { life, bots, sources: ids, static_targets, shard }, sources))
 }
 
-/// What signs a bot's tokens; its key is read once, so that a bad one is found before anything starts.
+/// The token source of a bot. An unusable key or token is an error here, before anything starts.
 pub(super) fn tokens(bot: &config::BotConfig) -> Result<TokenSource, AppError> {
-    TokenSource::new(auth_settings(&bot.auth)).map_err(|source| AppError::Auth { bot: bot.name.to_string(), source })
-}
-
-fn auth_settings(auth: &config::Auth) -> AuthSettings {
-    let sign = match auth {
-        config::Auth::Sign(sign) => sign,
-        config::Auth::TokenFile(path) => return AuthSettings::TokenFile(path.clone()),
-    };
-    AuthSettings::Sign {
-        client_id: sign.client_id.as_str().to_owned(),
-        key: match &sign.key {
-            config::KeySource::SecretFile(path) => Key::SecretFile(path.clone()),
-            config::KeySource::SecretEnv { value, .. } => Key::Secret(SecretString::clone(value)),
-            config::KeySource::PrivateKeyFile(path) => Key::PrivateKeyFile(path.clone()),
-        },
-        algorithm: match sign.algorithm {
-            config::Algorithm::HS256 => Algorithm::Hs256,
-            config::Algorithm::HS512 => Algorithm::Hs512,
-            config::Algorithm::RS256 => Algorithm::Rs256,
-            config::Algorithm::RS512 => Algorithm::Rs512,
-        },
-        subject: sign.subject.clone(),
-        lifetime: sign.token_lifetime,
-        jti: sign.jti,
-    }
+    let failed = |source| AppError::Auth { bot: bot.name.to_string(), source };
+    let tokens = TokenSource::new(&bot.auth).map_err(failed)?;
+    tokens.check().map_err(failed)?;
+    Ok(tokens)
 }
 
 fn client_settings(bot: &config::BotConfig, global: &config::Global) -> ClientSettings {
@@ -108,13 +92,7 @@ fn client_settings(bot: &config::BotConfig, global: &config::Global) -> ClientSe
         api: bot.api,
         timeout: global.poll_timeout,
         max_body_bytes: global.max_body_bytes,
-        tls: TlsSettings {
-            ca_file: bot.tls.ca_file.clone(),
-            cert_file: bot.tls.cert_file.clone(),
-            key_file: bot.tls.key_file.clone(),
-            server_name: bot.tls.server_name.clone(),
-            insecure_skip_verify: bot.tls.insecure_skip_verify,
-        },
+        tls: bot.tls.clone(),
         proxy_url: bot.proxy_url.as_ref().map(|url| url.expose().clone()),
     }
 }
@@ -133,12 +111,7 @@ fn http_sd(bot: &config::BotConfig, http: &config::HttpSdConfig) -> HttpSdSettin
         url: http.url.expose().clone(),
         refresh: http.refresh_interval,
         auth: basic.or(authorization),
-        tls: HttpSdTls {
-            ca_file: http.tls.ca_file.clone(),
-            identity: http.tls.cert_file.clone().zip(http.tls.key_file.clone()),
-            server_name: http.tls.server_name.clone(),
-            insecure_skip_verify: http.tls.insecure_skip_verify,
-        },
+        tls: http.tls.clone(),
         proxy: http.proxy_url.as_ref().map(|url| url.expose().clone()),
     }
 }

@@ -1,13 +1,13 @@
-//! SIGTERM and SIGINT end the process in order; SIGHUP reloads.
+//! SIGTERM and SIGINT shut down; SIGHUP reloads.
 
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
-/// Cancels the token at the first SIGTERM or SIGINT.
+/// Cancels the token on SIGTERM or SIGINT.
 pub(super) async fn cancel_on_signal(shutdown: CancellationToken) {
     let (Ok(mut terminate), Ok(mut interrupt)) = (signal(SignalKind::terminate()), signal(SignalKind::interrupt()))
     else {
-        tracing::error!("signals cannot be caught; the process can only be killed");
+        tracing::error!("cannot handle signals; the process can only be killed");
         return;
     };
     let name = tokio::select! {
@@ -18,14 +18,14 @@ pub(super) async fn cancel_on_signal(shutdown: CancellationToken) {
     shutdown.cancel();
 }
 
-/// A stream of SIGHUPs; never ends, and is silent where the signal cannot be caught.
+/// A stream of SIGHUPs. It never ends, and stays empty if the signal cannot be handled.
 pub(super) struct Hangups(Option<tokio::signal::unix::Signal>);
 
 impl Hangups {
     pub(super) fn new() -> Self {
         let hangups = signal(SignalKind::hangup());
         if let Err(error) = &hangups {
-            tracing::warn!(error = %error, "SIGHUP cannot be caught; reload with POST /-/reload");
+            tracing::warn!(error = %error, "cannot handle SIGHUP; reload with POST /-/reload");
         }
         Self(hangups.ok())
     }

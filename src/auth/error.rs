@@ -3,73 +3,59 @@
 use std::io;
 use std::path::PathBuf;
 
-use super::Algorithm;
+use crate::config::{Algorithm, MAX_JTI_LIFETIME};
 
-/// Why there is no token. No variant holds anything of a secret.
+/// Why there is no token. No variant contains a part of a secret.
 #[derive(Debug, thiserror::Error)]
 pub enum AuthError {
-    /// A file could not be read.
-    #[error("read {}", path.display())]
+    /// A file cannot be read, is too large, or is not text.
+    #[error("cannot read {}", path.display())]
     Read {
         /// The file.
         path: PathBuf,
-        /// Why not.
+        /// The reason.
         #[source]
         source: io::Error,
     },
-    /// A file, or the secret itself, holds nothing but white space.
-    #[error("{from} is empty")]
+    /// A file, or the secret itself, contains only white space.
+    #[error("{origin} is empty")]
     Empty {
-        /// The file's path, or what the secret is.
-        from: String,
-    },
-    /// A file is larger than any key or token.
-    #[error("{} has more than {max} bytes, which no key or token has", path.display())]
-    TooLarge {
-        /// The file.
-        path: PathBuf,
-        /// Bytes allowed.
-        max: usize,
-    },
-    /// A file is no text.
-    #[error("{} is no text", path.display())]
-    NotText {
-        /// The file.
-        path: PathBuf,
+        /// The path of the file, or what the secret is.
+        origin: String,
     },
     /// A ready token cannot be sent in a header.
     #[error(
-        "{} holds no bare token: white space, a control character or one beyond ASCII is in it (only the token itself, without `Bearer`)",
+        "invalid token in {}: it contains white space, a control character or a non-ASCII character; write only the token, without `Bearer`",
         path.display()
     )]
-    NotAToken {
+    InvalidToken {
         /// The file.
         path: PathBuf,
     },
-    /// A file holds no RSA private key.
-    #[error("read an RSA private key from {} (PEM, not encrypted, is needed)", path.display())]
+    /// A file does not contain an RSA private key.
+    #[error("no valid RSA private key in {}; expected an unencrypted key in PEM format", path.display())]
     PrivateKey {
         /// The file.
         path: PathBuf,
-        /// Why not.
+        /// The parser's error.
         #[source]
         source: jsonwebtoken::errors::Error,
     },
-    /// The key is of another kind than the algorithm needs.
-    #[error("{} needs {}", algorithm.as_label(), if algorithm.needs_private_key() { "a private key" } else { "the client secret" })]
+    /// The algorithm needs another kind of key.
+    #[error("{} needs {}", algorithm.as_str(), if algorithm.takes_private_key() { "a private key" } else { "the client secret" })]
     WrongKey {
         /// The algorithm.
         algorithm: Algorithm,
     },
-    /// Upstream takes no such token.
-    #[error("a token with `jti` may live for 3600s at most")]
+    /// Upstream does not accept the lifetime.
+    #[error("the lifetime of a token with jti must be at most {} s", MAX_JTI_LIFETIME.as_secs())]
     JtiLifetime,
     /// The token could not be signed.
-    #[error("sign a token with {}", algorithm.as_label())]
+    #[error("cannot sign a token with {}", algorithm.as_str())]
     Sign {
         /// The algorithm.
         algorithm: Algorithm,
-        /// Why not.
+        /// The reason.
         #[source]
         source: jsonwebtoken::errors::Error,
     },

@@ -1,10 +1,11 @@
-//! The token itself: claims, signature, and the expiry of one that someone else signed.
+//! Signs a token, and reads the expiry of a token that was signed elsewhere.
 
 use jsonwebtoken::{EncodingKey, Header};
 use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 
-use super::{Algorithm, AuthError};
+use super::error::AuthError;
+use crate::config::Algorithm;
 use crate::model::Timestamp;
 
 /// The claims that upstream reads (pages "API introduction" and "SDK security"); times in seconds.
@@ -30,18 +31,18 @@ pub(super) fn sign(claims: &Claims<'_>, algorithm: Algorithm, key: &EncodingKey)
     Ok(token.into())
 }
 
-/// A `jti`: 128 random bits, enough never to repeat.
+/// A `jti` of 128 random bits.
 pub(super) fn fresh_jti() -> String {
     format!("{:032x}", rand::random::<u128>())
 }
 
-/// What `exp` of a token says, its signature unchecked; `None` where it is no JWT, encrypted, or does not say.
+/// The claim `exp` of a token, without checking the signature. `None` without `exp`, and if it is not a readable JWT.
 pub(super) fn expiry(token: &str) -> Option<Timestamp> {
     #[derive(Deserialize)]
     struct Expiry {
         exp: f64,
     }
-    /// The year 9999: a number beyond is no point in time.
+    /// The end of the year 9999, in Unix seconds; larger values are not valid times.
     const END_OF_TIME: f64 = 253_402_300_799.0;
     let Expiry { exp } = jsonwebtoken::dangerous::insecure_decode_claims(token).ok()?;
     if !(0.0..=END_OF_TIME).contains(&exp) {
@@ -56,7 +57,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_expiry_is_read_where_there_is_one_and_never_invented() {
+    fn the_expiry_is_read_if_present_and_never_made_up() {
         let token = |claims: serde_json::Value| {
             jsonwebtoken::encode(&Header::default(), &claims, &EncodingKey::from_secret(b"secret")).unwrap()
         };

@@ -1,18 +1,14 @@
-//! A file that holds a secret, read again when it changes.
+//! A file with a secret, read again when it changes.
 
-use std::fs::File;
-use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use secrecy::{ExposeSecret, SecretString};
 
-use super::AuthError;
-use crate::input::FileStamp;
+use super::error::AuthError;
+use crate::config::MAX_SECRET_FILE_BYTES;
+use crate::input::{FileStamp, read_bounded_text};
 
-/// More than any key or token: an RSA key of 16,384 bits has 13 KiB as PEM.
-const MAX_FILE_BYTES: usize = 64 * 1024;
-
-/// A file's content without surrounding white space, as of its last change.
+/// The content of a file as of its last change, without surrounding white space.
 #[derive(Debug)]
 pub(super) struct SecretFile {
     path: PathBuf,
@@ -28,12 +24,12 @@ impl SecretFile {
         &self.path
     }
 
-    /// Reads the file next time even if it looks unchanged.
+    /// Makes the next call read the file even if it is unchanged.
     pub(super) fn forget(&mut self) {
         self.read = None;
     }
 
-    /// The content, and whether it is another than last time.
+    /// The content, and whether it differs from the last one.
     pub(super) fn read(&mut self) -> Result<(&SecretString, bool), AuthError> {
         let error = |source| AuthError::Read { path: self.path.clone(), source };
         let stamp = FileStamp::from(&std::fs::metadata(&self.path).map_err(error)?);
@@ -49,23 +45,16 @@ impl SecretFile {
         };
         match &self.read {
             Some((_, content)) => Ok((content, changed)),
-            None => Err(AuthError::Empty { from: self.path.display().to_string() }),
+            None => Err(AuthError::Empty { origin: self.path.display().to_string() }),
         }
     }
 
     fn content(&self) -> Result<SecretString, AuthError> {
-        let error = |source| AuthError::Read { path: self.path.clone(), source };
-        let mut bytes = Vec::with_capacity(4096);
-        let most = u64::try_from(MAX_FILE_BYTES).unwrap_or(u64::MAX) + 1;
-        File::open(&self.path).map_err(error)?.take(most).read_to_end(&mut bytes).map_err(error)?;
-        if bytes.len() > MAX_FILE_BYTES {
-            return Err(AuthError::TooLarge { path: self.path.clone(), max: MAX_FILE_BYTES });
-        }
-        // Through a `SecretString` at once, so that the untrimmed text is wiped too.
-        let text: SecretString =
-            String::from_utf8(bytes).map_err(|_| AuthError::NotText { path: self.path.clone() })?.into();
+        // Wrapped at once, so that the untrimmed text is wiped too.
+        let text = read_bounded_text(&self.path, MAX_SECRET_FILE_BYTES).map(SecretString::from);
+        let text = text.map_err(|source| AuthError::Read { path: self.path.clone(), source })?;
         match text.expose_secret().trim() {
-            "" => Err(AuthError::Empty { from: self.path.display().to_string() }),
+            "" => Err(AuthError::Empty { origin: self.path.display().to_string() }),
             trimmed => Ok(trimmed.into()),
         }
     }

@@ -1,4 +1,4 @@
-//! The token of a bot: signed or read when needed, kept while it serves.
+//! The tokens of a bot: signed or read on demand, cached while valid.
 
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
@@ -6,24 +6,25 @@ use std::time::Duration;
 use jsonwebtoken::EncodingKey;
 use secrecy::{ExposeSecret, SecretString};
 
+use super::error::AuthError;
 use super::jwt::{self, Claims};
 use super::secret_file::SecretFile;
-use super::{Algorithm, AuthError, AuthSettings, Key, MAX_JTI_LIFETIME};
+use crate::config::{Algorithm, Auth, KeySource, MAX_JTI_LIFETIME, SigningAuth};
 use crate::model::Timestamp;
 
-/// A token, ready to be sent.
+/// A token.
 #[derive(Debug, Clone)]
 pub struct Token {
-    /// What goes into the header `auth`.
+    /// The value of the header `auth`.
     pub secret: SecretString,
-    /// When it runs out; `None` where it does not say.
+    /// Its expiry; `None` if the token does not state one.
     pub expiry: Option<Timestamp>,
 }
 
-/// Gives the tokens of one bot. Shared by reference: calls of one bot may ask at the same time.
+/// Provides the tokens of one bot. Concurrent calls share it.
 #[derive(Debug)]
 pub struct TokenSource {
-    from: Mutex<TokenOrigin>,
+    origin: Mutex<TokenOrigin>,
 }
 
 #[derive(Debug)]
@@ -40,9 +41,9 @@ struct Signer {
     algorithm: Algorithm,
     material: Material,
     key: Option<EncodingKey>,
-    /// The token in use, and the time from which on another one is wanted: half its life, so that a signed token that
-    /// nears its end tells of trouble whatever its lifetime (the alert KoreaiTokenExpiring relies on it).
-    kept: Option<(Token, Timestamp)>,
+    /// The current token and the time to replace it: half of its lifetime. A signed token that nears its expiry is then a
+    /// sign of failure, whatever its lifetime (the alert KoreaiTokenExpiring relies on it).
+    cached: Option<(Token, Timestamp)>,
 }
 
 #[derive(Debug)]
@@ -61,50 +62,25 @@ impl std::fmt::Debug for Signer {
 }
 
 impl TokenSource {
-    /// Takes settings; reads no file yet.
+    /// Takes the configuration; reads no file yet.
     ///
     /// # Errors
-    /// Where key and algorithm do not go together, the secret is empty, or upstream would take no such token.
-    pub fn new(settings: AuthSettings) -> Result<Self, AuthError> {
-        let from = match settings {
-            AuthSettings::TokenFile(path) => TokenOrigin::File { file: SecretFile::new(&path), token: None },
-            AuthSettings::Sign { client_id, key, algorithm, subject, lifetime, jti } => {
-                if algorithm.needs_private_key() != matches!(key, Key::PrivateKeyFile(_)) {
-                    return Err(AuthError::WrongKey { algorithm });
-                }
-                if jti && lifetime > MAX_JTI_LIFETIME {
-                    return Err(AuthError::JtiLifetime);
-                }
-                let material = match key {
-                    Key::SecretFile(path) | Key::PrivateKeyFile(path) => Material::File(SecretFile::new(&path)),
-                    Key::Secret(secret) if secret.expose_secret().trim().is_empty() => {
-                        return Err(AuthError::Empty { from: "the client secret".to_owned() });
-                    }
-                    Key::Secret(secret) => Material::Secret(secret.expose_secret().trim().into()),
-                };
-                let lifetime = Duration::from_secs(lifetime.as_secs().max(1));
-                TokenOrigin::Signing(Signer {
-                    client_id,
-                    subject,
-                    lifetime,
-                    jti,
-                    algorithm,
-                    material,
-                    key: None,
-                    kept: None,
-                })
-            }
+    /// When key and algorithm do not match, the secret is empty, or upstream would not accept the lifetime.
+    pub fn new(auth: &Auth) -> Result<Self, AuthError> {
+        let origin = match auth {
+            Auth::TokenFile(path) => TokenOrigin::File { file: SecretFile::new(path), token: None },
+            Auth::Sign(sign) => TokenOrigin::Signing(Signer::new(sign)?),
         };
-        Ok(Self { from: Mutex::new(from) })
+        Ok(Self { origin: Mutex::new(origin) })
     }
 
-    /// A token that serves at `now`: the one in use, or a fresh one. Looks whether the file has changed, and reads it if
-    /// so, in the calling thread: such files are small, and on a disk.
+    /// A token that is valid at `now`: the cached one, or a new one. Checks whether the file has changed, and if so reads it
+    /// in the calling thread: it is small.
     ///
     /// # Errors
-    /// Where a file is missing, empty or holds something else, or signing fails.
+    /// When a file is missing, empty or invalid, or signing fails.
     pub fn token(&self, now: Timestamp) -> Result<Token, AuthError> {
-        match &mut *self.from.lock().unwrap_or_else(PoisonError::into_inner) {
+        match &mut *self.origin.lock().unwrap_or_else(PoisonError::into_inner) {
             TokenOrigin::Signing(signer) => signer.token(now),
             TokenOrigin::File { file, token } => {
                 let path = file.path().to_owned();
@@ -114,7 +90,7 @@ impl TokenSource {
                 }
                 if !content.expose_secret().bytes().all(|byte| byte.is_ascii_graphic()) {
                     *token = None;
-                    return Err(AuthError::NotAToken { path });
+                    return Err(AuthError::InvalidToken { path });
                 }
                 let fresh = Token { secret: content.clone(), expiry: jwt::expiry(content.expose_secret()) };
                 Ok(token.insert(fresh).clone())
@@ -122,11 +98,23 @@ impl TokenSource {
         }
     }
 
-    /// Drops what is kept, after upstream refused the token: the next one is made from the file as it then is.
+    /// Reads the key or the token, and signs once; keeps no signed token.
+    ///
+    /// # Errors
+    /// As [`Self::token`].
+    pub fn check(&self) -> Result<(), AuthError> {
+        self.token(Timestamp::from_millis(0))?;
+        if let TokenOrigin::Signing(signer) = &mut *self.origin.lock().unwrap_or_else(PoisonError::into_inner) {
+            signer.cached = None;
+        }
+        Ok(())
+    }
+
+    /// Drops the cached token after upstream rejected it. The next one is made from the current content of the file.
     pub fn invalidate(&self) {
-        match &mut *self.from.lock().unwrap_or_else(PoisonError::into_inner) {
+        match &mut *self.origin.lock().unwrap_or_else(PoisonError::into_inner) {
             TokenOrigin::Signing(signer) => {
-                signer.kept = None;
+                signer.cached = None;
                 if let Material::File(file) = &mut signer.material {
                     file.forget();
                 }
@@ -140,9 +128,36 @@ impl TokenSource {
 }
 
 impl Signer {
+    fn new(sign: &SigningAuth) -> Result<Self, AuthError> {
+        let algorithm = sign.algorithm;
+        if algorithm.takes_private_key() != matches!(sign.key, KeySource::PrivateKeyFile(_)) {
+            return Err(AuthError::WrongKey { algorithm });
+        }
+        if sign.jti && sign.token_lifetime > MAX_JTI_LIFETIME {
+            return Err(AuthError::JtiLifetime);
+        }
+        let material = match &sign.key {
+            KeySource::SecretFile(path) | KeySource::PrivateKeyFile(path) => Material::File(SecretFile::new(path)),
+            KeySource::SecretEnv { value, .. } => match value.expose_secret().trim() {
+                "" => return Err(AuthError::Empty { origin: "the client secret".to_owned() }),
+                secret => Material::Secret(secret.into()),
+            },
+        };
+        Ok(Self {
+            client_id: sign.client_id.as_str().to_owned(),
+            subject: sign.subject.clone(),
+            lifetime: Duration::from_secs(sign.token_lifetime.as_secs().max(1)),
+            jti: sign.jti,
+            algorithm,
+            material,
+            key: None,
+            cached: None,
+        })
+    }
+
     fn token(&mut self, now: Timestamp) -> Result<Token, AuthError> {
         self.load_key()?;
-        if let Some((token, until)) = &self.kept
+        if let Some((token, until)) = &self.cached
             && now < *until
             // After the clock was set back, the token is from the future: upstream would refuse it.
             && until.since(now) <= self.lifetime / 2
@@ -156,7 +171,7 @@ impl Signer {
         let claims = Claims { app_id: &self.client_id, sub: &self.subject, iat, exp, jti };
         let expiry = Timestamp::from_millis(exp.saturating_mul(1000));
         let token = Token { secret: jwt::sign(&claims, self.algorithm, key)?, expiry: Some(expiry) };
-        self.kept = (!self.jti).then(|| (token.clone(), expiry.minus(self.lifetime / 2)));
+        self.cached = (!self.jti).then(|| (token.clone(), expiry.minus(self.lifetime / 2)));
         Ok(token)
     }
 
@@ -172,11 +187,11 @@ impl Signer {
         if !changed {
             return Ok(());
         }
-        self.kept = None;
+        self.cached = None;
         self.key = None;
         let bytes = secret.expose_secret().as_bytes();
         self.key = Some(match path {
-            Some(path) if self.algorithm.needs_private_key() => {
+            Some(path) if self.algorithm.takes_private_key() => {
                 EncodingKey::from_rsa_pem(bytes).map_err(|source| AuthError::PrivateKey { path, source })?
             }
             _ => EncodingKey::from_secret(bytes),

@@ -1,4 +1,4 @@
-//! `auth`: what a bot's calls are signed with.
+//! `auth`: the credentials of a bot.
 
 use std::fmt;
 use std::path::PathBuf;
@@ -7,26 +7,24 @@ use std::time::Duration;
 
 use secrecy::{ExposeSecret, SecretString};
 
-use crate::model::RequestId;
+use crate::model::{InvalidId, RequestId};
 
-use super::decoder::{Decoder, Fields};
-use super::file::Kind;
-use super::tree::Node;
-use super::units::spell_duration;
+use super::file::{FileKind, MAX_SECRET_FILE_BYTES};
+use crate::yaml::{Decoder, Fields, Node, format_duration};
 
-/// The most bytes of a file with a secret, a token or a private key.
-pub const MAX_SECRET_FILE_BYTES: u64 = 64 << 10;
+/// The maximum lifetime of a token with `jti` that upstream accepts (page "SDK security").
+pub const MAX_JTI_LIFETIME: Duration = Duration::from_secs(3600);
 
-/// `auth`: a signing key, or a ready token. Required; the upstream wants a token on every call (page "API introduction").
+/// `auth`: a signing key, or a ready token. Required: upstream expects a token on every call (page "API introduction").
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Auth {
-    /// Tokens are signed in process.
+    /// Tokens are signed by the exporter.
     Sign(SigningAuth),
     /// `token_file`: a ready token, re-read when the file changes.
     TokenFile(PathBuf),
 }
 
-/// What a token is made of.
+/// The settings for signing tokens.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SigningAuth {
     /// `client_id`, required: the claim `appId`, of the form `cs-…`.
@@ -37,13 +35,13 @@ pub struct SigningAuth {
     pub algorithm: Algorithm,
     /// `subject`, 1 to 128 characters: the claim `sub`, any text. Default: koreai_exporter.
     pub subject: String,
-    /// `token_lifetime`, 30s to 1d, with `jti` at most 1h: how long a token is good for. Default: 5m.
+    /// `token_lifetime`, 30s to 1d, with `jti` at most 1h: the time from `iat` to `exp`. Default: 5m.
     pub token_lifetime: Duration,
-    /// `jti`: a fresh token with its own `jti` for every call, for apps that enforce it. Default: false.
+    /// `jti`: a new token with its own `jti` for every call, for apps that enforce it. Default: false.
     pub jti: bool,
 }
 
-/// Where the key comes from. The file's content is read by whoever signs, when it signs.
+/// The origin of the key. Files are read when a token is signed.
 #[derive(Debug, Clone)]
 pub enum KeySource {
     /// `client_secret_file`.
@@ -52,7 +50,7 @@ pub enum KeySource {
     SecretEnv {
         /// The variable's name.
         name: String,
-        /// What it held when the configuration was read.
+        /// Its value when the configuration was loaded.
         value: SecretString,
     },
     /// `private_key_file`: PEM.
@@ -73,44 +71,52 @@ impl PartialEq for KeySource {
 
 impl Eq for KeySource {}
 
-/// How a token is signed.
+/// A signing algorithm that upstream lists (page "SDK security").
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Algorithm {
     /// HMAC with SHA-256, a client secret.
-    HS256,
+    Hs256,
     /// HMAC with SHA-512, a client secret.
-    HS512,
-    /// RSA with SHA-256, a private key.
-    RS256,
-    /// RSA with SHA-512, a private key.
-    RS512,
+    Hs512,
+    /// RSA PKCS#1 v1.5 with SHA-256, a private key.
+    Rs256,
+    /// RSA PKCS#1 v1.5 with SHA-512, a private key.
+    Rs512,
 }
 
 impl Algorithm {
-    /// All of them.
-    pub const ALL: [Self; 4] = [Self::HS256, Self::HS512, Self::RS256, Self::RS512];
+    /// All algorithms.
+    pub const ALL: [Self; 4] = [Self::Hs256, Self::Hs512, Self::Rs256, Self::Rs512];
 
-    /// The name, as the file and a token's header spell it.
+    /// The name in the configuration and in a token's header.
     pub const fn as_str(self) -> &'static str {
         match self {
-            Self::HS256 => "HS256",
-            Self::HS512 => "HS512",
-            Self::RS256 => "RS256",
-            Self::RS512 => "RS512",
+            Self::Hs256 => "HS256",
+            Self::Hs512 => "HS512",
+            Self::Rs256 => "RS256",
+            Self::Rs512 => "RS512",
         }
     }
 
-    /// Whether it takes a private key; the others take a client secret.
+    /// Whether it signs with a private key; the others use the client secret.
     pub const fn takes_private_key(self) -> bool {
-        matches!(self, Self::RS256 | Self::RS512)
+        matches!(self, Self::Rs256 | Self::Rs512)
     }
 }
 
-/// The ID of the app that signs: the claim `appId`. An identifier, not a secret.
+/// The ID of the app: the claim `appId`. Not a secret.
 #[derive(Clone, PartialEq, Eq)]
 pub struct ClientId(Arc<str>);
 
 impl ClientId {
+    /// Parses an ID. It has the same characters as a request ID.
+    ///
+    /// # Errors
+    /// What is wrong with it.
+    pub fn parse(text: &str) -> Result<Self, InvalidId> {
+        RequestId::parse(text).map(|id| Self(Arc::from(id.as_str())))
+    }
+
     /// The text.
     pub fn as_str(&self) -> &str {
         &self.0
@@ -136,7 +142,6 @@ const KEYS: &[&str] = &[
 ];
 const KEY_SOURCES: [&str; 3] = ["client_secret_file", "client_secret_env", "private_key_file"];
 const MAX_SUBJECT_CHARS: usize = 128;
-const MAX_LIFETIME_WITH_JTI: Duration = Duration::from_secs(3600);
 
 impl Auth {
     pub(super) fn decode(d: &mut Decoder<'_>, node: &Node) -> Option<Self> {
@@ -146,21 +151,23 @@ impl Auth {
         }
         for key in KEYS.iter().filter(|key| **key != "token_file" && fields.has(key)) {
             let at = fields.position_of(key);
-            d.under_key(*key, |d| d.mistake(at, || "has no use beside token_file; keep one of the two".to_owned()));
+            d.under_key(*key, |d| {
+                d.mistake(at, || "cannot be combined with token_file; remove one of them".to_owned())
+            });
         }
-        d.optional(&fields, "token_file", |d, node| d.existing_file(node, Kind::Secret, MAX_SECRET_FILE_BYTES))
+        d.optional(&fields, "token_file", |d, node| d.existing_file(node, FileKind::Secret, MAX_SECRET_FILE_BYTES))
             .map(Self::TokenFile)
     }
 }
 
 impl SigningAuth {
     fn decode(d: &mut Decoder<'_>, fields: &Fields<'_>) -> Option<Self> {
-        let client_id = d.required(fields, "client_id", "the ID of the app, of the form cs-…", |d, node| {
-            // The same few characters as a request ID.
-            match RequestId::parse(d.text(node, "the ID of the app")?) {
-                Ok(id) => Some(ClientId(Arc::from(id.as_str()))),
+        let client_id = d.required(fields, "client_id", "the client ID of the app (cs-…)", |d, node| {
+            match ClientId::parse(d.text(node, "the client ID of the app (cs-…)")?) {
+                Ok(id) => Some(id),
                 Err(problem) => {
-                    d.mistake(node.at, || format!("{problem}; give the ID of the app, of the form cs-…"));
+                    // Without the value, which may be the secret.
+                    d.mistake(node.at, || format!("invalid client ID: {problem}"));
                     None
                 }
             }
@@ -173,11 +180,11 @@ impl SigningAuth {
             d.optional(fields, "token_lifetime", |d, node| d.duration(node, least..=Duration::from_secs(86_400)));
         let jti = d.optional(fields, "jti", |d, node| d.boolean(node)).unwrap_or(false);
 
-        if jti && lifetime.is_some_and(|lifetime| lifetime > MAX_LIFETIME_WITH_JTI) {
+        if jti && lifetime.is_some_and(|lifetime| lifetime > MAX_JTI_LIFETIME) {
             d.under_key("token_lifetime", |d| {
                 d.mistake(fields.position_of("token_lifetime"), || {
-                    let most = spell_duration(MAX_LIFETIME_WITH_JTI);
-                    format!("the upstream refuses a jti in a token that lives longer than {most}; give at most that")
+                    let most = format_duration(MAX_JTI_LIFETIME);
+                    format!("must be at most {most} with jti: upstream rejects longer-lived tokens that have a jti")
                 });
             });
         }
@@ -189,11 +196,11 @@ impl SigningAuth {
                 d.mistake(fields.position_of("algorithm"), || {
                     let (name, takes) = (algorithm.as_str(), algorithm.takes_private_key());
                     let key = if takes { "private_key_file" } else { "client_secret_file or client_secret_env" };
-                    format!("{name} signs with {key}, which is missing")
+                    format!("{name} needs {key}")
                 });
             });
         }
-        let default_algorithm = if has_private_key { Algorithm::RS256 } else { Algorithm::HS256 };
+        let default_algorithm = if has_private_key { Algorithm::Rs256 } else { Algorithm::Hs256 };
         Some(Self {
             client_id: client_id?,
             key: key?,
@@ -209,19 +216,22 @@ fn decode_key(d: &mut Decoder<'_>, fields: &Fields<'_>) -> Option<KeySource> {
     let given: Vec<&str> = KEY_SOURCES.into_iter().filter(|key| fields.has(key)).collect();
     match given.as_slice() {
         [] => d.mistake(fields.at, || {
-            "there is nothing to sign with; give client_secret_file, client_secret_env, private_key_file or token_file"
-                .to_owned()
+            "no credentials; set client_secret_file, client_secret_env, private_key_file or token_file".to_owned()
         }),
         [_] => {}
         [.., last] => {
-            d.mistake(fields.position_of(last), || format!("{} are given; keep one of them", given.join(" and ")));
+            d.mistake(fields.position_of(last), || {
+                format!("{} cannot be combined; keep one of them", given.join(" and "))
+            });
         }
     }
-    let secret_file =
-        d.optional(fields, "client_secret_file", |d, node| d.existing_file(node, Kind::Secret, MAX_SECRET_FILE_BYTES));
+    let secret_file = d.optional(fields, "client_secret_file", |d, node| {
+        d.existing_file(node, FileKind::Secret, MAX_SECRET_FILE_BYTES)
+    });
     let secret_env = d.optional(fields, "client_secret_env", |d, node| d.environment_variable(node));
-    let private_key_file = d
-        .optional(fields, "private_key_file", |d, node| d.existing_file(node, Kind::PrivateKey, MAX_SECRET_FILE_BYTES));
+    let private_key_file = d.optional(fields, "private_key_file", |d, node| {
+        d.existing_file(node, FileKind::PrivateKey, MAX_SECRET_FILE_BYTES)
+    });
     secret_file
         .map(KeySource::SecretFile)
         .or_else(|| secret_env.map(|(name, value)| KeySource::SecretEnv { name, value: SecretString::from(value) }))
@@ -232,16 +242,16 @@ fn decode_algorithm(d: &mut Decoder<'_>, node: &Node) -> Option<Algorithm> {
     let text = d.text(node, "HS256, HS512, RS256 or RS512")?;
     let algorithm = Algorithm::ALL.into_iter().find(|algorithm| algorithm.as_str() == text);
     if algorithm.is_none() {
-        d.wrong(node, "is no algorithm; give HS256, HS512, RS256 or RS512");
+        d.invalid(node, "algorithm", "expected HS256, HS512, RS256 or RS512");
     }
     algorithm
 }
 
 fn decode_subject(d: &mut Decoder<'_>, node: &Node) -> Option<String> {
-    let text = d.text(node, "a text")?;
+    let text = d.text(node, "a string")?;
     let chars = text.chars().count();
     if chars == 0 || chars > MAX_SUBJECT_CHARS || text.chars().any(char::is_control) {
-        d.wrong(node, format_args!("is no subject; give 1 to {MAX_SUBJECT_CHARS} printable characters"));
+        d.invalid(node, "subject", format_args!("expected 1 to {MAX_SUBJECT_CHARS} printable characters"));
         return None;
     }
     Some(text.to_owned())

@@ -1,4 +1,4 @@
-//! An item of `bots`: where a bot's jobs are asked for, how, and which.
+//! An item of `bots`: one bot's endpoint, credentials, limits and target sources.
 
 use std::collections::{HashMap, HashSet};
 use std::fmt;
@@ -9,16 +9,16 @@ use url::Url;
 use crate::model::{ApiVersion, BotName, Channel, InvalidId, RequestId};
 
 use super::auth::Auth;
-use super::decoder::{Decoder, Fields};
-use super::redacted_url::RedactedUrl;
+use super::redacted_url::{RedactedUrl, decode_proxy_url};
 use super::sources::{FileSdConfig, HttpSdConfig, StaticConfig};
-use super::tls::TlsConfig;
-use super::tree::Node;
+use super::tls::decode_tls;
+use crate::client_tls::ClientTls;
+use crate::yaml::{Decoder, Node};
 
-/// The most channels that are exported from the start: each is two series a job.
+/// The maximum number of channels per bot: each adds two series per job.
 pub const MAX_BOT_CHANNELS: usize = 32;
 
-/// The channels that the upstream's send pages name (V1 and V2).
+/// The channels that upstream documents for sending notifications (V1 and V2).
 pub const DEFAULT_CHANNELS: [&str; 5] = ["msteams", "slack", "whatsapp", "ivr", "hangouts"];
 
 /// An item of `bots`.
@@ -26,20 +26,20 @@ pub const DEFAULT_CHANNELS: [&str; 5] = ["msteams", "slack", "whatsapp", "ivr", 
 pub struct BotConfig {
     /// `name`, required, unique: the value of the label `bot`.
     pub name: BotName,
-    /// `base_url`, required: http or https, may have a path; it ends in `/` here.
+    /// `base_url`, required: http or https, optionally with a path. The value here ends in `/`.
     pub base_url: Url,
-    /// `bot_id`, required: the upstream's own ID, of the form `st-…`.
+    /// `bot_id`, required: upstream's ID of the bot, `st-…`.
     pub bot_id: BotId,
     /// `api`: v1 or v2. Default: v1.
     pub api: ApiVersion,
     /// `auth`, required.
     pub auth: Auth,
-    /// `rate_limit`. Default: what the upstream documents.
+    /// `rate_limit`. Default: the limits that upstream documents.
     pub rate_limit: RateLimit,
-    /// `channels`, at most [`MAX_BOT_CHANNELS`]: exported at 0 from the start. Default: [`DEFAULT_CHANNELS`].
+    /// `channels`, at most [`MAX_BOT_CHANNELS`]: initialised to 0. Default: [`DEFAULT_CHANNELS`].
     pub channels: Vec<Channel>,
     /// `tls_config`, for calls to `base_url`.
-    pub tls: TlsConfig,
+    pub tls: ClientTls,
     /// `proxy_url`: http or https. Default: none.
     pub proxy_url: Option<RedactedUrl>,
     /// `static_configs`. Default: none.
@@ -50,8 +50,8 @@ pub struct BotConfig {
     pub http_sd_configs: Vec<HttpSdConfig>,
 }
 
-/// `rate_limit`: calls, both windows rolling. The upstream counts per bot, sending included (page "rate limits"), so a bot
-/// that also sends at its limit should leave less to the exporter.
+/// `rate_limit`: the maximum number of calls in two rolling windows. Upstream counts per bot and includes sending (page
+/// "rate limits"), so a bot that also sends a lot should leave less to the exporter.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RateLimit {
     /// `per_minute`, 1 to 1000000. Default: 600.
@@ -66,12 +66,15 @@ impl Default for RateLimit {
     }
 }
 
-/// The upstream's ID of a bot. It becomes a path segment, so it has the few characters of a request ID.
+/// Upstream's ID of a bot. It becomes a path segment, so it has the same characters as a request ID.
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub struct BotId(Arc<str>);
 
 impl BotId {
-    /// Takes a text that is one.
+    /// Parses an ID.
+    ///
+    /// # Errors
+    /// What is wrong with it.
     pub fn parse(text: &str) -> Result<Self, InvalidId> {
         RequestId::parse(text).map(|id| Self(Arc::from(id.as_str())))
     }
@@ -106,19 +109,18 @@ const KEYS: &[&str] = &[
 impl BotConfig {
     pub(super) fn decode(d: &mut Decoder<'_>, node: &Node) -> Option<Self> {
         let fields = d.fields(node, KEYS)?;
-        let name = d.required(&fields, "name", "a name of your choice", |d, node| {
-            identifier(d, node, "a name of your choice", BotName::parse)
-        });
+        let name =
+            d.required(&fields, "name", "a name of your choice", |d, node| identifier(d, node, "name", BotName::parse));
         let base_url =
-            d.required(&fields, "base_url", "the platform's URL, like https://platform.kore.ai", Decoder::base_url);
-        let bot_id = d.required(&fields, "bot_id", "the bot's ID, of the form st-…", |d, node| {
-            identifier(d, node, "the bot's ID, of the form st-…", BotId::parse)
+            d.required(&fields, "base_url", "the platform's URL, such as https://platform.kore.ai", Decoder::base_url);
+        let bot_id = d.required(&fields, "bot_id", "the ID of the bot (st-…)", |d, node| {
+            identifier(d, node, "bot ID", BotId::parse)
         });
         let api = d.optional(&fields, "api", decode_api);
         let auth = d.required(&fields, "auth", "client_id and client_secret_file, or token_file", Auth::decode);
         let rate_limit = d.optional(&fields, "rate_limit", RateLimit::decode);
         let channels = d.optional(&fields, "channels", decode_channels);
-        let tls = d.optional(&fields, "tls_config", TlsConfig::decode);
+        let tls = d.optional(&fields, "tls_config", decode_tls);
         let proxy_url = decode_proxy_url(d, &fields);
         let static_configs = d.optional(&fields, "static_configs", StaticConfig::decode_all);
         let file_sd_configs = d.optional(&fields, "file_sd_configs", |d, node| d.items(node, FileSdConfig::decode));
@@ -139,17 +141,17 @@ impl BotConfig {
         })
     }
 
-    /// Notes every name that an earlier bot has. It looks at the tree, so that a bot with another mistake counts too.
+    /// Reports duplicate names. Works on the tree, so that bots with other mistakes are checked too.
     pub(super) fn check_names(d: &mut Decoder<'_>, bots: &[Node]) {
         let mut first = HashMap::new();
         for (index, bot) in bots.iter().enumerate() {
             let Some((node, name)) = bot.scalar_at("name") else { continue };
             match first.get(name) {
                 Some(earlier) => {
-                    let note = |d: &mut Decoder<'_>| {
-                        d.wrong(node, format_args!("is the name of bots[{earlier}] too; names are unique"));
+                    let report = |d: &mut Decoder<'_>| {
+                        d.invalid(node, "name", format_args!("already used by bots[{earlier}]; names must be unique"));
                     };
-                    d.under_key("bots", |d| d.under_index(index, |d| d.under_key("name", note)));
+                    d.under_key("bots", |d| d.under_index(index, |d| d.under_key("name", report)));
                 }
                 None => {
                     first.insert(name, index);
@@ -174,7 +176,7 @@ impl RateLimit {
         if limit.per_minute > limit.per_hour {
             d.under_key("per_minute", |d| {
                 d.mistake(fields.position_of("per_minute"), || {
-                    format!("{} is more than per_hour allows ({})", limit.per_minute, limit.per_hour)
+                    format!("per_minute ({}) must not exceed per_hour ({})", limit.per_minute, limit.per_hour)
                 });
             });
         }
@@ -182,21 +184,16 @@ impl RateLimit {
     }
 }
 
-/// `proxy_url`, of a bot or of HTTP discovery.
-pub(super) fn decode_proxy_url(d: &mut Decoder<'_>, fields: &Fields<'_>) -> Option<RedactedUrl> {
-    d.optional(fields, "proxy_url", |d, node| d.url(node, &["https", "http"])).map(RedactedUrl::new)
-}
-
 fn identifier<T>(
     d: &mut Decoder<'_>,
     node: &Node,
-    wanted: &str,
+    noun: &str,
     parse: impl FnOnce(&str) -> Result<T, InvalidId>,
 ) -> Option<T> {
-    match parse(d.text(node, wanted)?) {
+    match parse(d.text(node, &format!("a {noun}"))?) {
         Ok(id) => Some(id),
         Err(problem) => {
-            d.wrong(node, format_args!("{problem}; give {wanted}"));
+            d.invalid(node, noun, problem);
             None
         }
     }
@@ -207,7 +204,7 @@ fn decode_api(d: &mut Decoder<'_>, node: &Node) -> Option<ApiVersion> {
         "v1" => Some(ApiVersion::V1),
         "v2" => Some(ApiVersion::V2),
         _ => {
-            d.wrong(node, "is no API version; give v1 or v2");
+            d.invalid(node, "API version", "expected v1 or v2");
             None
         }
     }
@@ -216,17 +213,21 @@ fn decode_api(d: &mut Decoder<'_>, node: &Node) -> Option<ApiVersion> {
 fn decode_channels(d: &mut Decoder<'_>, node: &Node) -> Option<Vec<Channel>> {
     let mut seen = HashSet::new();
     let channels = d.items(node, |d, node| {
-        let Some(channel) = Channel::clean(d.text(node, "a channel, like msteams")?) else {
-            d.wrong(node, "is no channel; give a code like msteams: letters, digits, `_` and `-`, a letter first");
+        let Some(channel) = Channel::clean(d.text(node, "a channel such as msteams")?) else {
+            d.invalid(
+                node,
+                "channel",
+                "expected letters, digits, `_` and `-`, starting with a letter, such as msteams",
+            );
             return None;
         };
         if !seen.insert(channel.clone()) {
-            d.wrong(node, "is named twice");
+            d.invalid(node, "channel", "listed more than once");
         }
         Some(channel)
     })?;
     if channels.len() > MAX_BOT_CHANNELS {
-        d.mistake(node.at, || format!("has {} channels; at most {MAX_BOT_CHANNELS} are allowed", channels.len()));
+        d.mistake(node.at, || format!("too many channels: {}, at most {MAX_BOT_CHANNELS} are allowed", channels.len()));
     }
     Some(channels)
 }

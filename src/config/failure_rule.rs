@@ -1,23 +1,21 @@
-//! `failure_reasons`: how the text of a failed notification becomes a reason.
+//! `failure_reasons`: rules that map the text of a failed notification to a reason.
 
 use std::collections::HashSet;
 
 use crate::model::Reason;
+use crate::yaml::{Decoder, Node};
 
-use super::decoder::Decoder;
-use super::tree::Node;
-
-/// The most rules: each is searched for in every FAILURE entry's text.
+/// The maximum number of rules: each is matched against the text of every FAILURE entry.
 pub const MAX_FAILURE_RULES: usize = 64;
-/// The most distinct reasons that the rules may bring: each is a value of the label `reason`.
+/// The maximum number of distinct reasons in the rules: each is a value of the label `reason`.
 pub const MAX_EXTRA_REASONS: usize = 32;
-/// The most characters of a `match`.
+/// The maximum length of a `match` in characters.
 pub const MAX_MATCH_CHARS: usize = 200;
 
-/// An item of `failure_reasons`; the first that fits decides, before the built-in ones. Left out: the built-in ones alone.
+/// An item of `failure_reasons`; the first match wins, and the built-in rules come last. Default: only the built-in rules.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FailureRule {
-    /// `match`: fits if it occurs in the text, whatever the case; kept in lower case. 1 to 200 characters.
+    /// `match`: a case-insensitive substring of the text, in lower case here. 1 to 200 characters.
     pub contains: String,
     /// `reason`: the value of the label `reason`.
     pub reason: Reason,
@@ -27,12 +25,12 @@ impl FailureRule {
     pub(super) fn decode_all(d: &mut Decoder<'_>, node: &Node) -> Option<Vec<Self>> {
         let rules = d.items(node, Self::decode)?;
         if rules.len() > MAX_FAILURE_RULES {
-            d.mistake(node.at, || format!("has {} rules; at most {MAX_FAILURE_RULES} are allowed", rules.len()));
+            d.mistake(node.at, || format!("too many rules: {}, at most {MAX_FAILURE_RULES} are allowed", rules.len()));
         }
         let reasons: HashSet<&str> = rules.iter().map(|rule| rule.reason.as_str()).collect();
         if reasons.len() > MAX_EXTRA_REASONS {
             d.mistake(node.at, || {
-                format!("has {} distinct reasons; at most {MAX_EXTRA_REASONS} are allowed", reasons.len())
+                format!("too many distinct reasons: {}, at most {MAX_EXTRA_REASONS} are allowed", reasons.len())
             });
         }
         Some(rules)
@@ -40,23 +38,27 @@ impl FailureRule {
 
     fn decode(d: &mut Decoder<'_>, node: &Node) -> Option<Self> {
         let fields = d.fields(node, &["match", "reason"])?;
-        let contains = d.required(&fields, "match", "a piece of the failure's text", |d, node| {
-            let text = d.text(node, "a piece of the failure's text")?.to_lowercase();
+        let contains = d.required(&fields, "match", "a part of the failure text", |d, node| {
+            let text = d.text(node, "a part of the failure text")?.to_lowercase();
             if text.trim().is_empty() {
-                d.wrong(node, "would fit every failure; give a piece of the failure's text");
+                d.invalid(node, "match", "it matches every failure; set it to a part of the failure text");
                 return None;
             }
             let chars = text.chars().count();
             if chars > MAX_MATCH_CHARS {
-                d.wrong(node, format_args!("has {chars} characters, at most {MAX_MATCH_CHARS} are allowed"));
+                d.invalid(node, "match", format_args!("{chars} characters, at most {MAX_MATCH_CHARS} are allowed"));
                 return None;
             }
             Some(text)
         });
-        let reason = d.required(&fields, "reason", "a name like not_reachable", |d, node| {
-            let reason = Reason::parse(d.text(node, "a name like not_reachable")?);
+        let reason = d.required(&fields, "reason", "a name such as not_reachable", |d, node| {
+            let reason = Reason::parse(d.text(node, "a name such as not_reachable")?);
             if reason.is_none() {
-                d.wrong(node, "is no reason; give at most 64 lower-case letters, digits and `_`, a letter first");
+                d.invalid(
+                    node,
+                    "reason",
+                    "expected at most 64 lower-case letters, digits and `_`, starting with a letter",
+                );
             }
             reason
         });

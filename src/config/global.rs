@@ -1,30 +1,28 @@
-//! `global`: what holds for every bot.
+//! `global`: settings of all bots.
 
 use std::time::Duration;
 
-use super::decoder::Decoder;
-use super::tree::Node;
-use super::units::spell_duration;
+use crate::yaml::{Decoder, Node, format_duration};
 
-/// `global`. Every key may be left out.
+/// `global`. Every key is optional.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Global {
-    /// `poll_interval`, 2s to 1h, default 15s: the shortest time between two polls of a job that moves. The upstream
+    /// `poll_interval`, 2s to 1h, default 15s: the minimum time between two polls of a job that makes progress. Upstream
     /// allows one call per two seconds for one request ID (page "rate limits").
     pub poll_interval: Duration,
-    /// `max_poll_interval`, `poll_interval` to 1d, default 5m (or `poll_interval`, if that is longer): what the time
-    /// between two polls grows to while nothing changes.
+    /// `max_poll_interval`, `poll_interval` to 1d, default 5m (or `poll_interval`, if that is longer): the maximum time
+    /// between two polls of a job that makes no progress.
     pub max_poll_interval: Duration,
-    /// `poll_timeout`, 100ms to 5m, default 10s: the longest that one call may take, body included.
+    /// `poll_timeout`, 100ms to 5m, default 10s: the timeout of one call, including the body.
     pub poll_timeout: Duration,
-    /// `job_deadline`, 1m to 365d, default 1d: a job still unfinished by then is given up.
+    /// `job_deadline`, 1m to 365d, default 1d: an unfinished job is abandoned after it.
     pub job_deadline: Duration,
-    /// `retention`, 1m to 365d, default 6h: how long a finished job's series stay.
+    /// `retention`, 1m to 365d, default 6h: how long the series of a finished job are kept.
     pub retention: Duration,
-    /// `max_jobs`, 1 to 1000000, default 100000: jobs beyond it are turned away and counted.
+    /// `max_jobs`, 1 to 1000000, default 100000: further jobs are dropped and counted.
     pub max_jobs: usize,
-    /// `max_body_bytes`, 64KiB to 1GiB, default 64MiB: a longer answer is given up as too large. Bodies are counted while
-    /// they arrive, so this bounds time and traffic rather than memory.
+    /// `max_body_bytes`, 64KiB to 1GiB, default 64MiB: a longer response body is an error. Bodies are processed while they
+    /// arrive, so this bounds time and traffic rather than memory.
     pub max_body_bytes: u64,
 }
 
@@ -65,7 +63,7 @@ impl Global {
         if max_poll_interval.is_some_and(|most| most < poll_interval) {
             d.under_key("max_poll_interval", |d| {
                 d.mistake(fields.position_of("max_poll_interval"), || {
-                    format!("is shorter than poll_interval ({}); give at least that", spell_duration(poll_interval))
+                    format!("must be at least poll_interval ({})", format_duration(poll_interval))
                 });
             });
         }

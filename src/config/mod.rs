@@ -1,18 +1,14 @@
-//! File and environment become values that cannot be wrong.
+//! Configuration file and environment → validated values.
 //!
-//! [`Config::load`] names **all** mistakes of a file at once, each with file, line, column, key path, value and what would
-//! be right. A value that may be a secret is never part of a message, of `Debug`, or of [`Config::redacted`]; secrets come
-//! from files (only their paths are kept here) or from environment variables.
+//! [`Config::load`] reports **all** mistakes of a file at once, each with file, line, column, key path, value and what is
+//! expected. Messages, `Debug` and [`Config::redacted`] never contain a secret: secrets come from files, of which only the
+//! paths are kept here, or from environment variables.
 //!
-//! What bounds a hostile file: its size ([`MAX_FILE_BYTES`]), the depth and the number of its nodes with aliases
-//! expanded, and the number of mistakes that are listed. The YAML is decoded from the parser's events by a small decoder
-//! of our own, because an accumulated list of mistakes with positions is what the usual derive cannot give.
+//! A hostile file is bounded in size ([`MAX_FILE_BYTES`]), in depth and number of nodes with aliases expanded, and in the
+//! number of listed mistakes.
 
 mod auth;
 mod bot;
-mod decoder;
-mod did_you_mean;
-mod error;
 mod failure_rule;
 mod file;
 mod global;
@@ -22,18 +18,14 @@ mod settings;
 mod sources;
 mod target_groups;
 mod tls;
-mod tree;
-mod units;
-mod yaml;
 
-pub use auth::{Algorithm, Auth, ClientId, KeySource, MAX_SECRET_FILE_BYTES, SigningAuth};
+pub use crate::yaml::{ConfigErrors, MAX_LISTED_MISTAKES, Mistake, Position};
+pub use auth::{Algorithm, Auth, ClientId, KeySource, MAX_JTI_LIFETIME, SigningAuth};
 pub use bot::{BotConfig, BotId, DEFAULT_CHANNELS, MAX_BOT_CHANNELS, RateLimit};
-pub use error::{ConfigErrors, MAX_LISTED_MISTAKES, Mistake, Position};
 pub use failure_rule::{FailureRule, MAX_EXTRA_REASONS, MAX_FAILURE_RULES, MAX_MATCH_CHARS};
-pub use file::MAX_FILE_BYTES;
+pub use file::{MAX_FILE_BYTES, MAX_SECRET_FILE_BYTES};
 pub use global::Global;
 pub use redacted_url::RedactedUrl;
 pub use settings::{Config, MAX_BOTS, example};
 pub use sources::{Authorization, BasicAuth, FileSdConfig, HttpSdConfig, StaticConfig};
 pub use target_groups::MAX_TARGET_LABELS;
-pub use tls::TlsConfig;

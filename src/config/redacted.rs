@@ -1,4 +1,4 @@
-//! The effective configuration as YAML, every default written out and every secret `<secret>`.
+//! The effective configuration as YAML, with all defaults, and with secrets replaced by `<secret>`.
 
 use std::path::Path;
 
@@ -9,12 +9,12 @@ use super::bot::BotConfig;
 use super::global::Global;
 use super::settings::Config;
 use super::sources::{FileSdConfig, HttpSdConfig, StaticConfig};
-use super::tls::TlsConfig;
-use super::units::{spell_bytes, spell_duration};
+use crate::client_tls::{ClientIdentity, ClientTls};
+use crate::yaml::{format_bytes, format_duration};
 
 impl Config {
-    /// The effective configuration as YAML: it reads back as the same configuration, but for passwords and queries of URLs,
-    /// which are `<secret>`. Of secret files it shows the paths, of secret environment variables the names.
+    /// The effective configuration as YAML: parsing it gives the same configuration, except that passwords and
+    /// queries of URLs are `<secret>`. It shows the paths of secret files and the names of environment variables.
     pub fn redacted(&self) -> String {
         let mut page = Page::default();
         page.global(&self.global);
@@ -53,13 +53,13 @@ impl Page {
 
     fn global(&mut self, global: &Global) {
         self.line(0, "global", "");
-        self.line(1, "poll_interval", &spell_duration(global.poll_interval));
-        self.line(1, "max_poll_interval", &spell_duration(global.max_poll_interval));
-        self.line(1, "poll_timeout", &spell_duration(global.poll_timeout));
-        self.line(1, "job_deadline", &spell_duration(global.job_deadline));
-        self.line(1, "retention", &spell_duration(global.retention));
+        self.line(1, "poll_interval", &format_duration(global.poll_interval));
+        self.line(1, "max_poll_interval", &format_duration(global.max_poll_interval));
+        self.line(1, "poll_timeout", &format_duration(global.poll_timeout));
+        self.line(1, "job_deadline", &format_duration(global.job_deadline));
+        self.line(1, "retention", &format_duration(global.retention));
         self.line(1, "max_jobs", &global.max_jobs.to_string());
-        self.line(1, "max_body_bytes", &spell_bytes(global.max_body_bytes));
+        self.line(1, "max_body_bytes", &format_bytes(global.max_body_bytes));
     }
 
     fn bot(&mut self, bot: &BotConfig) {
@@ -106,27 +106,29 @@ impl Page {
         }
         self.line(3, "algorithm", signing.algorithm.as_str());
         self.line(3, "subject", &quoted(&signing.subject));
-        self.line(3, "token_lifetime", &spell_duration(signing.token_lifetime));
+        self.line(3, "token_lifetime", &format_duration(signing.token_lifetime));
         self.line(3, "jti", &signing.jti.to_string());
     }
 
-    fn tls(&mut self, depth: usize, tls: &TlsConfig) {
-        if *tls == TlsConfig::default() {
+    fn tls(&mut self, depth: usize, tls: &ClientTls) {
+        if *tls == ClientTls::default() {
             return;
         }
         self.line(depth, "tls_config", "");
-        for (key, path) in [("ca_file", &tls.ca_file), ("cert_file", &tls.cert_file), ("key_file", &tls.key_file)] {
-            if let Some(path) = path {
-                self.path(depth + 1, key, path);
-            }
+        if let Some(path) = &tls.ca_file {
+            self.path(depth + 1, "ca_file", path);
+        }
+        if let Some(ClientIdentity { cert_file, key_file }) = &tls.identity {
+            self.path(depth + 1, "cert_file", cert_file);
+            self.path(depth + 1, "key_file", key_file);
         }
         if let Some(name) = &tls.server_name {
-            self.line(depth + 1, "server_name", &quoted(name));
+            self.line(depth + 1, "server_name", &quoted(&name.to_str()));
         }
         self.line(depth + 1, "insecure_skip_verify", &tls.insecure_skip_verify.to_string());
     }
 
-    /// The targets of one group have the same labels.
+    /// All targets of a group have the same labels.
     fn static_config(&mut self, group: &StaticConfig) {
         let targets: Vec<String> = group.targets.iter().map(|target| quoted(target.id.as_str())).collect();
         self.line(3, "- targets", &format!("[{}]", targets.join(", ")));
@@ -142,12 +144,12 @@ impl Page {
     fn file_sd_config(&mut self, source: &FileSdConfig) {
         let files: Vec<String> = source.files.iter().map(|file| quoted(file)).collect();
         self.line(3, "- files", &format!("[{}]", files.join(", ")));
-        self.line(4, "refresh_interval", &spell_duration(source.refresh_interval));
+        self.line(4, "refresh_interval", &format_duration(source.refresh_interval));
     }
 
     fn http_sd_config(&mut self, source: &HttpSdConfig) {
         self.line(3, "- url", &quoted(&source.url.to_string()));
-        self.line(4, "refresh_interval", &spell_duration(source.refresh_interval));
+        self.line(4, "refresh_interval", &format_duration(source.refresh_interval));
         self.tls(4, &source.tls);
         if let Some(basic) = &source.basic_auth {
             self.line(4, "basic_auth", "");
@@ -165,11 +167,11 @@ impl Page {
     }
 }
 
-/// In double quotes where YAML might read it as anything but this text.
+/// Adds double quotes where YAML might not read the text as this string.
 fn quoted(text: &str) -> String {
     let plain = text.starts_with(|c: char| c.is_ascii_alphabetic() || c == '/')
         && text.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.' | '/'))
         && !matches!(text.to_ascii_lowercase().as_str(), "null" | "true" | "false" | "yes" | "no" | "on" | "off");
-    // JSON's escapes are YAML's too.
+    // JSON escapes are valid YAML.
     if plain { text.to_owned() } else { serde_json::Value::from(text).to_string() }
 }

@@ -1,23 +1,22 @@
-//! URLs, some of which carry a password.
+//! URLs that may contain secrets.
 
 use std::fmt;
 
 use url::{ParseError, Url};
 
-use super::decoder::{Decoder, shown};
-use super::tree::Node;
+use crate::yaml::{Decoder, Fields, Node, excerpt};
 
-/// A URL that may hold a password or a token in its query: printed, both read `<secret>`.
+/// A URL that may contain a password, or a token in its query; both are printed as `<secret>`.
 #[derive(Clone, PartialEq, Eq)]
 pub struct RedactedUrl(Url);
 
 impl RedactedUrl {
-    /// Wraps one.
+    /// Wraps a URL.
     pub fn new(url: Url) -> Self {
         Self(url)
     }
 
-    /// The whole URL, for making the call and for nothing else.
+    /// The whole URL. Only for making requests.
     pub fn expose(&self) -> &Url {
         &self.0
     }
@@ -56,16 +55,21 @@ impl fmt::Debug for RedactedUrl {
     }
 }
 
+/// `proxy_url`, of a bot or of HTTP discovery.
+pub(super) fn decode_proxy_url(d: &mut Decoder<'_>, fields: &Fields<'_>) -> Option<RedactedUrl> {
+    d.optional(fields, "proxy_url", |d, node| d.url(node, &["https", "http"])).map(RedactedUrl::new)
+}
+
 impl Decoder<'_> {
-    /// An http or https URL without userinfo, query or fragment; a path ends in a slash, so that others can be joined.
+    /// An http or https URL without userinfo, query or fragment; its path ends in a slash, so that relative paths can be joined.
     pub(super) fn base_url(&mut self, node: &Node) -> Option<Url> {
         let mut url = self.url(node, &["http", "https"])?;
         let problem = if url.query().is_some() {
-            "has a query; give scheme, host and path alone"
+            "a query is not allowed; set scheme, host and path only"
         } else if url.fragment().is_some() {
-            "has a fragment; give scheme, host and path alone"
+            "a fragment is not allowed; set scheme, host and path only"
         } else if !url.username().is_empty() || url.password().is_some() {
-            "has a user in it; the platform takes a token, see auth"
+            "credentials are not allowed in it; use auth"
         } else {
             if !url.path().ends_with('/') {
                 let path = format!("{}/", url.path());
@@ -73,25 +77,25 @@ impl Decoder<'_> {
             }
             return Some(url);
         };
-        self.mistake(node.at, || format!("this URL {problem}"));
+        self.mistake(node.at, || format!("invalid URL: {problem}"));
         None
     }
 
-    /// A URL with one of these schemes and a host. It is shown in a mistake only if no secret can be in it.
+    /// A URL with one of these schemes and a host. A mistake shows it only if it cannot contain a secret.
     pub(super) fn url(&mut self, node: &Node, schemes: &[&str]) -> Option<Url> {
         let text = self.text(node, "a URL")?;
-        let example = format!("give one like {}://host:port/path", schemes.last().copied().unwrap_or("https"));
-        let shown = if text.contains(['@', '?']) { "this".to_owned() } else { shown(text) };
+        let example = format!("expected a URL such as {}://host:port/path", schemes.last().copied().unwrap_or("https"));
+        let value = if text.contains(['@', '?']) { String::new() } else { format!(" {}", excerpt(text)) };
         let problem = match Url::parse(text) {
-            Err(ParseError::RelativeUrlWithoutBase) => format!("is not a URL; {example}"),
-            Err(error) => format!("is not a URL ({error}); {example}"),
+            Err(ParseError::RelativeUrlWithoutBase) => example,
+            Err(error) => format!("{error}; {example}"),
             Ok(url) if !schemes.contains(&url.scheme()) => {
-                format!("does not begin with {}; {example}", schemes.join(" or "))
+                format!("the scheme must be {}; {example}", schemes.join(" or "))
             }
-            Ok(url) if url.host_str().is_none_or(str::is_empty) => format!("has no host; {example}"),
+            Ok(url) if url.host_str().is_none_or(str::is_empty) => format!("the host is missing; {example}"),
             Ok(url) => return Some(url),
         };
-        self.mistake(node.at, || format!("{shown} {problem}"));
+        self.mistake(node.at, || format!("invalid URL{value}: {problem}"));
         None
     }
 }

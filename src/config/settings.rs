@@ -3,17 +3,18 @@
 use std::path::Path;
 
 use super::bot::BotConfig;
-use super::decoder::Decoder;
-use super::error::{ConfigErrors, Mistake};
 use super::failure_rule::FailureRule;
+use super::file;
 use super::global::Global;
-use super::tree::{Node, Value};
-use super::{file, yaml};
+use crate::yaml::{self, Bounds, ConfigErrors, Decoder, Mistake, Node, Value};
 
-/// The most bots: each has a scheduler of its own and some twenty series without a single job.
+/// The configuration needs nine levels. The nodes leave room for ten times the default `max_jobs`.
+const BOUNDS: Bounds = Bounds { depth: 32, nodes: 1_000_000 };
+
+/// The maximum number of bots: each has its own scheduler and about twenty series even without jobs.
 pub const MAX_BOTS: usize = 1000;
 
-/// A configuration in which nothing is wrong. Its `Debug` shows no secret.
+/// A valid configuration. Its `Debug` output contains no secret.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Config {
     /// `global`. Default: see [`Global`].
@@ -25,29 +26,28 @@ pub struct Config {
 }
 
 impl Config {
-    /// Reads a file. Relative paths in it start at its folder. `env` is asked for environment variables that the file names.
+    /// Reads a file. Relative paths start at its directory. `env` looks up environment variables that the file names.
     ///
     /// # Errors
-    /// Every mistake of the file; or that it cannot be read.
+    /// All mistakes of the file, or the reason why it cannot be read.
     pub fn load(path: &Path, env: &dyn Fn(&str) -> Option<String>) -> Result<Self, ConfigErrors> {
         Self::parse(&file::read(path)?, path, env)
     }
 
-    /// Reads a text as if it stood in `file`, which need not exist.
+    /// Parses a text as if it were the content of `file`, which need not exist.
     ///
     /// # Errors
-    /// Every mistake of the text.
+    /// All mistakes of the text.
     pub fn parse(text: &str, file: &Path, env: &dyn Fn(&str) -> Option<String>) -> Result<Self, ConfigErrors> {
         file::check_length(text, file)?;
-        let root = yaml::parse(text.strip_prefix('\u{feff}').unwrap_or(text));
-        let root = root.map_err(|mistake| ConfigErrors::one(file, mistake))?;
+        let root = yaml::parse(text, BOUNDS).map_err(|mistake| ConfigErrors::one(file, mistake))?;
         let Some(root) = root else {
-            let text = "the file is empty; it needs at least `bots` with one bot";
+            let text = "file is empty; it needs at least `bots` with one bot";
             return Err(ConfigErrors::one(file, Mistake::of_file(None, text)));
         };
-        let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-        let folder = std::path::absolute(folder).unwrap_or_else(|_| folder.to_path_buf());
-        let mut decoder = Decoder::new(&folder, env);
+        let directory = file.parent().filter(|directory| !directory.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        let directory = std::path::absolute(directory).unwrap_or_else(|_| directory.to_path_buf());
+        let mut decoder = Decoder::new(&directory, env);
         let config = Self::decode(&mut decoder, &root);
         decoder.finish(file, config)
     }
@@ -60,7 +60,7 @@ impl Config {
             if let Value::List(bots) = &node.value
                 && !(1..=MAX_BOTS).contains(&bots.len())
             {
-                d.mistake(node.at, || format!("has {} bots; give 1 to {MAX_BOTS}", bots.len()));
+                d.mistake(node.at, || format!("invalid number of bots {}: expected 1 to {MAX_BOTS}", bots.len()));
                 return None;
             }
             d.items(node, BotConfig::decode)
@@ -72,7 +72,7 @@ impl Config {
     }
 }
 
-/// A full example with a comment on every key.
+/// A complete example with a comment on every key.
 pub const fn example() -> &'static str {
     include_str!("../../examples/koreai.yml")
 }

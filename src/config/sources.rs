@@ -1,4 +1,4 @@
-//! Where a bot's targets come from: `static_configs`, `file_sd_configs`, `http_sd_configs`, with Prometheus' own keys.
+//! The target sources of a bot: `static_configs`, `file_sd_configs` and `http_sd_configs`, with Prometheus' keys.
 
 use std::collections::HashMap;
 use std::path::PathBuf;
@@ -6,15 +6,12 @@ use std::time::Duration;
 
 use crate::model::{RequestId, Target};
 
-use super::auth::MAX_SECRET_FILE_BYTES;
-use super::bot::decode_proxy_url;
-use super::decoder::{Decoder, Fields};
-use super::error::Position;
-use super::file::Kind;
-use super::redacted_url::RedactedUrl;
+use super::file::{FileKind, MAX_SECRET_FILE_BYTES};
+use super::redacted_url::{RedactedUrl, decode_proxy_url};
 use super::target_groups::decode_group;
-use super::tls::TlsConfig;
-use super::tree::Node;
+use super::tls::decode_tls;
+use crate::client_tls::ClientTls;
+use crate::yaml::{Decoder, Fields, Node, Position};
 
 /// An item of `static_configs`: one target group.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -29,19 +26,19 @@ pub struct FileSdConfig {
     /// `files`, required, at least one: absolute patterns with `*` in the last segment only, ending in .json, .yml or .yaml.
     /// A pattern may match nothing yet.
     pub files: Vec<String>,
-    /// `refresh_interval`, 1s to 1d, default 5m: how often they are read even if no change was seen.
+    /// `refresh_interval`, 1s to 1d, default 5m: the time between reads without a detected change.
     pub refresh_interval: Duration,
 }
 
 /// An item of `http_sd_configs`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct HttpSdConfig {
-    /// `url`, required: http or https. Its query may hold a token, so it is masked where it is shown.
+    /// `url`, required: http or https. Its query may contain a token and is redacted when shown.
     pub url: RedactedUrl,
     /// `refresh_interval`, 1s to 1d, default 1m.
     pub refresh_interval: Duration,
     /// `tls_config`.
-    pub tls: TlsConfig,
+    pub tls: ClientTls,
     /// `basic_auth`; excludes `authorization`. Default: none.
     pub basic_auth: Option<BasicAuth>,
     /// `authorization`; excludes `basic_auth`. Default: none.
@@ -55,16 +52,16 @@ pub struct HttpSdConfig {
 pub struct BasicAuth {
     /// `username`, required.
     pub username: String,
-    /// `password_file`, required: read for every call.
+    /// `password_file`, required: read for every request.
     pub password_file: PathBuf,
 }
 
 /// `authorization`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Authorization {
-    /// `type`: the word before the credentials. Default: Bearer.
+    /// `type`: the authentication scheme. Default: Bearer.
     pub scheme: String,
-    /// `credentials_file`, required: read for every call.
+    /// `credentials_file`, required: read for every request.
     pub credentials_file: PathBuf,
 }
 
@@ -78,8 +75,8 @@ impl StaticConfig {
             let mut targets = Vec::new();
             decode_group(d, node, &mut |d, at, target| match first.get(&target.id) {
                 Some(earlier) => {
-                    let earlier = earlier.map_or(String::new(), |at| format!("; first in line {}", at.line));
-                    d.mistake(at, || format!("{:?} is named twice{earlier}", target.id));
+                    let earlier = earlier.map_or(String::new(), |at| format!("; first listed in line {}", at.line));
+                    d.mistake(at, || format!("duplicate request ID {:?}{earlier}", target.id));
                 }
                 None => {
                     first.insert(target.id.clone(), at);
@@ -94,10 +91,10 @@ impl StaticConfig {
 impl FileSdConfig {
     pub(super) fn decode(d: &mut Decoder<'_>, node: &Node) -> Option<Self> {
         let fields = d.fields(node, &["files", "refresh_interval"])?;
-        let files = d.required(&fields, "files", "a list like [jobs/*.yml]", |d, node| {
+        let files = d.required(&fields, "files", "a list such as [jobs/*.yml]", |d, node| {
             let files = d.items(node, decode_pattern)?;
             if files.is_empty() {
-                d.mistake(node.at, || "is without a valid pattern; give a list like [jobs/*.yml]".to_owned());
+                d.mistake(node.at, || "no valid pattern; set it to a list such as [jobs/*.yml]".to_owned());
             }
             Some(files)
         });
@@ -106,24 +103,24 @@ impl FileSdConfig {
     }
 }
 
-/// A pattern, made absolute. As in Prometheus, only its last segment may hold a `*`.
+/// A pattern, made absolute. As in Prometheus, only its last segment may contain wildcards.
 fn decode_pattern(d: &mut Decoder<'_>, node: &Node) -> Option<String> {
-    let text = d.text(node, "a pattern like jobs/*.yml")?;
-    let (folder, name) = text.rsplit_once('/').unwrap_or(("", text));
+    let text = d.text(node, "a pattern such as jobs/*.yml")?;
+    let (directory, name) = text.rsplit_once('/').unwrap_or(("", text));
     let has_extension = [".json", ".yml", ".yaml"].iter().any(|extension| name.ends_with(extension));
     let problem = if !has_extension {
-        "does not end in .json, .yml or .yaml"
-    } else if folder.contains(['*', '?', '[']) {
-        "has a pattern in a folder's name; `*` is allowed after the last `/` only"
+        "must end in .json, .yml or .yaml"
+    } else if directory.contains(['*', '?', '[']) {
+        "wildcards are only allowed after the last `/`"
     } else if glob::Pattern::new(name).is_err() {
-        "is no valid pattern"
+        "not a valid glob pattern"
     } else if std::path::Path::new(text).is_absolute() {
         return Some(text.to_owned());
     } else {
-        let base = glob::Pattern::escape(&d.folder.display().to_string());
+        let base = glob::Pattern::escape(&d.directory.display().to_string());
         return Some(format!("{}/{}", base.trim_end_matches('/'), text.trim_start_matches("./")));
     };
-    d.wrong(node, problem);
+    d.invalid(node, "pattern", problem);
     None
 }
 
@@ -134,14 +131,14 @@ impl HttpSdConfig {
         let fields = d.fields(node, HTTP_KEYS)?;
         let url = d.required(&fields, "url", "a URL that serves target groups as JSON", decode_source_url);
         let refresh_interval = decode_refresh(d, &fields, Duration::from_secs(60));
-        let tls = d.optional(&fields, "tls_config", TlsConfig::decode).unwrap_or_default();
+        let tls = d.optional(&fields, "tls_config", decode_tls).unwrap_or_default();
         let basic_auth = d.optional(&fields, "basic_auth", BasicAuth::decode);
         let authorization = d.optional(&fields, "authorization", Authorization::decode);
         let proxy_url = decode_proxy_url(d, &fields);
         if fields.has("basic_auth") && fields.has("authorization") {
             let at = fields.position_of("authorization");
             d.under_key("authorization", |d| {
-                d.mistake(at, || "has no use beside basic_auth; keep one of the two".to_owned());
+                d.mistake(at, || "cannot be combined with basic_auth; remove one of them".to_owned());
             });
         }
         Some(Self { url: RedactedUrl::new(url?), refresh_interval, tls, basic_auth, authorization, proxy_url })
@@ -151,7 +148,7 @@ impl HttpSdConfig {
 fn decode_source_url(d: &mut Decoder<'_>, node: &Node) -> Option<url::Url> {
     let url = d.url(node, &["http", "https"])?;
     if !url.username().is_empty() || url.password().is_some() {
-        d.mistake(node.at, || "this URL has a user in it; use basic_auth".to_owned());
+        d.mistake(node.at, || "invalid URL: credentials are not allowed in it; use basic_auth".to_owned());
         return None;
     }
     Some(url)
@@ -160,11 +157,11 @@ fn decode_source_url(d: &mut Decoder<'_>, node: &Node) -> Option<url::Url> {
 impl BasicAuth {
     fn decode(d: &mut Decoder<'_>, node: &Node) -> Option<Self> {
         let fields = d.fields(node, &["username", "password_file"])?;
-        let username = d.required(&fields, "username", "a user's name", |d, node| {
-            let name = d.text(node, "a user's name")?;
+        let username = d.required(&fields, "username", "a user name", |d, node| {
+            let name = d.text(node, "a user name")?;
             if name.is_empty() || name.contains(':') || name.chars().any(char::is_control) {
                 d.mistake(node.at, || {
-                    "this is no user's name: it is empty, or has `:` or a control character".to_owned()
+                    "invalid user name: must not be empty or contain `:` or a control character".to_owned()
                 });
                 return None;
             }
@@ -181,12 +178,12 @@ impl Authorization {
         let scheme = d.optional(&fields, "type", |d, node| {
             let text = d.text(node, "Bearer")?;
             if text.eq_ignore_ascii_case("basic") {
-                d.wrong(node, "belongs into basic_auth; give Bearer here");
+                d.invalid(node, "type", "use basic_auth for Basic authentication");
                 return None;
             }
             let fits = !text.is_empty() && text.chars().all(|c| c.is_ascii_alphanumeric() || c == '-');
             if !fits {
-                d.mistake(node.at, || "this is no type; give Bearer".to_owned());
+                d.mistake(node.at, || "invalid type: expected an authentication scheme such as Bearer".to_owned());
             }
             fits.then(|| text.to_owned())
         });
@@ -196,7 +193,7 @@ impl Authorization {
 }
 
 fn secret_file(d: &mut Decoder<'_>, node: &Node) -> Option<PathBuf> {
-    d.existing_file(node, Kind::Secret, MAX_SECRET_FILE_BYTES)
+    d.existing_file(node, FileKind::Secret, MAX_SECRET_FILE_BYTES)
 }
 
 fn decode_refresh(d: &mut Decoder<'_>, fields: &Fields<'_>, default: Duration) -> Duration {

@@ -1,18 +1,15 @@
-//! The target groups of `static_configs`, `[{targets: […], labels: {…}}]`, in which nothing may be wrong. Those of files and
-//! answers are read by `discovery`, which keeps what is good in them.
+//! The target groups of `static_configs`, `[{targets: […], labels: {…}}]`; any mistake is an error. `discovery` reads those
+//! of files and HTTP responses, and skips invalid targets.
 
 use std::sync::Arc;
 
 use crate::model::{LabelName, LabelValue, RequestId, Target};
+use crate::yaml::{Decoder, Node, Position, Value};
 
-use super::decoder::Decoder;
-use super::error::Position;
-use super::tree::{Node, Value};
-
-/// The most labels of a target: each widens its `koreai_job_info`.
+/// The maximum number of labels of a target: each is a label of its `koreai_job_info`.
 pub const MAX_TARGET_LABELS: usize = 32;
 
-/// Reads one group and hands on each target with its place. A group with a bad label has no targets.
+/// Reads one group and passes on each target with its position. A group with an invalid label has no targets.
 pub(super) fn decode_group(
     d: &mut Decoder<'_>,
     node: &Node,
@@ -23,19 +20,19 @@ pub(super) fn decode_group(
         Some(node) => d.under_key("labels", |d| Labels::decode(d, node)),
         None => Some(Labels::default()),
     };
-    // Prometheus' own producers in Go write an empty list as null.
+    // Producers written in Go encode an empty list as null.
     if fields.get("targets").is_some_and(|node| matches!(node.value, Value::Null)) {
         return Some(());
     }
     d.required(&fields, "targets", "a list of request IDs", |d, node| {
         d.items(node, |d, node| {
-            let text = d.text(node, "a request ID, of the form ds-…")?;
+            let text = d.text(node, "a request ID (ds-…)")?;
             match (RequestId::parse(text), &labels) {
                 (Ok(id), Some(Labels { campaign, others })) => {
                     take(d, node.at, Target { id, campaign: campaign.clone(), labels: Arc::clone(others) });
                 }
                 (Ok(_), None) => {}
-                (Err(problem), _) => d.wrong(node, format_args!("{problem}; give a request ID, of the form ds-…")),
+                (Err(problem), _) => d.invalid(node, "request ID", problem),
             }
             Some(())
         })
@@ -43,7 +40,7 @@ pub(super) fn decode_group(
     .map(|_| ())
 }
 
-/// The labels of a group: `campaign` apart, the others sorted by name.
+/// The labels of a group: `campaign` separately, the others sorted by name.
 struct Labels {
     campaign: Option<LabelValue>,
     others: Arc<[(LabelName, LabelValue)]>,
@@ -57,25 +54,26 @@ impl Default for Labels {
 
 impl Labels {
     fn decode(d: &mut Decoder<'_>, node: &Node) -> Option<Self> {
-        let entries = d.entries(node, || "labels like {campaign: spring}".to_owned())?;
+        let entries = d.entries(node, || "a mapping such as {campaign: spring}".to_owned())?;
         let mut campaign = None;
         let mut others = Vec::new();
         let mut all_good = true;
         for (key, node) in entries {
-            // Prometheus drops its meta labels after relabelling; there is none here.
+            // Prometheus drops meta labels after relabelling, which the exporter does not have.
             if key.text.starts_with("__meta_") {
                 continue;
             }
             let good = d.under_key(key.text.to_string(), |d| {
-                let text = d.text(node, "a text")?;
-                let value = LabelValue::parse(text).map_err(|problem| d.wrong(node, problem)).ok()?;
+                let text = d.text(node, "a string")?;
+                let value = LabelValue::parse(text).map_err(|problem| d.invalid(node, "label value", problem)).ok()?;
                 if &*key.text == "campaign" {
                     campaign = Some(value).filter(|value| !value.as_str().is_empty());
                     return Some(());
                 }
                 let name = LabelName::parse(&key.text);
-                let name = name.map_err(|problem| d.mistake(key.at, || format!("this {problem}"))).ok()?;
-                // To Prometheus a label without a value is no label.
+                let name =
+                    name.map_err(|problem| d.mistake(key.at, || format!("invalid label name: {problem}"))).ok()?;
+                // In Prometheus an empty label is the same as an absent one.
                 if !value.as_str().is_empty() {
                     others.push((name, value));
                 }
@@ -84,7 +82,9 @@ impl Labels {
             all_good &= good.is_some();
         }
         if others.len() > MAX_TARGET_LABELS {
-            d.mistake(node.at, || format!("has {} labels; at most {MAX_TARGET_LABELS} are allowed", others.len()));
+            d.mistake(node.at, || {
+                format!("too many labels: {}, at most {MAX_TARGET_LABELS} are allowed", others.len())
+            });
             all_good = false;
         }
         others.sort();

@@ -3,22 +3,23 @@
 use std::io;
 use std::path::PathBuf;
 
+use crate::client_tls::ClientTlsError;
 use crate::transport::SendError;
 
-/// One variant for each thing that is attempted. Never carries a body, a secret, or a URL's credentials.
+/// Why a source cannot be read. Never contains a response body, a secret, or the credentials of a URL.
 #[derive(Debug, thiserror::Error)]
 pub enum DiscoveryError {
-    /// A file: of targets, of a secret, or of a certificate.
-    #[error("read {}", path.display())]
+    /// A file of targets, or with a secret.
+    #[error("cannot read {}", path.display())]
     ReadFile {
         /// The file.
         path: PathBuf,
-        /// The system's answer.
+        /// The system's error.
         #[source]
         source: io::Error,
     },
-    /// A pattern that `file_sd_configs` cannot have, or a folder that cannot be listed.
-    #[error("list files of `{pattern}`: {why}")]
+    /// An invalid pattern of `file_sd_configs`, or a directory that cannot be listed.
+    #[error("cannot list files of pattern {pattern:?}: {why}")]
     List {
         /// The pattern.
         pattern: String,
@@ -30,31 +31,34 @@ pub enum DiscoveryError {
     Parse {
         /// The line, from 1.
         line: usize,
-        /// What is wrong and what would be right.
+        /// What is wrong and what is expected.
         why: String,
     },
-    /// Larger than is read.
-    #[error("is larger than {max} bytes")]
+    /// A response that exceeds the size limit.
+    #[error("response is larger than {max} bytes")]
     TooLarge {
-        /// The bound.
+        /// The limit.
         max: u64,
     },
-    /// A certificate, key, proxy or server name that cannot be used.
-    #[error("prepare the HTTP client")]
+    /// `tls_config` cannot be used.
+    #[error(transparent)]
+    Tls(#[from] ClientTlsError),
+    /// The HTTP library rejects the settings, such as `proxy_url`.
+    #[error("cannot set up the HTTP client")]
     Client(#[source] reqwest::Error),
-    /// Credentials with characters that a header cannot have.
-    #[error("the credentials cannot be sent in a header")]
+    /// Credentials with characters that are not allowed in a header.
+    #[error("the credentials contain characters that are not allowed in an HTTP header")]
     Credentials,
-    /// No answer, or only half of one.
-    #[error("ask for targets")]
+    /// No response, or an incomplete one.
+    #[error("request for targets failed")]
     Request(#[source] SendError),
-    /// Anything but 200.
-    #[error("the answer has the status {0}, not 200")]
+    /// A status other than 200.
+    #[error("unexpected HTTP status {0}; expected 200")]
     Status(u16),
-    /// Anything but JSON in UTF-8.
-    #[error("the answer's content type is not application/json")]
+    /// Not JSON in UTF-8.
+    #[error("unexpected content type; expected application/json in UTF-8")]
     ContentType,
-    /// A source's task ended before it was told to.
-    #[error("a source of targets stopped by itself")]
+    /// The task of a source ended before shutdown.
+    #[error("internal error: the task of a target source ended early")]
     SourceEnded(#[source] Option<tokio::task::JoinError>),
 }

@@ -1,8 +1,7 @@
-//! `file_sd_configs`: files of targets, followed as they change.
+//! `file_sd_configs`: reads target files again when they change.
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::error::Error;
-use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,17 +13,17 @@ use super::error::DiscoveryError;
 use super::groups::{Format, Groups, MAX_BYTES};
 use super::settings::FileSdSettings;
 use super::watch::DirectoryWatch;
-use crate::input::FileStamp;
+use crate::input::{FileStamp, read_bounded_text};
 use crate::model::{SourceId, Target, TargetUpdate};
 
-/// How long changes are gathered: a file is written in several steps, a folder in several files.
+/// The time to collect changes: a file is often written in several steps, and a directory file by file.
 const DEBOUNCE: Duration = Duration::from_millis(200);
-/// Files of one source.
+/// The maximum number of files of one source.
 const MAX_FILES: usize = 10_000;
-/// Targets of one source; ten times the default of `max_jobs`.
+/// The maximum number of targets of one source: ten times the default of `max_jobs`.
 pub(super) const MAX_TARGETS: usize = 1_000_000;
 
-/// Reads the files at once, then whenever they change and at every refresh. Ends when nobody receives.
+/// Reads the files at start, when they change, and at every refresh. Ends when the receiver is dropped.
 pub(super) async fn follow(id: SourceId, settings: FileSdSettings, sender: Sender<TargetUpdate>) {
     let changed = Arc::new(Notify::new());
     let mut source = FileSource::new(id, settings.patterns, Arc::clone(&changed));
@@ -33,7 +32,7 @@ pub(super) async fn follow(id: SourceId, settings: FileSdSettings, sender: Sende
             let update = source.scan();
             (source, update)
         });
-        // It ends early only with the runtime, or in a panic that ends this task too.
+        // Fails only when the runtime shuts down or the scan panicked; `run` reports the end of this task.
         let Ok((next, update)) = scanned.await else { return };
         source = next;
         if let Some(update) = update
@@ -54,18 +53,18 @@ struct FileSource {
     patterns: Vec<String>,
     watch: DirectoryWatch,
     files: BTreeMap<PathBuf, TargetFile>,
-    /// `up` of the last report; `None` before the first.
+    /// `up` of the last update; `None` before the first.
     reported: Option<bool>,
     listing_failed: bool,
 }
 
-/// A file, as it was when it was last read.
+/// The state of a file as of its last read.
 #[derive(Default)]
 struct TargetFile {
     stamp: Option<FileStamp>,
-    /// What it named when it could last be read.
-    good: Groups,
-    broken: bool,
+    /// Its content as of the last successful read.
+    groups: Groups,
+    failing: bool,
 }
 
 impl FileSource {
@@ -74,26 +73,26 @@ impl FileSource {
         Self { id, patterns, watch, files: BTreeMap::new(), reported: None, listing_failed: false }
     }
 
-    /// Looks at every file; an update when there is something to say.
+    /// Checks every file; returns an update if something has changed.
     fn scan(&mut self) -> Option<TargetUpdate> {
-        // Watched first, so that nothing that happens after the listing goes unseen.
+        // Watch before listing: changes after the listing are then noticed.
         self.watch.follow_all(&self.patterns);
         let mut changed = false;
         let listed = match self.list() {
             Ok(listed) => {
                 if std::mem::take(&mut self.listing_failed) {
-                    tracing::info!(bot = %self.id.bot, source = %self.id.name, "target files can be listed again");
+                    tracing::info!(bot = %self.id.bot, source = %self.id.name, "target files listed again");
                 }
                 let before = self.files.len();
                 self.files.retain(|path, _| listed.contains(path));
                 changed |= self.files.len() != before;
                 listed
             }
-            // What cannot be listed has not vanished.
+            // A failed listing does not mean that the files are gone.
             Err(error) => {
                 if !std::mem::replace(&mut self.listing_failed, true) {
                     let error = &error as &dyn Error;
-                    tracing::warn!(bot = %self.id.bot, source = %self.id.name, error, "target files cannot be listed, what was read before stays in force");
+                    tracing::warn!(bot = %self.id.bot, source = %self.id.name, error, "cannot list target files; keeping the previous targets");
                 }
                 self.files.keys().cloned().collect()
             }
@@ -102,7 +101,7 @@ impl FileSource {
             let file = self.files.entry(path.clone()).or_default();
             changed |= file.read_if_changed(&path, &self.id);
         }
-        let up = !self.listing_failed && self.files.values().all(|file| !file.broken);
+        let up = !self.listing_failed && self.files.values().all(|file| !file.failing);
         if !changed && self.reported == Some(up) {
             return None;
         }
@@ -122,23 +121,23 @@ impl FileSource {
                 }
                 listed.insert(path);
                 if listed.len() > MAX_FILES {
-                    return Err(failed(format!("there are more than {MAX_FILES}")));
+                    return Err(failed(format!("more than {MAX_FILES} files match")));
                 }
             }
         }
         Ok(listed)
     }
 
-    /// What all files name together, each ID once: the first file in the order of paths wins, and the first group in it.
+    /// The targets of all files, each ID once: the first file in path order wins, and the first group in it.
     fn union(&self) -> (Vec<Target>, u64) {
-        let invalid = self.files.values().map(|file| file.good.invalid).sum();
+        let invalid = self.files.values().map(|file| file.groups.invalid).sum();
         let (targets, beyond) =
-            first_of_each(self.files.values().flat_map(|file| &file.good.targets).cloned(), &self.id);
+            first_of_each(self.files.values().flat_map(|file| &file.groups.targets).cloned(), &self.id);
         (targets, beyond.saturating_add(invalid))
     }
 }
 
-/// Each ID once, the first wins; and how many were beyond [`MAX_TARGETS`].
+/// Keeps the first target of each ID; also returns the number of targets beyond [`MAX_TARGETS`].
 pub(super) fn first_of_each(targets: impl Iterator<Item = Target>, id: &SourceId) -> (Vec<Target>, u64) {
     let (mut seen, mut kept, mut beyond) = (HashSet::new(), Vec::new(), 0_u64);
     for target in targets {
@@ -153,13 +152,13 @@ pub(super) fn first_of_each(targets: impl Iterator<Item = Target>, id: &SourceId
         kept.push(target);
     }
     if beyond > 0 {
-        tracing::warn!(bot = %id.bot, source = %id.name, beyond, "a source names more than {MAX_TARGETS} targets, the last are left out");
+        tracing::warn!(bot = %id.bot, source = %id.name, beyond, "source has more than {MAX_TARGETS} targets; dropping the last ones");
     }
     (kept, beyond)
 }
 
 impl TargetFile {
-    /// Whether it was read, well or not.
+    /// Returns whether the file was read, successfully or not.
     fn read_if_changed(&mut self, path: &Path, id: &SourceId) -> bool {
         let stamp = FileStamp::of(path);
         if stamp.is_some() && stamp == self.stamp {
@@ -170,22 +169,22 @@ impl TargetFile {
             Ok(groups) => {
                 if groups.invalid > 0 {
                     let (invalid, first) = (groups.invalid, groups.complaints.join("; "));
-                    tracing::warn!(bot = %id.bot, source = %id.name, file = %path.display(), invalid, first, "targets of a file are skipped");
+                    tracing::warn!(bot = %id.bot, source = %id.name, file = %path.display(), invalid, first, "skipping invalid targets of a file");
                 }
-                if std::mem::take(&mut self.broken) {
-                    tracing::info!(bot = %id.bot, source = %id.name, file = %path.display(), "a target file can be read again");
+                if std::mem::take(&mut self.failing) {
+                    tracing::info!(bot = %id.bot, source = %id.name, file = %path.display(), "target file read again");
                 }
-                self.good = groups;
+                self.groups = groups;
             }
             Err(error) => {
-                self.broken = true;
-                // The place comes first, so that an editor can go there.
+                self.failing = true;
+                // `path:line`, which editors can open.
                 let place = match &error {
                     DiscoveryError::Parse { line, .. } => format!("{}:{line}", path.display()),
                     _ => path.display().to_string(),
                 };
                 let error = &error as &dyn Error;
-                tracing::warn!(bot = %id.bot, source = %id.name, file = place, error, "a target file cannot be read, what it named before stays in force");
+                tracing::warn!(bot = %id.bot, source = %id.name, file = place, error, "cannot read target file; keeping its previous targets");
             }
         }
         true
@@ -193,14 +192,8 @@ impl TargetFile {
 }
 
 fn read(path: &Path) -> Result<Groups, DiscoveryError> {
-    let failed = |source| DiscoveryError::ReadFile { path: path.to_owned(), source };
-    let mut content = Vec::new();
-    std::fs::File::open(path).and_then(|file| file.take(MAX_BYTES + 1).read_to_end(&mut content)).map_err(failed)?;
-    if u64::try_from(content.len()).unwrap_or(u64::MAX) > MAX_BYTES {
-        return Err(DiscoveryError::TooLarge { max: MAX_BYTES });
-    }
-    let text =
-        String::from_utf8(content).map_err(|_| failed(io::Error::new(io::ErrorKind::InvalidData, "is not UTF-8")))?;
+    let text = read_bounded_text(path, MAX_BYTES)
+        .map_err(|source| DiscoveryError::ReadFile { path: path.to_owned(), source })?;
     let json = path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("json"));
     Groups::parse(&text, if json { Format::Json } else { Format::Yaml })
 }

@@ -1,35 +1,35 @@
-//! Prometheus' target groups, in JSON and YAML.
+//! Parses Prometheus' target groups, in JSON and YAML.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 use std::sync::Arc;
 
-use saphyr::{MarkedYaml, YamlData};
 use serde::Deserialize;
 
 use super::error::DiscoveryError;
-use crate::input::{YamlBounds, load_yaml};
 use crate::model::{LabelName, LabelValue, RequestId, Target};
+use crate::yaml::{self, Bounds, Decoder, Mistake, Node, Value};
 
-/// The largest file or answer that is read: half a million targets.
+/// The maximum size of a file or response in bytes: half a million targets.
 pub(super) const MAX_BYTES: u64 = 32 << 20;
-/// Labels of one group; a job has a handful.
+/// The maximum number of labels of one group.
 const MAX_LABELS: usize = 32;
-/// Nodes of a YAML tree take 100 to 200 bytes each; the format nests three deep.
-const BOUNDS: YamlBounds = YamlBounds { depth: 8, nodes: 2_000_000 };
-/// Invalid targets that are named in the log, of one file or answer; the others are counted.
+/// The format has four levels. A node takes about 100 bytes.
+const BOUNDS: Bounds = Bounds { depth: 8, nodes: 2_000_000 };
+/// The maximum number of invalid targets that are logged per file or response; the others are only counted.
 const MAX_NAMED: usize = 5;
 
-/// What a file or an answer names.
+/// The content of a file or response.
 #[derive(Debug, Default, Clone, PartialEq)]
 pub(super) struct Groups {
     pub(super) targets: Vec<Target>,
-    /// Targets that were skipped.
+    /// The number of skipped targets.
     pub(super) invalid: u64,
-    /// The first of them in words.
+    /// Descriptions of the first of them.
     pub(super) complaints: Vec<String>,
 }
 
-/// The two ways to write them.
+/// The format of a file or response.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Format {
     Json,
@@ -46,8 +46,8 @@ struct Group {
 }
 
 impl Groups {
-    /// Reads a whole list. Targets that are no request IDs are skipped and counted; anything else that is wrong refuses
-    /// the whole, as Prometheus does.
+    /// Parses a whole list. Invalid request IDs are skipped and counted. Any other mistake rejects the whole list, as in
+    /// Prometheus.
     pub(super) fn parse(text: &str, format: Format) -> Result<Self, DiscoveryError> {
         match format {
             Format::Json => Self::parse_json(text),
@@ -57,11 +57,11 @@ impl Groups {
 
     fn parse_json(text: &str) -> Result<Self, DiscoveryError> {
         let groups: Option<Vec<Group>> = serde_json::from_str(text).map_err(|error| {
-            // Not serde's own words: they may quote what stands there.
+            // Serde's message may quote the content.
             let why = if error.is_data() {
-                "is no list of {\"targets\": [\"ds-…\"], \"labels\": {\"name\": \"value\"}}"
+                "expected a list of {\"targets\": [\"ds-…\"], \"labels\": {\"name\": \"value\"}}"
             } else {
-                "is no JSON"
+                "invalid JSON"
             };
             DiscoveryError::Parse { line: error.line().max(1), why: format!("{why} (column {})", error.column()) }
         })?;
@@ -76,31 +76,46 @@ impl Groups {
     }
 
     fn parse_yaml(text: &str) -> Result<Self, DiscoveryError> {
-        let documents = load_yaml(text, BOUNDS)
-            .map_err(|error| DiscoveryError::Parse { line: error.marker().line(), why: error.info().to_owned() })?;
+        let first = |mistake: &Mistake| DiscoveryError::Parse {
+            line: mistake.position.map_or(1, |at| at.line),
+            why: if mistake.key.is_empty() {
+                mistake.text.clone()
+            } else {
+                format!("{}: {}", mistake.key, mistake.text)
+            },
+        };
+        let root = yaml::parse(text, BOUNDS).map_err(|mistake| first(&mistake))?;
         let mut read = Self::default();
-        let Some(document) = documents.first() else { return Ok(read) };
-        for group in items(document, "the file")? {
-            let (mut targets, mut labels) = (&[][..], Vec::new());
-            for (key, value) in fields(group, "a group")? {
-                match text_of(key) {
-                    Some("targets") => targets = items(value, "targets")?,
-                    Some("labels") => {
-                        for (name, value) in fields(value, "labels")? {
-                            let pair = text_of(name).zip(text_of(value));
-                            labels.push(pair.ok_or_else(|| wrong(name, "a label is no `name: value`"))?);
-                        }
-                    }
-                    _ => return Err(wrong(key, "unknown key; a group has `targets` and `labels`")),
-                }
-            }
-            let labels = Labels::parse(labels.into_iter());
-            for target in targets {
-                let text = text_of(target).ok_or_else(|| wrong(target, "a target is no text"))?;
-                read.add(text, &labels, || format!("line {}", target.span.start.line()));
-            }
-        }
+        let Some(root) = root else { return Ok(read) };
+        let mut decoder = Decoder::new(Path::new(""), &|_| None);
+        let groups = decoder.items(&root, |d, group| read.decode_group(d, group));
+        decoder.finish(Path::new(""), groups).map_err(|errors| match errors.mistakes() {
+            [mistake, ..] => first(mistake),
+            [] => DiscoveryError::Parse { line: 1, why: "invalid target groups".to_owned() },
+        })?;
         Ok(read)
+    }
+
+    fn decode_group(&mut self, d: &mut Decoder<'_>, group: &Node) -> Option<()> {
+        let fields = d.fields(group, &["targets", "labels"])?.without_nulls();
+        let labels = d.optional(&fields, "labels", |d, node| {
+            let entries = d.entries(node, || "a mapping such as {campaign: spring}".to_owned())?;
+            let pairs = entries.into_iter().map(|(key, value)| match value.value {
+                // In Prometheus an empty label is the same as an absent one.
+                Value::Null => Some((&*key.text, "")),
+                _ => d.under_key(key.text.to_string(), |d| d.text(value, "a string")).map(|text| (&*key.text, text)),
+            });
+            pairs.collect::<Option<Vec<_>>>()
+        });
+        let labels = Labels::parse(labels.unwrap_or_default().into_iter());
+        d.optional(&fields, "targets", |d, node| {
+            d.items(node, |d, target| {
+                let text = d.text(target, "a request ID (ds-…)")?;
+                self.add(text, &labels, || format!("line {}", target.at.map_or(1, |at| at.line)));
+                Some(())
+            })
+        });
+        Some(())
     }
 
     fn add(&mut self, text: &str, labels: &Result<Labels, String>, place: impl Fn() -> String) {
@@ -109,7 +124,7 @@ impl Groups {
                 let (campaign, labels) = (campaign.clone(), Arc::clone(others));
                 return self.targets.push(Target { id, campaign, labels });
             }
-            (Err(error), _) => format!("the target {error}"),
+            (Err(error), _) => format!("invalid request ID {}: {error}", yaml::excerpt(text)),
             (_, Err(error)) => error.clone(),
         };
         self.invalid += 1;
@@ -127,58 +142,23 @@ struct Labels {
 impl Labels {
     fn parse<'a>(pairs: impl Iterator<Item = (&'a str, &'a str)>) -> Result<Self, String> {
         let (mut campaign, mut others) = (None, Vec::new());
-        // An empty label is no label, and `__…` are for relabelling: both as with Prometheus.
+        // As in Prometheus, an empty label is the same as an absent one, and `__…` is for relabelling only.
         for (name, value) in pairs.filter(|(name, value)| !value.is_empty() && !name.starts_with("__")) {
-            let value = LabelValue::parse(value).map_err(|error| format!("the value of the label {name:?} {error}"))?;
+            let value =
+                LabelValue::parse(value).map_err(|error| format!("invalid value of label {name:?}: {error}"))?;
             if name == "campaign" {
                 campaign = Some(value);
             } else {
-                let name = LabelName::parse(name).map_err(|error| format!("the label {name:?} {error}"))?;
+                let name = LabelName::parse(name).map_err(|error| format!("invalid label name {name:?}: {error}"))?;
                 others.push((name, value));
             }
         }
         if others.len() > MAX_LABELS {
-            return Err(format!("the group has {} labels, at most {MAX_LABELS} are allowed", others.len()));
+            return Err(format!("too many labels in the group: {}, at most {MAX_LABELS} are allowed", others.len()));
         }
         others.sort();
         Ok(Self { campaign, others: others.into() })
     }
-}
-
-fn items<'a, 'b>(node: &'a MarkedYaml<'b>, what: &str) -> Result<&'a [MarkedYaml<'b>], DiscoveryError> {
-    match &node.data {
-        YamlData::Sequence(items) => Ok(items),
-        _ if is_null(node) => Ok(&[]),
-        _ => Err(wrong(node, &format!("{what} is no list"))),
-    }
-}
-
-fn fields<'a, 'b>(
-    node: &'a MarkedYaml<'b>,
-    what: &str,
-) -> Result<Vec<(&'a MarkedYaml<'b>, &'a MarkedYaml<'b>)>, DiscoveryError> {
-    match &node.data {
-        YamlData::Mapping(fields) => Ok(fields.iter().collect()),
-        _ if is_null(node) => Ok(Vec::new()),
-        _ => Err(wrong(node, &format!("{what} is no mapping"))),
-    }
-}
-
-fn text_of<'a>(node: &'a MarkedYaml<'_>) -> Option<&'a str> {
-    match &node.data {
-        YamlData::Representation(..) if is_null(node) => Some(""),
-        YamlData::Representation(text, ..) => Some(text),
-        _ => None,
-    }
-}
-
-fn is_null(node: &MarkedYaml<'_>) -> bool {
-    matches!(&node.data, YamlData::Representation(text, saphyr::ScalarStyle::Plain, _)
-        if matches!(&**text, "" | "~" | "null" | "Null" | "NULL"))
-}
-
-fn wrong(node: &MarkedYaml<'_>, why: &str) -> DiscoveryError {
-    DiscoveryError::Parse { line: node.span.start.line(), why: why.to_owned() }
 }
 
 #[cfg(test)]
@@ -195,7 +175,7 @@ mod tests {
     }
 
     #[test]
-    fn json_and_yaml_say_the_same() {
+    fn json_and_yaml_give_the_same_targets() {
         let json = r#"[{"targets": ["ds-1", "ds-2"], "labels": {"team": "crm", "campaign": "spring", "__meta_x": "y", "empty": ""}}, {"targets": ["ds-3"]}]"#;
         let yaml = "- targets: [ds-1, ds-2]\n  labels: {team: crm, campaign: spring, __meta_x: y, empty: }\n- targets:\n  - ds-3\n";
         for (text, format) in [(json, Format::Json), (yaml, Format::Yaml), (json, Format::Yaml)] {
@@ -223,14 +203,10 @@ mod tests {
         let yaml = "- targets:\n  - ds-1\n  - ds 2\n- targets: [ds-3]\n  labels: {bot: x}\n";
         let read = Groups::parse(yaml, Format::Yaml).unwrap();
         assert_eq!((shown(&read), read.invalid), (vec!["ds-1 - ".to_owned()], 2));
-        assert!(
-            read.complaints[0].starts_with("line 3: the target has the character ' ' in it"),
-            "{:?}",
-            read.complaints
-        );
-        assert!(read.complaints[1].starts_with("line 4: the label \"bot\" is a label that"), "{:?}", read.complaints);
+        assert!(read.complaints[0].starts_with("line 3: invalid request ID \"ds 2\": "), "{:?}", read.complaints);
+        assert!(read.complaints[1].starts_with("line 4: invalid label name \"bot\": "), "{:?}", read.complaints);
         let read = Groups::parse(r#"[{"targets": ["ds-1", ""]}]"#, Format::Json).unwrap();
-        assert_eq!(read.complaints, ["[0].targets[1]: the target is empty"]);
+        assert_eq!(read.complaints, ["[0].targets[1]: invalid request ID \"\": is empty"]);
     }
 
     #[test]
@@ -265,7 +241,7 @@ mod tests {
         }
         match Groups::parse(&text, Format::Yaml) {
             Err(DiscoveryError::Parse { line, why }) => {
-                assert!(why.contains("alias expansion"), "{line}: {why}");
+                assert!(why.contains("too many values"), "{line}: {why}");
             }
             other => panic!("{other:?}"),
         }

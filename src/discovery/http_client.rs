@@ -1,39 +1,33 @@
-//! The client of one `http_sd_configs` entry, made again when a certificate file changes.
+//! The client of one `http_sd_configs` entry, rebuilt when one of its TLS files changes.
 
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use reqwest::redirect::Policy;
-use reqwest::{Certificate, Client, ClientBuilder, Identity, Proxy, Url};
+use reqwest::{Client, ClientBuilder, Proxy, Url};
+use rustls::pki_types::ServerName;
 
 use super::error::DiscoveryError;
-use super::settings::HttpSdSettings;
+use super::settings::{HttpSdSettings, SourceSettings};
+use crate::client_tls;
+use crate::input::FileStamps;
 
-/// Redirects within the origin that are followed.
+/// The maximum number of redirects, all within the origin.
 const MAX_REDIRECTS: usize = 5;
-/// Certificates, keys and secrets are small.
-const MAX_SECRET_BYTES: u64 = 1 << 20;
 
-/// The modification times that the client was made with.
-type Stamps = Vec<Option<SystemTime>>;
-
-/// Keeps a client, with its connections, for as long as its files stay as they are.
+/// Keeps a client with its connections while its TLS files stay unchanged.
 #[derive(Default)]
-pub(super) struct CachedClient(Option<(Stamps, Client)>);
+pub(super) struct CachedClient(Option<(FileStamps, Client)>);
 
 impl CachedClient {
-    /// The client for the next request. Reads files.
-    pub(super) async fn current(&mut self, settings: &HttpSdSettings) -> Result<Client, DiscoveryError> {
-        let mut stamps = Stamps::new();
-        for path in files(settings) {
-            stamps.push(tokio::fs::metadata(path).await.and_then(|metadata| metadata.modified()).ok());
-        }
+    /// The client for the next request. Reads the TLS files if they have changed, in the calling thread: they are small.
+    pub(super) fn current(&mut self, settings: &HttpSdSettings) -> Result<Client, DiscoveryError> {
         match &self.0 {
-            Some((seen, client)) if *seen == stamps => Ok(client.clone()),
+            Some((stamps, client)) if !stamps.have_changed() => Ok(client.clone()),
             _ => {
-                let client = build(settings).await?;
+                let stamps = settings.tls.stamps();
+                let client = build(settings)?;
                 self.0 = Some((stamps, client.clone()));
                 Ok(client)
             }
@@ -41,37 +35,39 @@ impl CachedClient {
     }
 }
 
-fn files(settings: &HttpSdSettings) -> impl Iterator<Item = &PathBuf> {
-    let identity = settings.tls.identity.iter().flat_map(|(certificate, key)| [certificate, key]);
-    settings.tls.ca_file.iter().chain(identity)
+/// Builds the HTTP client of a source and drops it: its certificates and keys are then known to be usable.
+///
+/// # Errors
+/// What cannot be used.
+pub fn check(settings: &SourceSettings) -> Result<(), DiscoveryError> {
+    match settings {
+        SourceSettings::File(_) => Ok(()),
+        SourceSettings::Http(http) => build(http).map(drop),
+    }
 }
 
-async fn build(settings: &HttpSdSettings) -> Result<Client, DiscoveryError> {
+fn build(settings: &HttpSdSettings) -> Result<Client, DiscoveryError> {
+    let is_https = |url: &Url| url.scheme() == "https";
+    let needs_tls = is_https(&settings.url) || settings.proxy.as_ref().is_some_and(is_https);
+    let tls = if needs_tls { settings.tls.rustls_config() } else { client_tls::without_trust() };
     let mut builder = Client::builder()
+        .tls_backend_preconfigured(tls?)
         .user_agent(concat!("koreai_exporter/", env!("CARGO_PKG_VERSION")))
         .no_proxy()
         .redirect(within_origin(settings.url.clone()))
-        .connect_timeout(Duration::from_secs(10))
-        .danger_accept_invalid_certs(settings.tls.insecure_skip_verify);
-    if let Some(path) = &settings.tls.ca_file {
-        let pem = read_small(path).await?;
-        builder = builder.tls_certs_only(Certificate::from_pem_bundle(&pem).map_err(DiscoveryError::Client)?);
-    }
-    if let Some((certificate, key)) = &settings.tls.identity {
-        let pem = [read_small(certificate).await?, b"\n".to_vec(), read_small(key).await?].concat();
-        builder = builder.identity(Identity::from_pem(&pem).map_err(DiscoveryError::Client)?);
-    }
+        .connect_timeout(Duration::from_secs(10));
     if let Some(proxy) = &settings.proxy {
-        builder = builder.proxy(Proxy::all(proxy.clone()).map_err(DiscoveryError::Client)?);
+        let proxy = Proxy::all(proxy.clone()).map_err(|error| DiscoveryError::Client(error.without_url()))?;
+        builder = builder.proxy(proxy);
     }
-    named(builder, settings).build().map_err(DiscoveryError::Client)
+    named(builder, settings).build().map_err(|error| DiscoveryError::Client(error.without_url()))
 }
 
-/// Another origin is another party: it gets neither our credentials nor a say in our targets.
+/// Follows redirects within the origin only: another origin must not receive the credentials or provide targets.
 fn within_origin(url: Url) -> Policy {
     Policy::custom(move |attempt| {
         if attempt.url().origin() != url.origin() {
-            attempt.error("the redirect leads to another host, scheme or port")
+            attempt.error("redirect to another host, scheme or port is not followed")
         } else if attempt.previous().len() > MAX_REDIRECTS {
             attempt.error("too many redirects")
         } else {
@@ -80,15 +76,14 @@ fn within_origin(url: Url) -> Policy {
     })
 }
 
-/// What is asked: the URL, with `server_name` for its host where there is one, so that it is the name in the handshake
-/// and on the certificate. The connection still goes to the URL's own host (see [`named`]).
+/// The URL of the request. A DNS name as `server_name` replaces its host, so that the TLS handshake asks for that name. The
+/// connection still goes to the URL's own host (see [`named`]).
 pub(super) fn request_url(settings: &HttpSdSettings) -> Url {
     let mut url = settings.url.clone();
-    if let Some(name) = &settings.tls.server_name {
-        // A name that no URL can have is no name that a certificate can have; the URL's own then stays.
-        if url.set_host(Some(name)).is_err() {
-            tracing::warn!("`server_name` is no host name, the one of the URL is used");
-        }
+    if let Some(ServerName::DnsName(name)) = &settings.tls.server_name
+        && url.set_host(Some(name.as_ref())).is_err()
+    {
+        tracing::warn!(server_name = name.as_ref(), "server_name is not usable in a URL; using the URL's host");
     }
     url
 }
@@ -97,17 +92,17 @@ fn named(builder: ClientBuilder, settings: &HttpSdSettings) -> ClientBuilder {
     match (&settings.tls.server_name, settings.url.host_str()) {
         (Some(_), Some(host)) => {
             let host = host.trim_matches(['[', ']']).to_owned();
-            let redirected = Settled(host, settings.url.port_or_known_default().unwrap_or(443));
-            builder.redirect(within_origin(request_url(settings))).dns_resolver(redirected)
+            let resolver = FixedHost(host, settings.url.port_or_known_default().unwrap_or(443));
+            builder.redirect(within_origin(request_url(settings))).dns_resolver(resolver)
         }
         _ => builder,
     }
 }
 
-/// Looks up one host, whatever is asked for.
-struct Settled(String, u16);
+/// Resolves every name to the addresses of one host and port.
+struct FixedHost(String, u16);
 
-impl Resolve for Settled {
+impl Resolve for FixedHost {
     fn resolve(&self, _: Name) -> Resolving {
         let (host, port) = (self.0.clone(), self.1);
         Box::pin(async move {
@@ -115,16 +110,4 @@ impl Resolve for Settled {
             Ok(Box::new(found.into_iter()) as Addrs)
         })
     }
-}
-
-pub(super) async fn read_small(path: &Path) -> Result<Vec<u8>, DiscoveryError> {
-    use tokio::io::AsyncReadExt;
-    let failed = |source| DiscoveryError::ReadFile { path: path.to_owned(), source };
-    let mut content = Vec::new();
-    let file = tokio::fs::File::open(path).await.map_err(failed)?;
-    file.take(MAX_SECRET_BYTES + 1).read_to_end(&mut content).await.map_err(failed)?;
-    if u64::try_from(content.len()).unwrap_or(u64::MAX) > MAX_SECRET_BYTES {
-        return Err(DiscoveryError::TooLarge { max: MAX_SECRET_BYTES });
-    }
-    Ok(content)
 }

@@ -1,11 +1,11 @@
-//! Files and HTTP become whole sets of targets, a [`TargetUpdate`](crate::model::TargetUpdate) a source.
+//! Target files and HTTP responses → whole sets of targets, one [`TargetUpdate`](crate::model::TargetUpdate) per source.
 //!
-//! A source is one entry of `file_sd_configs` or `http_sd_configs`. Each reports once at start, whatever it finds, so
-//! that readiness can wait for all of [`sources`]; then whenever it has something to say. Both formats are Prometheus'
-//! own (its `docs/configuration/configuration.md`, `docs/http_sd.md`): a list of `{targets: […], labels: {…}}`.
+//! A source is one entry of `file_sd_configs` or `http_sd_configs`. Each sends one update at start, even if it fails, so
+//! that readiness can wait for all [`sources`]; later updates follow changes. The formats are those of Prometheus (its
+//! `docs/configuration/configuration.md` and `docs/http_sd.md`): a list of `{targets: […], labels: {…}}`.
 //!
-//! What cannot be read leaves the last set in force. Labels that begin with `__` are left out, as Prometheus leaves them
-//! out once it has relabelled.
+//! A source that cannot be read keeps its previous targets. Labels that begin with `__` are dropped, as Prometheus drops
+//! them after relabelling.
 
 mod error;
 mod file;
@@ -17,8 +17,9 @@ mod settings;
 mod watch;
 
 pub use error::DiscoveryError;
+pub use http_client::check;
 pub use run::run;
-pub use settings::{FileSdSettings, HttpSdAuth, HttpSdSettings, HttpSdTls, Secret, SourceSettings, sources};
+pub use settings::{FileSdSettings, HttpSdAuth, HttpSdSettings, Secret, SourceSettings, sources};
 
 #[cfg(test)]
 mod tests;

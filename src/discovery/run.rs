@@ -1,4 +1,4 @@
-//! One task a source, joined so that none ends in silence.
+//! Runs one task per source, and notices when one ends.
 
 use tokio::sync::mpsc::Sender;
 use tokio::task::JoinSet;
@@ -10,11 +10,11 @@ use super::{file, http};
 use crate::model::TargetUpdate;
 use crate::transport::SharedTransport;
 
-/// Reads every source until `shutdown`, and sends what they say. Servers are asked over `transport`.
+/// Follows every source until `shutdown`, and sends its updates. HTTP requests go over `transport`.
 ///
 /// # Errors
-/// [`DiscoveryError::SourceEnded`] when a source ends before `shutdown`, because it panicked or nobody receives. A source
-/// that cannot be read is logged and ends nothing.
+/// [`DiscoveryError::SourceEnded`] when a source ends before `shutdown`, because it panicked or the receiver is gone.
+/// A source that cannot be read is logged and followed further.
 pub async fn run(
     settings: Vec<SourceSettings>,
     sender: Sender<TargetUpdate>,
@@ -30,7 +30,7 @@ pub async fn run(
         };
     }
     drop(sender);
-    // Without sources there is nothing to end.
+    // Without sources, wait for shutdown only.
     let ended = async {
         match tasks.join_next().await {
             Some(ended) => ended,
@@ -38,7 +38,7 @@ pub async fn run(
         }
     };
     tokio::select! {
-        // Receiver and sources end together at shutdown: that is no source ending by itself.
+        // At shutdown, receiver and sources end together: that is not an early end.
         biased;
         () = shutdown.cancelled() => {}
         ended = ended => return Err(DiscoveryError::SourceEnded(ended.err())),

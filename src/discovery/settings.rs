@@ -1,4 +1,4 @@
-//! Which sources there are.
+//! The settings of the sources.
 
 use std::fmt;
 use std::path::PathBuf;
@@ -8,6 +8,7 @@ use std::time::Duration;
 use secrecy::SecretString;
 use url::Url;
 
+use crate::client_tls::ClientTls;
 use crate::model::{BotName, SourceId, SourceKind};
 
 /// One source.
@@ -22,32 +23,32 @@ pub enum SourceSettings {
 /// An entry of `file_sd_configs`.
 #[derive(Debug, Clone)]
 pub struct FileSdSettings {
-    /// The bot that the targets are of.
+    /// The bot of the targets.
     pub bot: BotName,
-    /// Paths, with `*` in their last segment if at all. `.json` files are JSON, others YAML.
+    /// Paths, with wildcards only in the last segment. `.json` files are JSON, others YAML.
     pub patterns: Vec<String>,
-    /// How often to look even if the system tells of no change: folders on a network do not tell.
+    /// The time between checks without a notification: network file systems send none.
     pub refresh: Duration,
 }
 
 /// An entry of `http_sd_configs`.
 #[derive(Debug, Clone)]
 pub struct HttpSdSettings {
-    /// The bot that the targets are of.
+    /// The bot of the targets.
     pub bot: BotName,
-    /// What to GET.
+    /// The URL to GET.
     pub url: Url,
-    /// How often.
+    /// The time between requests.
     pub refresh: Duration,
-    /// How we identify ourselves.
+    /// The credentials.
     pub auth: Option<HttpSdAuth>,
-    /// `tls_config`.
-    pub tls: HttpSdTls,
-    /// `proxy_url`; without one none is used, whatever the environment says.
+    /// `tls_config`. Files are read again when they change.
+    pub tls: ClientTls,
+    /// `proxy_url`. Proxy variables of the environment are ignored.
     pub proxy: Option<Url>,
 }
 
-/// Credentials; they are sent to the URL's own origin only.
+/// Credentials; only sent to the origin of the URL.
 #[derive(Debug, Clone)]
 pub enum HttpSdAuth {
     /// `basic_auth`.
@@ -57,19 +58,19 @@ pub enum HttpSdAuth {
         /// The password.
         password: Secret,
     },
-    /// `authorization` with a bearer token.
+    /// `authorization`.
     Authorization {
-        /// The word before the credentials, `Bearer`.
+        /// The authentication scheme, such as `Bearer`.
         scheme: String,
-        /// What follows it.
+        /// The credentials.
         credentials: Secret,
     },
 }
 
-/// A secret, or the file that has it. A file is read for every request; white space at its end is cut off.
+/// A secret, or the file that contains it. The file is read for every request; trailing white space is removed.
 #[derive(Clone)]
 pub enum Secret {
-    /// The secret itself.
+    /// The secret.
     Text(SecretString),
     /// A file.
     File(PathBuf),
@@ -84,21 +85,8 @@ impl fmt::Debug for Secret {
     }
 }
 
-/// `tls_config`. Files are read again when they change.
-#[derive(Debug, Clone, Default)]
-pub struct HttpSdTls {
-    /// Certificates to trust instead of the system's, in PEM form.
-    pub ca_file: Option<PathBuf>,
-    /// Our certificate and its key, in PEM form.
-    pub identity: Option<(PathBuf, PathBuf)>,
-    /// The name that the server's certificate must have, where it is not the URL's host. Not with a proxy.
-    pub server_name: Option<String>,
-    /// Takes any certificate.
-    pub insecure_skip_verify: bool,
-}
-
-/// The sources that report, each at least once. In the order of `settings`; named by their place among their bot's
-/// entries of the kind.
+/// The IDs of the sources, in the order of `settings`. A source is named by its index among its bot's entries of the same
+/// kind.
 pub fn sources(settings: &[SourceSettings]) -> Vec<SourceId> {
     let mut found: Vec<SourceId> = Vec::with_capacity(settings.len());
     for entry in settings {

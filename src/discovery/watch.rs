@@ -1,4 +1,4 @@
-//! Tells when something happens in the folders of a source's patterns.
+//! Notifies when something changes in the directories of a source's patterns.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -8,19 +8,19 @@ use notify::event::{AccessKind, AccessMode, EventKind};
 use notify::{RecommendedWatcher, RecursiveMode, Watcher};
 use tokio::sync::Notify;
 
-/// Folders made one in another faster than we look: the refresh finds the rest.
-const MAX_LOOKS: usize = 8;
+/// The maximum number of passes while nested directories are being created. The refresh finds the rest.
+const MAX_PASSES: usize = 8;
 
-/// Watches folders, not files: a file that is replaced by renaming, or reached through a `ConfigMap`'s swapped symlink, is
-/// a new file in the same folder. Where the system cannot watch, the refresh is all there is.
+/// Watches directories, not files: a file that is replaced by renaming, or reached through a `ConfigMap`'s swapped symbolic
+/// link, is a new file in the same directory. If the system cannot watch, only the refresh finds changes.
 pub(super) struct DirectoryWatch {
     watcher: Option<RecommendedWatcher>,
-    /// By folder, which folder it was: one that is removed and made again is another.
+    /// Inodes by directory: a directory that is removed and created again has a different one.
     watched: BTreeMap<PathBuf, u64>,
 }
 
 impl DirectoryWatch {
-    /// `changed` is notified of everything but reading.
+    /// `changed` is notified of every event except reads.
     pub(super) fn new(changed: Arc<Notify>) -> Self {
         let watcher = notify::recommended_watcher(move |event: notify::Result<notify::Event>| {
             let only_read = event.is_ok_and(|event| match event.kind {
@@ -33,26 +33,26 @@ impl DirectoryWatch {
         });
         let watcher = watcher
             .inspect_err(
-                |error| tracing::warn!(%error, "folders cannot be watched, target files are read at every refresh"),
+                |error| tracing::warn!(%error, "cannot watch directories; target files are only read at every refresh"),
             )
             .ok();
         Self { watcher, watched: BTreeMap::new() }
     }
 
-    /// Watches the folders of `patterns`, or while one does not exist, the nearest above it.
+    /// Watches the directories of `patterns`. For a directory that does not exist, watches its nearest existing ancestor.
     pub(super) fn follow_all(&mut self, patterns: &[String]) {
-        // A folder may have been made between the look and the watch; then there is a nearer one now.
-        for _ in 0..MAX_LOOKS {
+        // A directory may have been created between the check and the watch.
+        for _ in 0..MAX_PASSES {
             if !self.follow(patterns) {
                 return;
             }
         }
     }
 
-    /// Whether a folder is watched that was not before.
+    /// Returns whether a new directory is watched.
     fn follow(&mut self, patterns: &[String]) -> bool {
         let Some(watcher) = &mut self.watcher else { return false };
-        let wanted: BTreeMap<PathBuf, u64> = patterns.iter().filter_map(|pattern| nearest_folder(pattern)).collect();
+        let wanted: BTreeMap<PathBuf, u64> = patterns.iter().filter_map(|pattern| nearest_directory(pattern)).collect();
         let gone: Vec<_> = self
             .watched
             .iter()
@@ -61,9 +61,9 @@ impl DirectoryWatch {
             .collect();
         for path in gone {
             self.watched.remove(&path);
-            // A folder that is gone is no longer watched; the system may say so.
+            // The system reports an error if the directory is gone.
             if let Err(error) = watcher.unwatch(&path) {
-                tracing::debug!(folder = %path.display(), %error, "a folder was no longer watched");
+                tracing::debug!(directory = %path.display(), %error, "directory was no longer watched");
             }
         }
         let mut fresh = false;
@@ -77,7 +77,7 @@ impl DirectoryWatch {
                     fresh = true;
                 }
                 Err(error) => {
-                    tracing::debug!(folder = %path.display(), %error, "a folder cannot be watched");
+                    tracing::debug!(directory = %path.display(), %error, "cannot watch directory");
                 }
             }
         }
@@ -85,14 +85,14 @@ impl DirectoryWatch {
     }
 }
 
-fn nearest_folder(pattern: &str) -> Option<(PathBuf, u64)> {
-    let folders = Path::new(pattern).ancestors().skip(1);
-    folders.map(|folder| if folder.as_os_str().is_empty() { Path::new(".") } else { folder }).find_map(|folder| {
-        let metadata = std::fs::metadata(folder).ok().filter(std::fs::Metadata::is_dir)?;
+fn nearest_directory(pattern: &str) -> Option<(PathBuf, u64)> {
+    let directories = Path::new(pattern).ancestors().skip(1);
+    directories.map(|path| if path.as_os_str().is_empty() { Path::new(".") } else { path }).find_map(|directory| {
+        let metadata = std::fs::metadata(directory).ok().filter(std::fs::Metadata::is_dir)?;
         #[cfg(unix)]
         let id = std::os::unix::fs::MetadataExt::ino(&metadata);
         #[cfg(not(unix))]
         let id = metadata.created().ok()?.duration_since(std::time::UNIX_EPOCH).ok()?.as_secs();
-        Some((folder.to_owned(), id))
+        Some((directory.to_owned(), id))
     })
 }

@@ -1,7 +1,7 @@
-//! What rooms that read files have in common: telling a changed file, and a YAML tree within bounds.
+//! Reading files: bounded reads and change detection.
 
+mod bounded_read;
 mod file_stamp;
-mod yaml;
 
-pub use file_stamp::FileStamp;
-pub use yaml::{YamlBounds, load_yaml};
+pub use bounded_read::{read_bounded, read_bounded_text};
+pub use file_stamp::{FileStamp, FileStamps};

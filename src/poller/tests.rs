@@ -4,12 +4,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::{BotSetup, Parts, Poller, Setup};
-use crate::auth::{Algorithm, AuthSettings, Key, TokenSource};
+use crate::auth::TokenSource;
 use crate::clock::Clock;
+use crate::config::{Algorithm, Auth, ClientId, KeySource, SigningAuth};
 use crate::database::Database;
 use crate::exposition::{Encoding, ExporterView, Format};
 use crate::model::{ApiVersion, BotName, DropReason, RequestId, Shard, Target, Timestamp};
-use crate::upstream::{BodyBudget, Client, ClientSettings, ReasonTable, TlsSettings};
+use crate::upstream::{BodyBudget, Client, ClientSettings, ReasonTable};
 use crate::{scheduler, store};
 
 const START: Timestamp = Timestamp::from_millis(1_700_000_000_000);
@@ -22,18 +23,18 @@ fn setup() -> Setup {
         api: ApiVersion::V1,
         timeout: Duration::from_secs(1),
         max_body_bytes: 1 << 20,
-        tls: TlsSettings::default(),
+        tls: crate::client_tls::ClientTls::default(),
         proxy_url: None,
     };
     let client = Client::new(&settings, Arc::new(ReasonTable::new(&[])), BodyBudget::new()).unwrap();
-    let tokens = TokenSource::new(AuthSettings::Sign {
-        client_id: "cs-1".to_owned(),
-        key: Key::Secret("a-secret".into()),
+    let tokens = TokenSource::new(&Auth::Sign(SigningAuth {
+        client_id: ClientId::parse("cs-1").unwrap(),
+        key: KeySource::SecretEnv { name: "SECRET".to_owned(), value: "a-secret".into() },
         algorithm: Algorithm::Hs256,
         subject: "tests".to_owned(),
-        lifetime: Duration::from_secs(300),
+        token_lifetime: Duration::from_secs(300),
         jti: false,
-    })
+    }))
     .unwrap();
     let bot = BotSetup {
         spec: store::BotSpec { name, api: ApiVersion::V1, channels: Vec::new() },

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use reqwest::header::{ACCEPT, HeaderValue};
-use reqwest::{Response, StatusCode, redirect, retry};
+use reqwest::{Response, StatusCode};
 use secrecy::{ExposeSecret, SecretString};
 use tokio::time::Instant;
 
@@ -12,24 +12,20 @@ use super::body_budget::{BodyBudget, queue};
 use super::endpoint::Endpoint;
 use super::error::{ClientError, PollError};
 use super::failure_reasons::ReasonTable;
+use super::http_answer;
+use super::http_client::HttpClient;
 use super::refusal::{Phrase, Refusal};
 use super::report_reader::{MAX_SLICE_BYTES, ReadError, read_slice, read_stream};
 use super::settings::ClientSettings;
-use super::{http_answer, tls};
 use crate::model::{Outcome, Report, RequestId, Timestamp};
 use crate::transport::{Network, SharedTransport};
 
 /// How much of the body of a refusal is read.
 const MAX_REFUSAL_BYTES: usize = 64 * 1024;
-/// Idle connections that are kept: as many as a bot's steady rate of 5 calls/s keeps busy.
-const MAX_IDLE_CONNECTIONS: usize = 8;
-/// How long they are kept. Load balancers commonly close theirs after 60 s.
-const IDLE_TIMEOUT: Duration = Duration::from_secs(50);
-
 /// Asks the upstream about the jobs of one bot. Cheap to clone; clones share their connections.
 #[derive(Clone)]
 pub struct Client {
-    http: reqwest::Client,
+    http: Arc<HttpClient>,
     transport: SharedTransport,
     endpoint: Endpoint,
     timeout: Duration,
@@ -63,27 +59,7 @@ impl Client {
     /// Where a setting cannot be used, or a file of `tls` cannot be read.
     pub fn new(settings: &ClientSettings, reasons: Arc<ReasonTable>, budget: BodyBudget) -> Result<Self, ClientError> {
         let endpoint = Endpoint::new(settings)?;
-        let is_https = |url: &url::Url| url.scheme() == "https";
-        let needs_tls = is_https(&settings.base_url) || settings.proxy_url.as_ref().is_some_and(is_https);
-        let tls = if needs_tls { tls::config(&settings.tls)? } else { tls::unused_config()? };
-        let mut http = reqwest::Client::builder()
-            .tls_backend_preconfigured(tls)
-            .user_agent(concat!(env!("CARGO_PKG_NAME"), "/", env!("CARGO_PKG_VERSION")))
-            // The token would travel along.
-            .redirect(redirect::Policy::none())
-            // A call is one request: the scheduler counts it against the budget.
-            .retry(retry::never())
-            .referer(false)
-            .no_proxy()
-            .pool_max_idle_per_host(MAX_IDLE_CONNECTIONS)
-            .pool_idle_timeout(IDLE_TIMEOUT)
-            .tcp_keepalive(IDLE_TIMEOUT);
-        if let Some(proxy_url) = &settings.proxy_url {
-            let proxy =
-                reqwest::Proxy::all(proxy_url.clone()).map_err(|error| ClientError::Proxy(error.without_url()))?;
-            http = http.proxy(proxy);
-        }
-        let http = http.build().map_err(|error| ClientError::Http(error.without_url()))?;
+        let http = Arc::new(HttpClient::new(settings)?);
         let (timeout, max_body_bytes) = (settings.timeout, settings.max_body_bytes);
         Ok(Self { http, transport: Network::shared(), endpoint, timeout, max_body_bytes, reasons, budget })
     }
@@ -126,9 +102,10 @@ impl Client {
             )
         })?;
         auth.set_sensitive(true);
-        let request = self.http.get(self.endpoint.of(id)).header("auth", auth).header(ACCEPT, "application/json");
+        let http = self.http.current();
+        let request = http.get(self.endpoint.of(id)).header("auth", auth).header(ACCEPT, "application/json");
         let request = request.build().map_err(|error| http_answer::no_answer(error.into()))?;
-        let response = self.transport.send(&self.http, request).await.map_err(http_answer::no_answer)?;
+        let response = self.transport.send(&http, request).await.map_err(http_answer::no_answer)?;
         let retry_after = http_answer::retry_after(response.headers(), || now.plus(start.elapsed()));
         let status = response.status();
         let result = if status.is_success() {

@@ -64,7 +64,6 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::upstream::TlsSettings;
 
     fn endpoint(base_url: &str, bot_id: &str, api: ApiVersion) -> Result<String, String> {
         let settings = ClientSettings {
@@ -73,7 +72,7 @@ mod tests {
             api,
             timeout: Duration::from_secs(10),
             max_body_bytes: 1,
-            tls: TlsSettings::default(),
+            tls: crate::client_tls::ClientTls::default(),
             proxy_url: None,
         };
         let endpoint = Endpoint::new(&settings).map_err(|error| error.to_string())?;

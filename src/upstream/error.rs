@@ -1,8 +1,8 @@
 //! What goes wrong: when a client is made, and when it asks.
 
-use std::path::PathBuf;
 use std::time::Duration;
 
+use crate::client_tls::ClientTlsError;
 use crate::model::Outcome;
 
 /// Why there is no client.
@@ -14,32 +14,9 @@ pub enum ClientError {
     /// `bot_id` cannot be a path segment.
     #[error("bot_id is empty or dots only")]
     BotId,
-    /// A PEM file could not be read.
-    #[error("read {} from {}", what, path.display())]
-    Pem {
-        /// What was looked for.
-        what: &'static str,
-        /// The file.
-        path: PathBuf,
-        /// Why not.
-        #[source]
-        source: rustls::pki_types::pem::Error,
-    },
-    /// A certificate without its key, or the other way round.
-    #[error("cert_file and key_file need each other")]
-    HalfAPair,
-    /// Certificate and key do not go together.
-    #[error("use cert_file with key_file")]
-    ClientCertificate(#[source] rustls::Error),
-    /// There are no trusted certificates, or those of `ca_file` are none.
-    #[error("load the trusted certificates of the system and ca_file")]
-    TrustStore(#[source] rustls::Error),
-    /// `server_name` is no host name.
-    #[error("server_name {0:?} is no host name or address")]
-    ServerName(String),
-    /// The TLS library refused our settings.
-    #[error("set up TLS")]
-    Tls(#[source] rustls::Error),
+    /// `tls_config` cannot be used.
+    #[error(transparent)]
+    Tls(#[from] ClientTlsError),
     /// The HTTP library refused `proxy_url`.
     #[error("use proxy_url")]
     Proxy(#[source] reqwest::Error),

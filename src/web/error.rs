@@ -1,16 +1,16 @@
-//! What can go wrong before the first request is answered.
+//! Why the web server cannot start.
 
 use std::io;
 use std::path::PathBuf;
 
-use super::toolkit::Mistakes;
+use crate::yaml::ConfigErrors;
 
 /// Why the web server cannot start, or its configuration cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum WebError {
-    /// `--web.listen-address` is no address.
+    /// `--web.listen-address` is not a valid address.
     #[error(
-        "`{address}` is no listen address: {why}; write `:10047`, `127.0.0.1:10047`, `[::1]:10047` or `host:10047`"
+        "invalid listen address {address:?}: {why}; expected an address such as `:10047`, `127.0.0.1:10047`, `[::1]:10047` or `host:10047`"
     )]
     ListenAddress {
         /// What was given.
@@ -19,31 +19,31 @@ pub enum WebError {
         why: &'static str,
     },
     /// The address cannot be listened on.
-    #[error("listen on {address}")]
+    #[error("cannot listen on {address}")]
     Bind {
         /// What was asked for.
         address: String,
-        /// The system's answer.
+        /// The system's error.
         #[source]
         source: io::Error,
     },
     /// The web configuration file cannot be read.
-    #[error("read {}", path.display())]
+    #[error("cannot read {}", path.display())]
     Read {
         /// The file.
         path: PathBuf,
-        /// The system's answer.
+        /// The system's error.
         #[source]
         source: io::Error,
     },
-    /// The web configuration file says something that cannot be.
+    /// The web configuration file has mistakes.
     #[error("{0}")]
-    Config(Mistakes),
+    Config(ConfigErrors),
     /// The system has no random numbers to make a key of.
-    #[error("the system gives no random numbers")]
+    #[error("the system provides no random numbers")]
     NoRandomness,
     /// A listener's loop ended before it was told to.
-    #[error("the listener on {address} stopped by itself")]
+    #[error("internal error: the listener on {address} ended early")]
     ListenerEnded {
         /// Where it listened.
         address: String,

@@ -145,7 +145,12 @@ mod tests {
         ];
         for (text, why) in cases {
             let message = parse_listen_address(text).unwrap_err().to_string();
-            assert!(message.starts_with(&format!("`{text}` is no listen address: {why}; write `:10047`")), "{message}");
+            assert!(
+                message.starts_with(&format!(
+                    "invalid listen address {text:?}: {why}; expected an address such as `:10047`"
+                )),
+                "{message}"
+            );
         }
     }
 
@@ -163,6 +168,6 @@ mod tests {
     async fn a_taken_port_is_named() {
         let taken = parse_listen_address("127.0.0.1:0").unwrap().bind().await.unwrap();
         let address = ListenAddress::Socket(taken.local_addr().unwrap());
-        assert_eq!(address.bind().await.unwrap_err().to_string(), format!("listen on {address}"));
+        assert_eq!(address.bind().await.unwrap_err().to_string(), format!("cannot listen on {address}"));
     }
 }

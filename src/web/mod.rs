@@ -14,6 +14,7 @@ mod job_request;
 mod listen;
 mod metrics;
 mod pages;
+mod paths;
 mod probe;
 mod process;
 mod reply;
@@ -26,6 +27,7 @@ mod write_timeout;
 
 pub use error::WebError;
 pub use listen::{ListenAddress, parse_listen_address};
+pub use paths::check_paths;
 pub use routes::router;
 pub use serve::{MAX_CONNECTIONS, serve};
 pub use state::{ReloadRequest, Reloads, Shown, State};

@@ -17,20 +17,20 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 
 use super::reply::text;
-use super::{State, job_api, metrics, pages, probe, state};
+use super::{State, job_api, metrics, pages, paths, probe, state};
 
 /// All routes, below the path of `--web.external-url` too where it has one.
 pub fn router(state: State) -> Router {
     let routes = Router::new()
-        .route("/", get(pages::status))
+        .route(paths::STATUS, get(pages::status))
         .route(&state.telemetry_path, get(metrics::metrics))
-        .route("/probe", get(probe::probe))
-        .route("/-/healthy", get(healthy))
-        .route("/-/ready", get(ready))
-        .route("/-/reload", post(reload).put(reload))
-        .route("/config", get(config))
+        .route(paths::PROBE, get(probe::probe))
+        .route(paths::HEALTHY, get(healthy))
+        .route(paths::READY, get(ready))
+        .route(paths::RELOAD, post(reload).put(reload))
+        .route(paths::CONFIG, get(config))
         .route(
-            "/api/v1/jobs",
+            paths::JOBS,
             get(job_api::list).post(job_api::register).delete(job_api::forget).layer(job_api::body_limit()),
         )
         .fallback(not_found);
@@ -68,7 +68,7 @@ async fn reload(Extract(state): Extract<State>) -> Response {
         Some(Ok(())) => text(StatusCode::OK, "reloaded.\n"),
         Some(Err(mistakes)) => text(
             StatusCode::INTERNAL_SERVER_ERROR,
-            format!("not reloaded, the last good configuration stays:\n{}\n", mistakes.trim_end()),
+            format!("reload failed; keeping the previous configuration:\n{}\n", mistakes.trim_end()),
         ),
         None => text(StatusCode::SERVICE_UNAVAILABLE, "shutting down.\n"),
     }

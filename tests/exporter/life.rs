@@ -26,7 +26,7 @@ fn start(configuration: &Configuration, flags: &[&str]) -> (tempfile::TempDir, P
     (folder, program)
 }
 
-fn words(output: &std::process::Output) -> (Option<i32>, String, String) {
+pub(crate) fn words(output: &std::process::Output) -> (Option<i32>, String, String) {
     let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).unwrap();
     (output.status.code(), text(&output.stdout), text(&output.stderr))
 }
@@ -74,7 +74,7 @@ async fn a_port_in_use_is_named() {
         start(&Configuration::new(&upstream, &["ds-1"]), &[&format!("--web.listen-address={address}")]);
     let (code, log, _, _) = program.end();
     assert_eq!(code, Some(1), "{log}");
-    assert!(log.contains(&format!("koreai_exporter: listen on {address}: Address")), "{log}");
+    assert!(log.contains(&format!("koreai_exporter: cannot listen on {address}: Address")), "{log}");
     assert_eq!(upstream.record().calls().count(), 0);
 }
 
@@ -92,7 +92,10 @@ async fn a_configuration_is_checked_without_starting_anything() {
             stderr.replace(&file.display().to_string(), "koreai.yml"),
         )
     };
-    assert_eq!(check(&configuration), (Some(0), "koreai.yml is good: 1 bot(s)\n".to_owned(), String::new()));
+    assert_eq!(
+        check(&configuration),
+        (Some(0), "koreai.yml: configuration is valid (1 bot)\n".to_owned(), String::new())
+    );
     configuration.global = "{poll_interval: 1s, poll_intervall: 2s}".to_owned();
     let (code, stdout, stderr) = check(&configuration);
     assert_eq!((code, stdout.as_str()), (Some(1), ""));
@@ -135,7 +138,7 @@ fn a_saved_response_is_rendered_from_a_file_and_from_standard_input() {
 
     let (code, stdout, stderr) = words(&run(&["render", "-"], Some("<html>not a report</html>")));
     assert_eq!((code, stdout.as_str()), (Some(1), ""));
-    assert!(stderr.contains("no status response"), "{stderr}");
+    assert!(stderr.contains("standard input is not a valid status response: "), "{stderr}");
 }
 
 #[test]

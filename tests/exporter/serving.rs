@@ -255,3 +255,18 @@ async fn two_scrapes_of_a_moment_are_alike_in_both_encodings() {
     assert_eq!(lasting(&plain.text()), lasting(&inflated(&zipped)));
     exporter.stop().await;
 }
+
+#[tokio::test]
+async fn every_accepted_external_path_serves() {
+    let (_upstream, configuration) = with_one_job().await;
+    // Paths that share a part with a route, but collide with none.
+    for prefix in ["/-", "/api", "/api/v1", "/config/x", "/metrics/metrics", "/probe/-", "/koreai"] {
+        let flags = ["--web.listen-address=127.0.0.1:0", &format!("--web.external-url=http://h{prefix}/")];
+        let exporter = Exporter::start_with(&configuration, &flags).await;
+        for path in ["", "/", "/metrics", "/-/healthy", "/config"] {
+            let got = exporter.get(&format!("{prefix}{path}")).await;
+            assert_eq!(got.status, StatusCode::OK, "{prefix}{path}");
+        }
+        exporter.stop().await;
+    }
+}

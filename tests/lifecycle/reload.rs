@@ -38,7 +38,7 @@ async fn a_mistake_is_said_with_its_place_and_the_last_good_configuration_stays(
     let refused = exporter.post("/-/reload", "").await;
     assert_eq!(refused.status, StatusCode::INTERNAL_SERVER_ERROR);
     let file = folder.path("koreai.yml").display().to_string();
-    assert!(refused.body.starts_with("not reloaded, the last good configuration stays:\n"), "{}", refused.body);
+    assert!(refused.body.starts_with("reload failed; keeping the previous configuration:\n"), "{}", refused.body);
     for part in [format!("{file}:2:"), "poll_intervall".to_owned(), "poll_interval".to_owned(), format!("{file}:3:")] {
         assert!(refused.body.contains(&part), "{part} is not in {}", refused.body);
     }
@@ -67,7 +67,7 @@ async fn a_secret_that_cannot_be_read_refuses_the_whole_reload() {
     assert_eq!(refused.status, StatusCode::INTERNAL_SERVER_ERROR);
     let mistake = format!("{}:10:", folder.path("koreai.yml").display());
     assert!(refused.body.contains(&mistake), "{}", refused.body);
-    assert!(refused.body.contains("bots[1].auth.client_secret_file: there is no such file"), "{}", refused.body);
+    assert!(refused.body.contains("bots[1].auth.client_secret_file: file does not exist"), "{}", refused.body);
     let page = exporter.page().await;
     assert_eq!((page.jobs(), page.has("sales")), (1, false));
 }

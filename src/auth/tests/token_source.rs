@@ -7,22 +7,27 @@ use rsa::pkcs8::{EncodePrivateKey, EncodePublicKey, LineEnding};
 use serde_json::Value;
 
 use super::*;
+use crate::config::ClientId;
 
 const NOW: Timestamp = Timestamp::from_millis(1_700_000_000_250);
 
-fn signing(key: Key, algorithm: Algorithm, lifetime_secs: u64, jti: bool) -> AuthSettings {
-    AuthSettings::Sign {
-        client_id: "cs-1".to_owned(),
+fn signing(key: KeySource, algorithm: Algorithm, lifetime_secs: u64, jti: bool) -> Auth {
+    Auth::Sign(SigningAuth {
+        client_id: ClientId::parse("cs-1").unwrap(),
         key,
         algorithm,
         subject: "koreai_exporter".to_owned(),
-        lifetime: Duration::from_secs(lifetime_secs),
+        token_lifetime: Duration::from_secs(lifetime_secs),
         jti,
-    }
+    })
+}
+
+fn secret(value: &str) -> KeySource {
+    KeySource::SecretEnv { name: "SECRET".to_owned(), value: value.into() }
 }
 
 fn with_secret(lifetime_secs: u64, jti: bool) -> TokenSource {
-    TokenSource::new(signing(Key::Secret("s3cret".into()), Algorithm::Hs256, lifetime_secs, jti)).unwrap()
+    TokenSource::new(&signing(secret("s3cret"), Algorithm::Hs256, lifetime_secs, jti)).unwrap()
 }
 
 fn claims(token: &Token, key: &DecodingKey, algorithm: jsonwebtoken::Algorithm) -> Value {
@@ -38,11 +43,11 @@ fn written(directory: &Path, name: &str, content: impl AsRef<[u8]>) -> PathBuf {
 }
 
 #[test]
-fn a_token_carries_the_claims_that_upstream_wants() {
+fn a_token_has_the_claims_that_upstream_expects() {
     for (algorithm, theirs) in
         [(Algorithm::Hs256, jsonwebtoken::Algorithm::HS256), (Algorithm::Hs512, jsonwebtoken::Algorithm::HS512)]
     {
-        let source = TokenSource::new(signing(Key::Secret("s3cret\n".into()), algorithm, 300, false)).unwrap();
+        let source = TokenSource::new(&signing(secret("s3cret\n"), algorithm, 300, false)).unwrap();
         let token = source.token(NOW).unwrap();
         assert_eq!(
             claims(&token, &DecodingKey::from_secret(b"s3cret"), theirs),
@@ -64,15 +69,16 @@ fn a_private_key_signs_in_either_pem_form() {
         for (algorithm, theirs) in
             [(Algorithm::Rs256, jsonwebtoken::Algorithm::RS256), (Algorithm::Rs512, jsonwebtoken::Algorithm::RS512)]
         {
-            let source = TokenSource::new(signing(Key::PrivateKeyFile(path.clone()), algorithm, 300, false)).unwrap();
+            let source =
+                TokenSource::new(&signing(KeySource::PrivateKeyFile(path.clone()), algorithm, 300, false)).unwrap();
             assert_eq!(claims(&source.token(NOW).unwrap(), &public, theirs)["appId"], "cs-1");
         }
     }
 }
 
 #[test]
-fn a_token_is_kept_for_half_its_life() {
-    for (lifetime, kept_until) in [(86_400, 43_200), (300, 150), (4, 2)] {
+fn a_token_is_cached_for_half_its_lifetime() {
+    for (lifetime, cached_until) in [(86_400, 43_200), (300, 150), (4, 2)] {
         let source = with_secret(lifetime, false);
         let at = |second: u64| {
             let now = Timestamp::from_millis(1_700_000_000_000).plus(Duration::from_secs(second));
@@ -80,13 +86,13 @@ fn a_token_is_kept_for_half_its_life() {
         };
         let lifetime = i64::try_from(lifetime).unwrap();
         assert_eq!(at(0), lifetime);
-        assert_eq!(at(kept_until - 1), lifetime, "of {lifetime}");
-        assert_eq!(at(kept_until), lifetime + i64::try_from(kept_until).unwrap(), "of {lifetime}");
+        assert_eq!(at(cached_until - 1), lifetime, "of {lifetime}");
+        assert_eq!(at(cached_until), lifetime + i64::try_from(cached_until).unwrap(), "of {lifetime}");
     }
 }
 
 #[test]
-fn with_jti_every_call_has_a_token_of_its_own() {
+fn with_jti_every_call_has_its_own_token() {
     let source = with_secret(300, true);
     let key = DecodingKey::from_secret(b"s3cret");
     let jti = || claims(&source.token(NOW).unwrap(), &key, jsonwebtoken::Algorithm::HS256)["jti"].clone();
@@ -99,7 +105,7 @@ fn with_jti_every_call_has_a_token_of_its_own() {
 fn a_rotated_secret_is_picked_up_when_the_file_changes() {
     let directory = tempfile::tempdir().unwrap();
     let path = written(directory.path(), "secret", "first\n");
-    let source = TokenSource::new(signing(Key::SecretFile(path.clone()), Algorithm::Hs256, 300, false)).unwrap();
+    let source = TokenSource::new(&signing(KeySource::SecretFile(path.clone()), Algorithm::Hs256, 300, false)).unwrap();
     let signed_with = |secret: &str| {
         let token = source.token(NOW).unwrap();
         let key = DecodingKey::from_secret(secret.as_bytes());
@@ -111,11 +117,11 @@ fn a_rotated_secret_is_picked_up_when_the_file_changes() {
 }
 
 #[test]
-fn after_a_refusal_a_file_is_read_even_if_it_looks_unchanged() {
+fn after_an_invalidation_a_file_is_read_even_if_it_looks_unchanged() {
     let directory = tempfile::tempdir().unwrap();
     let path = written(directory.path(), "secret", "first");
     let modified = fs::metadata(&path).unwrap().modified().unwrap();
-    let source = TokenSource::new(signing(Key::SecretFile(path.clone()), Algorithm::Hs256, 300, false)).unwrap();
+    let source = TokenSource::new(&signing(KeySource::SecretFile(path.clone()), Algorithm::Hs256, 300, false)).unwrap();
     source.token(NOW).unwrap();
     written(directory.path(), "secret", "other");
     fs::File::options().write(true).open(&path).unwrap().set_modified(modified).unwrap();
@@ -129,7 +135,7 @@ fn a_ready_token_is_sent_as_it_is_and_read_again_when_it_changes() {
     let directory = tempfile::tempdir().unwrap();
     let signed = with_secret(300, false).token(NOW).unwrap();
     let path = written(directory.path(), "token", format!("{}\n", signed.secret.expose_secret()));
-    let source = TokenSource::new(AuthSettings::TokenFile(path)).unwrap();
+    let source = TokenSource::new(&Auth::TokenFile(path)).unwrap();
     let token = source.token(NOW).unwrap();
     assert_eq!(token.secret.expose_secret(), signed.secret.expose_secret());
     assert_eq!(token.expiry, signed.expiry);
@@ -140,41 +146,41 @@ fn a_ready_token_is_sent_as_it_is_and_read_again_when_it_changes() {
 }
 
 #[test]
-fn files_that_hold_no_key_or_token_say_so_and_show_nothing_of_it() {
+fn errors_name_the_file_without_a_key_or_token_and_show_none_of_its_content() {
     let directory = tempfile::tempdir().unwrap();
     let missing = directory.path().join("missing");
-    let message = |settings: AuthSettings| {
-        let error = TokenSource::new(settings).and_then(|source| source.token(NOW)).unwrap_err();
+    let message = |auth: Auth| {
+        let error = TokenSource::new(&auth).and_then(|source| source.token(NOW)).unwrap_err();
         let chain = format!("{error:?} {error}");
         assert!(!chain.contains("canary"), "{chain}");
-        error.to_string()
+        crate::model::error_chain(&error)
     };
-    let secret = |path: &Path| signing(Key::SecretFile(path.to_owned()), Algorithm::Hs256, 300, false);
-    let private = |path: &Path| signing(Key::PrivateKeyFile(path.to_owned()), Algorithm::Rs256, 300, false);
+    let secret_in = |path: &Path| signing(KeySource::SecretFile(path.to_owned()), Algorithm::Hs256, 300, false);
+    let private = |path: &Path| signing(KeySource::PrivateKeyFile(path.to_owned()), Algorithm::Rs256, 300, false);
     let written = |content: &[u8]| written(directory.path(), "file", content);
 
-    assert!(message(secret(&missing)).starts_with("read /"));
-    assert!(message(secret(&written(b" \n"))).ends_with("file is empty"));
-    assert!(message(secret(&written(b"canary\xff"))).ends_with("file is no text"));
-    assert!(message(secret(&written(&[b'x'; 65_537]))).contains("more than 65536 bytes"));
-    assert!(message(private(&written(b"canary"))).starts_with("read an RSA private key from /"));
-    for no_token in ["Bearer canary", "canary\nsecond", "canary\u{e4}"] {
-        let path = written(no_token.as_bytes());
-        assert!(message(AuthSettings::TokenFile(path)).contains("holds no bare token"), "{no_token:?}");
+    assert!(message(secret_in(&missing)).starts_with("cannot read /"));
+    assert!(message(secret_in(&written(b" \n"))).ends_with("file is empty"));
+    assert!(message(secret_in(&written(b"canary\xff"))).ends_with("is not UTF-8 text"));
+    assert!(message(secret_in(&written(&[b'x'; 65_537]))).ends_with("is larger than 65536 bytes"));
+    assert!(message(private(&written(b"canary"))).starts_with("no valid RSA private key in /"));
+    for invalid in ["Bearer canary", "canary\nsecond", "canary\u{e4}"] {
+        let path = written(invalid.as_bytes());
+        assert!(message(Auth::TokenFile(path)).starts_with("invalid token in /"), "{invalid:?}");
     }
     assert_eq!(
-        message(signing(Key::SecretFile(missing.clone()), Algorithm::Rs512, 300, false)),
+        message(signing(KeySource::SecretFile(missing.clone()), Algorithm::Rs512, 300, false)),
         "RS512 needs a private key"
     );
     assert_eq!(
-        message(signing(Key::PrivateKeyFile(missing), Algorithm::Hs256, 300, false)),
+        message(signing(KeySource::PrivateKeyFile(missing), Algorithm::Hs256, 300, false)),
         "HS256 needs the client secret"
     );
     assert_eq!(
-        message(signing(Key::Secret("x".into()), Algorithm::Hs256, 3601, true)),
-        "a token with `jti` may live for 3600s at most"
+        message(signing(secret("x"), Algorithm::Hs256, 3601, true)),
+        "the lifetime of a token with jti must be at most 3600 s"
     );
-    assert_eq!(message(signing(Key::Secret(" ".into()), Algorithm::Hs256, 300, true)), "the client secret is empty");
+    assert_eq!(message(signing(secret(" "), Algorithm::Hs256, 300, true)), "the client secret is empty");
 }
 
 #[test]

@@ -8,7 +8,8 @@ use secrecy::SecretString;
 use url::Url;
 
 use super::*;
-use crate::discovery::{HttpSdAuth, HttpSdSettings, HttpSdTls, Secret};
+use crate::client_tls::ClientTls;
+use crate::discovery::{HttpSdAuth, HttpSdSettings, Secret};
 
 /// Answers by rote: the last one again and again.
 #[derive(Clone)]
@@ -53,7 +54,7 @@ impl Rote {
 
 fn settings(url: Url) -> HttpSdSettings {
     let refresh = Duration::from_millis(20);
-    HttpSdSettings { bot: bot(), url, refresh, auth: None, tls: HttpSdTls::default(), proxy: None }
+    HttpSdSettings { bot: bot(), url, refresh, auth: None, tls: ClientTls::default(), proxy: None }
 }
 
 /// Short refreshes, but time to answer: the timeout is the refresh.
@@ -108,6 +109,18 @@ async fn whatever_is_no_list_leaves_the_last_set_in_force() {
 }
 
 #[tokio::test]
+async fn a_failed_refresh_keeps_the_number_of_invalid_targets() {
+    let list = json(r#"[{"targets": ["ds-1", "ds 2"]}]"#);
+    let (_rote, url) = Rote::start(vec![list.clone(), answer(StatusCode::BAD_GATEWAY), list]).await;
+    let mut discovery = start(patient(url));
+    for up in [true, false, true] {
+        // The store counts the increase: a fall to 0 in between would count the same target again.
+        let update = discovery.next().await;
+        assert_eq!((update.up, update.invalid), (up, 1));
+    }
+}
+
+#[tokio::test]
 async fn an_answer_that_is_too_large_is_refused() {
     let large = Arc::new(|| {
         let body = "[".to_owned() + &" ".repeat(33 << 20) + "]";
@@ -138,8 +151,8 @@ async fn credentials_are_sent_and_a_token_file_is_read_again() {
     assert_eq!(rote.headers()["authorization"], "Basic dXM6cmlnaHQ=");
     drop(discovery);
 
-    let folder = tempfile::tempdir().unwrap();
-    let file = folder.path().join("token");
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("token");
     std::fs::write(&file, "first\n").unwrap();
     let (rote, url) = Rote::start(vec![json("[]")]).await;
     let auth = Some(HttpSdAuth::Authorization { scheme: "Bearer".to_owned(), credentials: Secret::File(file.clone()) });
@@ -177,8 +190,8 @@ async fn a_server_name_is_what_the_certificate_must_have() {
     let key = rcgen::KeyPair::generate().unwrap();
     let params = rcgen::CertificateParams::new(vec!["targets.internal".to_owned()]).unwrap();
     let certificate = params.self_signed(&key).unwrap();
-    let folder = tempfile::tempdir().unwrap();
-    let ca_file = folder.path().join("ca.pem");
+    let directory = tempfile::tempdir().unwrap();
+    let ca_file = directory.path().join("ca.pem");
     std::fs::write(&ca_file, certificate.pem()).unwrap();
     let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
     let config = rustls::ServerConfig::builder_with_provider(provider).with_safe_default_protocol_versions().unwrap();
@@ -188,10 +201,10 @@ async fn a_server_name_is_what_the_certificate_must_have() {
     let url = Url::parse(&format!("https://{}/", listener.local_addr().unwrap())).unwrap();
     tokio::spawn(serve_tls(listener, Arc::new(config).into()));
 
-    let with = |tls: HttpSdTls| start(HttpSdSettings { tls, ..patient(url.clone()) });
-    let trusting = HttpSdTls { ca_file: Some(ca_file), ..HttpSdTls::default() };
-    let named = HttpSdTls { server_name: Some("targets.internal".to_owned()), ..trusting.clone() };
+    let with = |tls: ClientTls| start(HttpSdSettings { tls, ..patient(url.clone()) });
+    let trusting = ClientTls { ca_file: Some(ca_file), ..ClientTls::default() };
+    let named = ClientTls { server_name: Some("targets.internal".try_into().unwrap()), ..trusting.clone() };
     with(named).until(true, Some(&["ds-1"])).await;
     with(trusting).until(false, None).await;
-    with(HttpSdTls { insecure_skip_verify: true, ..HttpSdTls::default() }).until(true, Some(&["ds-1"])).await;
+    with(ClientTls { insecure_skip_verify: true, ..ClientTls::default() }).until(true, Some(&["ds-1"])).await;
 }

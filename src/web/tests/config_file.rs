@@ -96,19 +96,19 @@ fn all_mistakes_are_named_at_once_with_their_lines_and_no_secret() {
          basic_auth_users:\n  alice: opensesame\nrate_limit:\n  interval: often\nuser: x\n",
     );
     let expected = [
-        "web.yml:2: tls_server_config.cert_fle: unknown key; known are cert, key, ",
-        "web.yml:2: tls_server_config: key_file is missing; TLS needs it, or `key` inline",
-        "web.yml:3: tls_server_config.cert_file: `missing.pem` cannot be read: No such file",
-        "web.yml:4: tls_server_config.min_version: `TLS10` is broken and not spoken here; TLS12 or TLS13",
-        "web.yml:6: tls_server_config.cipher_suites: `TLS_RSA_WITH_RC4_128_SHA` is not spoken here; one can name TLS_AES_256_GCM_SHA384, ",
-        "web.yml:7: tls_server_config.curve_preferences: `CurveP521` is not spoken here; one can name X25519, ",
-        "web.yml:8: tls_server_config.client_auth_type: `Maybe` is none of NoClientCert, ",
-        "web.yml:10: http_server_config.http2: `maybe` is neither `true` nor `false`",
-        "web.yml:12: http_server_config.headers.X-Powered-By: cannot be set; one can set Strict-Transport-Security, ",
-        "web.yml:13: http_server_config.headers.X-Frame-Options: `allow` is none of deny, sameorigin",
-        "web.yml:15: basic_auth_users.alice: is no bcrypt hash; ",
-        "web.yml:17: rate_limit.interval: `often` is no duration such as `1s` or `250ms`",
-        "web.yml:18: user: unknown key; known are tls_server_config, http_server_config, basic_auth_users, rate_limit",
+        "web.yml:2:3: tls_server_config.cert_fle: unknown key; did you mean cert_file?",
+        "web.yml:2:3: tls_server_config.key_file: required key is missing; set it, or key with the PEM text",
+        "web.yml:3:14: tls_server_config.cert_file: cannot read \"missing.pem\": No such file",
+        "web.yml:4:16: tls_server_config.min_version: invalid TLS version \"TLS10\": it is insecure and not supported; expected TLS12 or TLS13",
+        "web.yml:6:7: tls_server_config.cipher_suites[0]: invalid cipher suite \"TLS_RSA_WITH_RC4_128_SHA\": not supported; supported are TLS_AES_256_GCM_SHA384, ",
+        "web.yml:7:23: tls_server_config.curve_preferences[0]: invalid curve \"CurveP521\": not supported; supported are X25519, ",
+        "web.yml:8:21: tls_server_config.client_auth_type: invalid client authentication type \"Maybe\": expected NoClientCert, ",
+        "web.yml:10:10: http_server_config.http2: invalid boolean \"maybe\": expected true or false",
+        "web.yml:12:19: http_server_config.headers.X-Powered-By: this header cannot be set; supported headers are Strict-Transport-Security, ",
+        "web.yml:13:22: http_server_config.headers.X-Frame-Options: invalid value \"allow\": expected deny or sameorigin",
+        "web.yml:15:10: basic_auth_users.alice: invalid bcrypt hash; generate one with `htpasswd -nBC 10 \"\"`",
+        "web.yml:17:13: rate_limit.interval: invalid duration \"often\": expected a number with a unit, such as 1s or 250ms",
+        "web.yml:18:1: user: unknown key; known keys are tls_server_config, http_server_config, basic_auth_users, rate_limit",
     ];
     let lines: Vec<_> = message.lines().collect();
     assert_eq!(lines.len(), expected.len(), "{message}");
@@ -119,15 +119,21 @@ fn all_mistakes_are_named_at_once_with_their_lines_and_no_secret() {
 }
 
 #[test]
-fn what_is_no_yaml_mapping_is_refused() {
+fn an_invalid_structure_is_an_error() {
     for (text, start) in [
         ("a: [1", "web.yml:"),
-        ("- a\n", "web.yml:1: is no mapping"),
-        ("a: 1\na: 2\n", "web.yml:"),
-        ("rate_limit: 1\n", "web.yml:1: rate_limit: is no mapping"),
-        ("rate_limit: {interval: 1s}\n", "web.yml:1: rate_limit.burst: is missing"),
-        ("tls_server_config: {client_ca: x}\n", "web.yml:1: tls_server_config: cert_file is missing"),
-        (&"- ".repeat(100_000), "web.yml:1: is no YAML: nested too deeply"),
+        (
+            "- a\n",
+            "web.yml:1:1: expected a mapping with keys such as tls_server_config, http_server_config, basic_auth_users, got a list",
+        ),
+        ("rate_limit: {}\nrate_limit: {}\n", "web.yml:2:1: rate_limit: duplicate key; first defined in line 1"),
+        (
+            "rate_limit: 1\n",
+            "web.yml:1:13: rate_limit: expected a mapping with keys such as interval, burst, got a single value",
+        ),
+        ("rate_limit: {interval: 1s}\n", "web.yml:1:13: rate_limit.burst: required key is missing"),
+        ("tls_server_config: {client_ca: x}\n", "web.yml:1:20: tls_server_config.cert_file: required key is missing"),
+        (&"- ".repeat(100_000), "web.yml:1:33: nested too deeply: at most 16 levels are allowed"),
     ] {
         let message = refusal(text);
         assert!(message.starts_with(start), "{text:.40}: {message}");

@@ -1,6 +1,5 @@
-//! The file on disk: read at start, and again whenever it or a file that it names has changed.
+//! The web configuration file, read again when it or a file that it names has changed.
 
-use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
@@ -8,58 +7,61 @@ use std::sync::{Arc, Mutex};
 use arc_swap::ArcSwap;
 use rustls::ServerConfig;
 
-use super::decode::{Mistakes, Section};
 use super::settings::Settings;
 use super::tls;
-use crate::input::FileStamp;
+use crate::input::{FileStamps, read_bounded_text};
 use crate::web::WebError;
+use crate::yaml::{self, Bounds, ConfigErrors, Decoder, Node};
 
-/// A web configuration of a thousand users has 100 KiB.
+/// The maximum size in bytes: a file with a thousand users has 100 KiB.
 const MAX_FILE_BYTES: u64 = 1 << 20;
 
-/// What the files said when they were last read.
+/// The format has four levels; a scalar takes at least two bytes.
+const BOUNDS: Bounds = Bounds { depth: 16, nodes: 1 << 20 };
+
+/// The content of the files as of the last successful read.
 #[derive(Debug)]
 pub(in crate::web) struct Loaded {
     pub(super) settings: Settings,
     pub(in crate::web) tls: Option<Arc<ServerConfig>>,
 }
 
-/// Follows the file. A change that cannot be used is logged once, and what was read before stays in force.
+/// Follows the file. A change that cannot be used is logged once, and the previous configuration stays in use.
 #[derive(Debug)]
 pub(super) struct WatchedFile {
     path: PathBuf,
     loaded: ArcSwap<Loaded>,
-    /// The files and what they looked like when they were read; also the lock of whoever reads them again.
-    seen: Mutex<Vec<(PathBuf, Option<FileStamp>)>>,
+    /// The stamps of the files that were read; locked while they are read again.
+    stamps: Mutex<FileStamps>,
     failing: AtomicBool,
 }
 
 impl WatchedFile {
     pub(super) fn load(path: &Path) -> Result<Self, WebError> {
-        let mut files = Vec::new();
-        let loaded = read(path, &mut files)?;
+        let mut stamps = FileStamps::default();
+        let loaded = read(path, &mut stamps)?;
         Ok(Self {
             path: path.to_owned(),
             loaded: ArcSwap::from_pointee(loaded),
-            seen: Mutex::new(files),
+            stamps: Mutex::new(stamps),
             failing: AtomicBool::new(false),
         })
     }
 
-    /// What is in force. Asks the file system whether anything has changed: a few `stat`s.
+    /// The current configuration. Checks the metadata of the files for changes.
     pub(super) fn current(&self) -> Arc<Loaded> {
-        // While one reads, the others go on with what there is.
-        let Ok(mut seen) = self.seen.try_lock() else { return self.loaded() };
-        if seen.iter().any(|(path, stamp)| FileStamp::of(path) != *stamp) {
-            let mut files = Vec::new();
-            self.replace(read(&self.path, &mut files));
-            *seen = files;
+        // While one request reads the files, the others use the previous configuration.
+        let Ok(mut stamps) = self.stamps.try_lock() else { return self.loaded() };
+        if stamps.have_changed() {
+            let mut new = FileStamps::default();
+            self.replace(read(&self.path, &mut new));
+            *stamps = new;
         }
-        drop(seen);
+        drop(stamps);
         self.loaded()
     }
 
-    /// What is in force, without asking.
+    /// The current configuration, without checking for changes.
     pub(super) fn loaded(&self) -> Arc<Loaded> {
         self.loaded.load_full()
     }
@@ -69,54 +71,43 @@ impl WatchedFile {
         match read {
             Ok(new) if new.tls.is_some() != before.tls.is_some() => {
                 self.failing.store(true, Ordering::Relaxed);
-                tracing::error!(file = %self.path.display(), "switching TLS on or off needs a restart, the web configuration read before stays in force");
+                tracing::error!(file = %self.path.display(), "cannot reload web configuration: enabling or disabling TLS needs a restart; keeping the previous one");
             }
             Ok(new) => {
                 self.loaded.store(Arc::new(new));
                 self.failing.store(false, Ordering::Relaxed);
-                tracing::info!(file = %self.path.display(), "read the changed web configuration");
+                tracing::info!(file = %self.path.display(), "web configuration reloaded");
             }
             Err(error) => {
-                // A file that is being rewritten may be caught half-way more than once.
+                // A file that is being written may be read half-written more than once.
                 if !self.failing.swap(true, Ordering::Relaxed) {
                     let error = &error as &dyn std::error::Error;
-                    tracing::error!(file = %self.path.display(), error, "the changed web configuration cannot be used, the one read before stays in force");
+                    tracing::error!(file = %self.path.display(), error, "cannot reload web configuration; keeping the previous one");
                 }
             }
         }
     }
 }
 
-fn read(path: &Path, files: &mut Vec<(PathBuf, Option<FileStamp>)>) -> Result<Loaded, WebError> {
-    // Stamps are taken before the content: a change in between is then seen the next time.
-    files.push((path.to_owned(), FileStamp::of(path)));
-    let failed = |source| WebError::Read { path: path.to_owned(), source };
-    let text = String::from_utf8(read_bounded(path, MAX_FILE_BYTES).map_err(failed)?)
-        .map_err(|_| failed(io::Error::new(io::ErrorKind::InvalidData, "is not UTF-8")))?;
-    let mut mistakes = Mistakes::new(path);
-    let folder = path.parent().unwrap_or(Path::new(""));
-    let mut loaded = None;
-    if let Some(root) = Section::parse(&text, &mut mistakes) {
-        let settings = Settings::decode(&root, &mut mistakes);
-        let mut named = Vec::new();
-        let tls = root
-            .section("tls_server_config", &mut mistakes)
-            .and_then(|section| tls::decode(section, folder, settings.http2, &mut named, &mut mistakes));
-        files.extend(named);
-        loaded = Some(Loaded { settings, tls });
-    }
-    match loaded {
-        Some(loaded) if mistakes.is_empty() => Ok(loaded),
-        _ => Err(WebError::Config(mistakes)),
-    }
+fn read(path: &Path, files: &mut FileStamps) -> Result<Loaded, WebError> {
+    // Recorded before the file is read: a change in between is detected the next time.
+    files.record(path);
+    let text =
+        read_bounded_text(path, MAX_FILE_BYTES).map_err(|source| WebError::Read { path: path.to_owned(), source })?;
+    let root = yaml::parse(&text, BOUNDS).map_err(|mistake| WebError::Config(ConfigErrors::one(path, mistake)))?;
+    let Some(root) = root else { return Ok(Loaded { settings: Settings::default(), tls: None }) };
+    let directory = path.parent().unwrap_or(Path::new(""));
+    let mut decoder = Decoder::new(directory, &|_| None);
+    let loaded = decode(&mut decoder, &root, files);
+    decoder.finish(path, loaded).map_err(WebError::Config)
 }
 
-/// Reads a whole file, at most `max` bytes of it.
-pub(super) fn read_bounded(path: &Path, max: u64) -> io::Result<Vec<u8>> {
-    let mut content = Vec::new();
-    std::fs::File::open(path)?.take(max + 1).read_to_end(&mut content)?;
-    if u64::try_from(content.len()).unwrap_or(u64::MAX) > max {
-        return Err(io::Error::new(io::ErrorKind::FileTooLarge, format!("is larger than {max} bytes")));
-    }
-    Ok(content)
+/// As in the toolkit, a key without a value counts as absent.
+fn decode(d: &mut Decoder<'_>, root: &Node, files: &mut FileStamps) -> Option<Loaded> {
+    const KEYS: &[&str] = &["tls_server_config", "http_server_config", "basic_auth_users", "rate_limit"];
+    let fields = d.fields(root, KEYS)?.without_nulls();
+    let settings = Settings::decode(d, &fields);
+    let http2 = settings.http2;
+    let tls = d.optional(&fields, "tls_server_config", |d, node| tls::decode(d, node, http2, files));
+    Some(Loaded { settings, tls })
 }

@@ -1,4 +1,4 @@
-//! The schema of the file, and what it says.
+//! The settings of the file, apart from TLS.
 
 use std::collections::BTreeMap;
 use std::str::FromStr;
@@ -7,13 +7,13 @@ use std::time::Duration;
 use axum::http::{HeaderName, HeaderValue};
 use secrecy::SecretString;
 
-use super::decode::{Mistakes, Section, Text};
+use crate::yaml::{Decoder, Fields, Node, Value};
 
-/// More users than anyone keeps by hand; bounds the cache of verified passwords too.
+/// The maximum number of users; also bounds the cache of verified passwords.
 const MAX_USERS: usize = 1_000;
 
-/// Response headers that may be set, and the values that those with a closed set of them may have. The toolkit's own
-/// list (its `docs/web-configuration.md`).
+/// The response headers that may be set, each with its allowed values (none: any value). The toolkit's list (its
+/// `docs/web-configuration.md`).
 const HEADERS: [(&str, &[&str]); 5] = [
     ("Strict-Transport-Security", &[]),
     ("X-Content-Type-Options", &["nosniff"]),
@@ -22,108 +22,135 @@ const HEADERS: [(&str, &[&str]); 5] = [
     ("Content-Security-Policy", &[]),
 ];
 
-/// What the file says, apart from certificates.
-#[derive(Debug, Default)]
+/// The settings apart from TLS.
+#[derive(Debug)]
 pub(super) struct Settings {
     /// HTTP/2 over TLS.
     pub(super) http2: bool,
     /// Set on every response.
     pub(super) headers: Vec<(HeaderName, HeaderValue)>,
-    /// bcrypt hashes by user; nobody is asked for a password when there are none.
+    /// bcrypt hashes by user. Without users, no password is required.
     pub(super) users: BTreeMap<String, SecretString>,
-    /// Requests beyond it are answered with 429.
+    /// Requests beyond it get status 429.
     pub(super) rate_limit: Option<RateLimit>,
 }
 
-/// A token bucket: one request every `interval`, `burst` of them at once.
+/// A token bucket: one request per `interval`, at most `burst` at once.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) struct RateLimit {
     pub(super) interval: Duration,
     pub(super) burst: u32,
 }
 
+impl Default for Settings {
+    fn default() -> Self {
+        Self { http2: true, headers: Vec::new(), users: BTreeMap::new(), rate_limit: None }
+    }
+}
+
 impl Settings {
-    pub(super) fn decode(root: &Section, mistakes: &mut Mistakes) -> Self {
-        root.only(&["tls_server_config", "http_server_config", "basic_auth_users", "rate_limit"], mistakes);
-        let mut settings = Self { http2: true, ..Self::default() };
-        if let Some(http) = root.section("http_server_config", mistakes) {
-            http.only(&["http2", "headers"], mistakes);
-            settings.http2 = http.flag("http2", true, mistakes);
-            if let Some(headers) = http.section("headers", mistakes) {
-                settings.headers =
-                    headers.texts(mistakes).iter().filter_map(|(name, text)| header(name, text, mistakes)).collect();
-            }
-        }
-        if let Some(users) = root.section("basic_auth_users", mistakes) {
-            let entries = users.texts(mistakes);
-            if entries.len() > MAX_USERS {
-                mistakes.add(
-                    users.line,
-                    format!("basic_auth_users: {} users, at most {MAX_USERS} are allowed", entries.len()),
-                );
-            }
-            for (name, hash) in entries {
-                // The hash is a secret: it is not repeated.
-                match bcrypt::HashParts::from_str(&hash.value) {
-                    Ok(_) => drop(settings.users.insert(name, SecretString::from(hash.value))),
-                    Err(_) => mistakes.add(
-                        hash.line,
-                        format!("{}: is no bcrypt hash; `htpasswd -nBC 10 \"\"` makes one: `$2y$10$…`", hash.key),
-                    ),
-                }
-            }
-        }
-        settings.rate_limit = root.section("rate_limit", mistakes).and_then(|section| rate_limit(section, mistakes));
+    pub(super) fn decode(d: &mut Decoder<'_>, root: &Fields<'_>) -> Self {
+        let mut settings = Self::default();
+        d.optional(root, "http_server_config", |d, node| {
+            let fields = d.fields(node, &["http2", "headers"])?.without_nulls();
+            settings.http2 = d.optional(&fields, "http2", boolean).unwrap_or(true);
+            settings.headers = d.optional(&fields, "headers", headers).unwrap_or_default();
+            Some(())
+        });
+        settings.users = d.optional(root, "basic_auth_users", users).unwrap_or_default();
+        settings.rate_limit = d.optional(root, "rate_limit", RateLimit::decode).flatten();
         settings
     }
 }
 
-fn header(name: &str, text: &Text, mistakes: &mut Mistakes) -> Option<(HeaderName, HeaderValue)> {
-    let Some((_, allowed)) = HEADERS.iter().find(|(known, _)| *known == name) else {
+/// `true` or `false`, in the spellings of the toolkit's YAML parser.
+pub(super) fn boolean(d: &mut Decoder<'_>, node: &Node) -> Option<bool> {
+    match d.text(node, "true or false")? {
+        "true" | "True" | "TRUE" => Some(true),
+        "false" | "False" | "FALSE" => Some(false),
+        _ => {
+            d.invalid(node, "boolean", "expected true or false");
+            None
+        }
+    }
+}
+
+fn headers(d: &mut Decoder<'_>, node: &Node) -> Option<Vec<(HeaderName, HeaderValue)>> {
+    let entries = d.entries(node, || "a mapping such as {X-Frame-Options: deny}".to_owned())?;
+    let present = entries.into_iter().filter(|(_, node)| !matches!(node.value, Value::Null));
+    let decoded = present.map(|(key, node)| d.under_key(key.text.to_string(), |d| header(d, &key.text, node)));
+    Some(decoded.flatten().collect())
+}
+
+fn header(d: &mut Decoder<'_>, name: &str, node: &Node) -> Option<(HeaderName, HeaderValue)> {
+    let Some((known, allowed)) = HEADERS.iter().find(|(known, _)| *known == name) else {
         let known = HEADERS.map(|(known, _)| known).join(", ");
-        mistakes.add(text.line, format!("{}: cannot be set; one can set {known}", text.key));
+        d.mistake(node.at, || format!("this header cannot be set; supported headers are {known}"));
         return None;
     };
-    if !allowed.is_empty() && !allowed.contains(&text.value.as_str()) {
-        mistakes.add(text.line, format!("{}: `{}` is none of {}", text.key, text.value, allowed.join(", ")));
+    let value = d.text(node, "a string")?;
+    if !allowed.is_empty() && !allowed.contains(&value) {
+        d.invalid(node, "value", format_args!("expected {}", allowed.join(" or ")));
         return None;
     }
-    match (HeaderName::from_str(name), HeaderValue::from_str(&text.value)) {
+    match (HeaderName::from_str(known), HeaderValue::from_str(value)) {
         (Ok(name), Ok(value)) => Some((name, value)),
         _ => {
-            mistakes.add(text.line, format!("{}: has a character that no header can carry", text.key));
+            d.invalid(node, "value", "it contains a character that is not allowed in a header");
             None
         }
     }
 }
 
-fn rate_limit(section: &Section, mistakes: &mut Mistakes) -> Option<RateLimit> {
-    section.only(&["interval", "burst"], mistakes);
-    let interval = section.text("interval", mistakes)?;
-    let Some(duration) = go_duration(&interval.value) else {
-        mistakes.add(
-            interval.line,
-            format!("{}: `{}` is no duration such as `1s` or `250ms`", interval.key, interval.value),
-        );
-        return None;
-    };
-    if duration.is_zero() {
-        return None;
+fn users(d: &mut Decoder<'_>, node: &Node) -> Option<BTreeMap<String, SecretString>> {
+    let entries = d.entries(node, || "a mapping from user names to bcrypt hashes".to_owned())?;
+    if entries.len() > MAX_USERS {
+        d.mistake(node.at, || format!("too many users: {}, at most {MAX_USERS} are allowed", entries.len()));
     }
-    let Some(burst) = section.text("burst", mistakes) else {
-        mistakes.add(section.line, "rate_limit.burst: is missing; without it every request would be turned away");
-        return None;
-    };
-    match burst.value.parse() {
-        Ok(count) if count > 0 => Some(RateLimit { interval: duration, burst: count }),
-        _ => {
-            mistakes.add(burst.line, format!("{}: `{}` is no number of requests from 1 on", burst.key, burst.value));
-            None
+    let mut users = BTreeMap::new();
+    for (key, node) in entries.into_iter().filter(|(_, node)| !matches!(node.value, Value::Null)) {
+        d.under_key(key.text.to_string(), |d| {
+            let hash = d.text(node, "a bcrypt hash")?;
+            // Without the value: it may be a password.
+            match bcrypt::HashParts::from_str(hash) {
+                Ok(_) => drop(users.insert(key.text.to_string(), SecretString::from(hash))),
+                Err(_) => d.mistake(node.at, || {
+                    "invalid bcrypt hash; generate one with `htpasswd -nBC 10 \"\"`: `$2y$10$…`".to_owned()
+                }),
+            }
+            Some(())
+        });
+    }
+    Some(users)
+}
+
+impl RateLimit {
+    /// `Some(None)` if an interval of 0 disables it.
+    fn decode(d: &mut Decoder<'_>, node: &Node) -> Option<Option<Self>> {
+        let fields = d.fields(node, &["interval", "burst"])?.without_nulls();
+        let interval = d.optional(&fields, "interval", |d, node| {
+            let interval = go_duration(d.text(node, "a duration such as 1s or 250ms")?);
+            if interval.is_none() {
+                d.invalid(node, "duration", "expected a number with a unit, such as 1s or 250ms");
+            }
+            interval
+        })?;
+        if interval.is_zero() {
+            return Some(None);
         }
+        let wanted = "the number of requests allowed at once; otherwise every request is rejected";
+        let burst = d.required(&fields, "burst", wanted, |d, node| {
+            let burst = d.text(node, "a whole number")?.parse().ok().filter(|burst| *burst > 0);
+            if burst.is_none() {
+                d.invalid(node, "number", "expected a whole number from 1");
+            }
+            burst
+        })?;
+        Some(Some(Self { interval, burst }))
     }
 }
 
-/// A duration as Go writes it: `1s`, `1m30s`, `1.5s`, `0`.
+/// A duration in Go's notation: `1s`, `1m30s`, `1.5s`, `0`.
 fn go_duration(text: &str) -> Option<Duration> {
     const UNITS: [(&str, f64); 7] =
         [("ns", 1e-9), ("us", 1e-6), ("µs", 1e-6), ("ms", 1e-3), ("s", 1.0), ("m", 60.0), ("h", 3_600.0)];
@@ -148,7 +175,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn durations_are_read_as_go_reads_them() {
+    fn durations_are_parsed_as_go_parses_them() {
         for (text, millis) in [("1s", 1_000), ("1m30s", 90_000), ("250ms", 250), ("1.5s", 1_500), ("0", 0)] {
             assert_eq!(go_duration(text), Some(Duration::from_millis(millis)), "{text}");
         }

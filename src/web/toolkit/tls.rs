@@ -1,6 +1,5 @@
-//! `tls_server_config` becomes a rustls configuration.
+//! Builds the server's TLS configuration from `tls_server_config`.
 
-use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use rustls::crypto::{CryptoProvider, SupportedKxGroup, aws_lc_rs};
@@ -11,10 +10,12 @@ use rustls::server::danger::ClientCertVerifier;
 use rustls::{RootCertStore, ServerConfig, SupportedCipherSuite, SupportedProtocolVersion};
 
 use super::client_cert::ClientCertPolicy;
-use super::decode::{Mistakes, Section, Text};
-use crate::input::FileStamp;
+use super::settings::boolean;
+use crate::client_tls::MAX_PEM_BYTES;
+use crate::input::{FileStamps, read_bounded};
+use crate::yaml::{Decoder, Fields, Node};
 
-const KEYS: [&str; 13] = [
+const KEYS: &[&str] = &[
     "cert",
     "key",
     "client_ca",
@@ -30,53 +31,48 @@ const KEYS: [&str; 13] = [
     "curve_preferences",
 ];
 
-/// Reads the section and the files that it names; relative paths are below `folder`, the file's own. Paths read are
-/// added to `files`, so that a change of theirs is seen. `None` when TLS is not wanted, or not possible (a mistake).
+/// Reads the section and the files that it names, and records their stamps. `None` if TLS is not requested, or after a
+/// mistake.
 pub(super) fn decode(
-    section: &Section,
-    folder: &Path,
+    d: &mut Decoder<'_>,
+    node: &Node,
     http2: bool,
-    files: &mut Vec<(PathBuf, Option<FileStamp>)>,
-    mistakes: &mut Mistakes,
+    files: &mut FileStamps,
 ) -> Option<Arc<ServerConfig>> {
-    section.only(&KEYS, mistakes);
-    let certificate = source(section, "cert", "cert_file", folder, files, mistakes);
-    let key = source(section, "key", "key_file", folder, files, mistakes);
-    let client_ca = source(section, "client_ca", "client_ca_file", folder, files, mistakes);
-    let policy = client_policy(section, mistakes);
-    let versions = versions(section, mistakes);
-    let suites = section.list("cipher_suites", mistakes).map(|names| cipher_suites(&names, mistakes));
-    let groups = section.list("curve_preferences", mistakes).map(|names| curves(&names, mistakes));
-    let prefer_server = section.flag("prefer_server_cipher_suites", true, mistakes);
+    let fields = d.fields(node, KEYS)?.without_nulls();
+    let certificate = pem(d, &fields, "cert", "cert_file", files);
+    let key = pem(d, &fields, "key", "key_file", files);
+    let client_ca = pem(d, &fields, "client_ca", "client_ca_file", files);
+    let auth = ClientAuth::decode(d, &fields);
+    let versions = versions(d, &fields);
+    let suites = d.optional(&fields, "cipher_suites", |d, node| d.items(node, cipher_suite));
+    let groups = d.optional(&fields, "curve_preferences", |d, node| d.items(node, curve));
+    let prefer_server = d.optional(&fields, "prefer_server_cipher_suites", boolean).unwrap_or(true);
 
-    let wanted = [&certificate, &key, &client_ca].into_iter().any(|source| !matches!(source, Pem::Absent))
-        || policy.auth_type.is_some();
-    if !wanted {
+    let requested = [&certificate, &key, &client_ca].into_iter().any(|pem| !matches!(pem, Pem::Absent))
+        || fields.has("client_auth_type");
+    if !requested {
         return None;
     }
-    for (pem, name) in [(&certificate, "cert"), (&key, "key")] {
+    for (pem, file, inline) in [(&certificate, "cert_file", "cert"), (&key, "key_file", "key")] {
         if matches!(pem, Pem::Absent) {
-            mistakes.add(
-                section.line,
-                format!("tls_server_config: {name}_file is missing; TLS needs it, or `{name}` inline"),
-            );
+            d.under_key(file, |d| {
+                d.mistake(fields.at, || format!("required key is missing; set it, or {inline} with the PEM text"));
+            });
         }
     }
-    let chain = certificate.certificates(mistakes);
-    let key = key.private_key(mistakes);
+    let chain = certificate.certificates(d);
+    let key = key.private_key(d);
     let provider = Arc::new(provider(suites, groups));
-    let verifier = policy.verifier(&client_ca, section, &provider, mistakes);
+    let verifier = auth.and_then(|auth| auth.verifier(d, &fields, &client_ca, &provider));
     let (chain, key, verifier, versions) = (chain?, key?, verifier?, versions?);
 
     let builder = match ServerConfig::builder_with_provider(provider).with_protocol_versions(&versions) {
         Ok(builder) => builder,
         Err(error) => {
-            mistakes.add(
-                section.line,
-                format!(
-                    "tls_server_config: versions, cipher_suites and curve_preferences leave nothing to speak: {error}"
-                ),
-            );
+            d.mistake(node.at, || {
+                format!("min_version, max_version, cipher_suites and curve_preferences exclude each other: {error}")
+            });
             return None;
         }
     };
@@ -92,87 +88,125 @@ pub(super) fn decode(
             Some(Arc::new(config))
         }
         Err(error) => {
-            mistakes.add(section.line, format!("tls_server_config: certificate and key do not serve: {error}"));
+            d.mistake(node.at, || format!("cannot use the certificate with the key: {error}"));
             None
         }
     }
 }
 
-/// PEM text and where it comes from.
-enum Pem {
+/// PEM text and its origin.
+enum Pem<'t> {
     Absent,
     /// A mistake, already reported.
     Unreadable,
     Text {
-        line: usize,
-        key: String,
+        key: &'static str,
+        node: &'t Node,
         pem: Vec<u8>,
     },
 }
 
-impl Pem {
-    fn certificates(&self, mistakes: &mut Mistakes) -> Option<Vec<CertificateDer<'static>>> {
-        let Self::Text { line, key, pem } = self else { return None };
+impl Pem<'_> {
+    fn certificates(&self, d: &mut Decoder<'_>) -> Option<Vec<CertificateDer<'static>>> {
+        let Self::Text { key, node, pem } = self else { return None };
         let chain: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(pem).collect();
-        match chain {
-            Ok(chain) if !chain.is_empty() => Some(chain),
-            _ => {
-                mistakes.add(*line, format!("{key}: has no certificate in PEM form (`-----BEGIN CERTIFICATE-----`)"));
-                None
-            }
+        let chain = chain.ok().filter(|chain| !chain.is_empty());
+        if chain.is_none() {
+            d.under_key(*key, |d| {
+                d.mistake(node.at, || "no valid certificate in PEM format (`-----BEGIN CERTIFICATE-----`)".to_owned());
+            });
         }
+        chain
     }
 
-    fn private_key(&self, mistakes: &mut Mistakes) -> Option<PrivateKeyDer<'static>> {
-        let Self::Text { line, key, pem } = self else { return None };
-        match PrivateKeyDer::from_pem_slice(pem) {
-            Ok(private_key) => Some(private_key),
-            Err(_) => {
-                mistakes.add(
-                    *line,
-                    format!("{key}: has no unencrypted private key in PEM form (`-----BEGIN PRIVATE KEY-----`)"),
-                );
-                None
-            }
+    fn private_key(&self, d: &mut Decoder<'_>) -> Option<PrivateKeyDer<'static>> {
+        let Self::Text { key, node, pem } = self else { return None };
+        let private_key = PrivateKeyDer::from_pem_slice(pem).ok();
+        if private_key.is_none() {
+            d.under_key(*key, |d| {
+                d.mistake(node.at, || {
+                    "no valid unencrypted private key in PEM format (`-----BEGIN PRIVATE KEY-----`)".to_owned()
+                });
+            });
         }
+        private_key
     }
 }
 
-/// The largest certificate or key file that is read; a chain with room to spare.
-const MAX_PEM_BYTES: u64 = 1 << 20;
-
-fn source(
-    section: &Section,
-    inline: &str,
-    file: &str,
-    folder: &Path,
-    files: &mut Vec<(PathBuf, Option<FileStamp>)>,
-    mistakes: &mut Mistakes,
-) -> Pem {
-    match (section.text(inline, mistakes), section.text(file, mistakes)) {
-        (None, None) => Pem::Absent,
-        (Some(text), None) => Pem::Text { line: text.line, key: text.key, pem: text.value.into_bytes() },
-        (Some(_), Some(text)) => {
-            mistakes.add(text.line, format!("{}: stands beside `{inline}`; give one of them", text.key));
-            Pem::Unreadable
-        }
-        (None, Some(text)) => {
-            let path = folder.join(&text.value);
-            files.push((path.clone(), FileStamp::of(&path)));
-            match super::file::read_bounded(&path, MAX_PEM_BYTES) {
-                Ok(pem) => Pem::Text { line: text.line, key: text.key, pem },
+fn pem<'t>(
+    d: &mut Decoder<'_>,
+    fields: &Fields<'t>,
+    inline: &'static str,
+    file: &'static str,
+    files: &mut FileStamps,
+) -> Pem<'t> {
+    let pem = match (fields.get(inline), fields.get(file)) {
+        (None, None) => return Pem::Absent,
+        (Some(node), None) => d.under_key(inline, |d| {
+            let pem = d.text(node, "PEM text")?.as_bytes().to_vec();
+            Some(Pem::Text { key: inline, node, pem })
+        }),
+        (Some(_), Some(node)) => d.under_key(file, |d| {
+            d.mistake(node.at, || format!("cannot be combined with {inline}; remove one of them"));
+            None
+        }),
+        (None, Some(node)) => d.under_key(file, |d| {
+            let path = d.directory.join(d.text(node, "the path of a file")?);
+            files.record(&path);
+            match read_bounded(&path, MAX_PEM_BYTES) {
+                Ok(pem) => Some(Pem::Text { key: file, node, pem }),
                 Err(error) => {
-                    mistakes.add(text.line, format!("{}: `{}` cannot be read: {error}", text.key, path.display()));
-                    Pem::Unreadable
+                    d.mistake(node.at, || format!("cannot read {:?}: {error}", path.display().to_string()));
+                    None
                 }
             }
-        }
+        }),
+    };
+    pem.unwrap_or(Pem::Unreadable)
+}
+
+/// `client_auth_type`, with the toolkit's names.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum AuthType {
+    NoClientCert,
+    RequestClientCert,
+    RequireAnyClientCert,
+    VerifyClientCertIfGiven,
+    RequireAndVerifyClientCert,
+}
+
+impl AuthType {
+    fn decode(d: &mut Decoder<'_>, node: &Node) -> Option<Self> {
+        Some(match d.text(node, "a client authentication type")? {
+            "NoClientCert" => Self::NoClientCert,
+            "RequestClientCert" => Self::RequestClientCert,
+            // The second spelling is an old one of the toolkit.
+            "RequireAnyClientCert" | "RequireClientCert" => Self::RequireAnyClientCert,
+            "VerifyClientCertIfGiven" => Self::VerifyClientCertIfGiven,
+            "RequireAndVerifyClientCert" => Self::RequireAndVerifyClientCert,
+            _ => {
+                d.invalid(
+                    node,
+                    "client authentication type",
+                    "expected NoClientCert, RequestClientCert, RequireAnyClientCert, VerifyClientCertIfGiven or RequireAndVerifyClientCert",
+                );
+                return None;
+            }
+        })
+    }
+
+    const fn is_mandatory(self) -> bool {
+        matches!(self, Self::RequireAnyClientCert | Self::RequireAndVerifyClientCert)
+    }
+
+    const fn verifies(self) -> bool {
+        matches!(self, Self::VerifyClientCertIfGiven | Self::RequireAndVerifyClientCert)
     }
 }
 
 /// `client_auth_type` and `client_allowed_sans`.
-struct ClientPolicy {
-    auth_type: Option<Text>,
+struct ClientAuth {
+    kind: AuthType,
     allowed_sans: Option<Vec<String>>,
 }
 
@@ -181,108 +215,96 @@ enum Verifier {
     Some(Arc<dyn ClientCertVerifier>),
 }
 
-fn client_policy(section: &Section, mistakes: &mut Mistakes) -> ClientPolicy {
-    let auth_type = section.text("client_auth_type", mistakes);
-    let sans = section.list("client_allowed_sans", mistakes);
-    let kind = auth_type.as_ref().map_or("", |text| text.value.as_str());
-    if let Some(list) = &sans
-        && !matches!(kind, "RequireAnyClientCert" | "RequireClientCert" | "RequireAndVerifyClientCert")
-    {
-        let line = list.first().map_or(section.line, |text| text.line);
-        mistakes.add(line, "tls_server_config.client_allowed_sans: needs client_auth_type RequireAndVerifyClientCert or RequireAnyClientCert; others let clients in without a certificate");
+impl ClientAuth {
+    fn decode(d: &mut Decoder<'_>, fields: &Fields<'_>) -> Option<Self> {
+        let allowed_sans = d.optional(fields, "client_allowed_sans", |d, node| {
+            d.items(node, |d, node| d.text(node, "a string").map(str::to_owned))
+        });
+        let kind = match fields.has("client_auth_type") {
+            true => d.optional(fields, "client_auth_type", AuthType::decode)?,
+            false => AuthType::NoClientCert,
+        };
+        if allowed_sans.is_some() && !kind.is_mandatory() {
+            d.under_key("client_allowed_sans", |d| {
+                d.mistake(fields.position_of("client_allowed_sans"), || {
+                    "needs client_auth_type RequireAndVerifyClientCert or RequireAnyClientCert: other types accept clients without a certificate".to_owned()
+                });
+            });
+        }
+        Some(Self { kind, allowed_sans })
     }
-    let allowed_sans = sans.map(|list| list.into_iter().map(|text| text.value).collect());
-    ClientPolicy { auth_type, allowed_sans }
-}
 
-impl ClientPolicy {
     fn verifier(
         self,
-        client_ca: &Pem,
-        section: &Section,
+        d: &mut Decoder<'_>,
+        fields: &Fields<'_>,
+        client_ca: &Pem<'_>,
         provider: &Arc<CryptoProvider>,
-        mistakes: &mut Mistakes,
     ) -> Option<Verifier> {
-        let (line, kind) = match &self.auth_type {
-            Some(text) => (text.line, text.value.as_str()),
-            None => (section.line, "NoClientCert"),
-        };
-        let (mandatory, verified) = match kind {
-            "NoClientCert" => {
-                if !matches!(client_ca, Pem::Absent) {
-                    mistakes.add(line, "tls_server_config.client_ca_file: stands without a client_auth_type; RequireAndVerifyClientCert is the one that protects");
-                    return None;
-                }
+        if self.kind == AuthType::NoClientCert {
+            if matches!(client_ca, Pem::Absent) {
                 return Some(Verifier::None);
             }
-            "RequestClientCert" => (false, false),
-            // The second spelling is the toolkit's, kept for old files.
-            "RequireAnyClientCert" | "RequireClientCert" => (true, false),
-            "VerifyClientCertIfGiven" => (false, true),
-            "RequireAndVerifyClientCert" => (true, true),
-            other => {
-                mistakes.add(line, format!("tls_server_config.client_auth_type: `{other}` is none of NoClientCert, RequestClientCert, RequireAnyClientCert, VerifyClientCertIfGiven, RequireAndVerifyClientCert"));
-                return None;
-            }
+            d.under_key("client_ca_file", |d| {
+                d.mistake(fields.position_of("client_ca_file"), || {
+                    "needs client_auth_type; set it to RequireAndVerifyClientCert to verify clients".to_owned()
+                });
+            });
+            return None;
+        }
+        let authority = match self.kind.verifies() {
+            true => Some(self.authority(d, fields, client_ca, provider)?),
+            false => None,
         };
-        let authority =
-            if verified { Some(self.authority(client_ca, line, mandatory, provider, mistakes)?) } else { None };
-        let policy = ClientCertPolicy::new(authority, mandatory, self.allowed_sans, provider);
+        let policy = ClientCertPolicy::new(authority, self.kind.is_mandatory(), self.allowed_sans, provider);
         Some(Verifier::Some(Arc::new(policy)))
     }
 
     fn authority(
         &self,
-        client_ca: &Pem,
-        line: usize,
-        mandatory: bool,
+        d: &mut Decoder<'_>,
+        fields: &Fields<'_>,
+        client_ca: &Pem<'_>,
         provider: &Arc<CryptoProvider>,
-        mistakes: &mut Mistakes,
     ) -> Option<Arc<dyn ClientCertVerifier>> {
-        if matches!(client_ca, Pem::Absent) {
-            mistakes.add(
-                line,
-                "tls_server_config.client_ca_file: is missing; client_auth_type asks for certificates to be verified",
-            );
-            return None;
-        }
-        let mut roots = RootCertStore::empty();
-        roots.add_parsable_certificates(client_ca.certificates(mistakes)?);
-        let builder = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), Arc::clone(provider));
-        let builder = if mandatory { builder } else { builder.allow_unauthenticated() };
-        match builder.build() {
-            Ok(verifier) => Some(verifier),
-            Err(error) => {
-                mistakes.add(line, format!("tls_server_config.client_ca_file: cannot verify anyone: {error}"));
-                None
+        let problem = if matches!(client_ca, Pem::Absent) {
+            "required key is missing; client_auth_type needs it to verify clients".to_owned()
+        } else {
+            let mut roots = RootCertStore::empty();
+            roots.add_parsable_certificates(client_ca.certificates(d)?);
+            let builder = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), Arc::clone(provider));
+            let builder = if self.kind.is_mandatory() { builder } else { builder.allow_unauthenticated() };
+            match builder.build() {
+                Ok(verifier) => return Some(verifier),
+                Err(error) => format!("cannot verify clients with these certificates: {error}"),
             }
-        }
+        };
+        d.under_key("client_ca_file", |d| d.mistake(fields.position_of("client_ca_file"), || problem));
+        None
     }
 }
 
-fn versions(section: &Section, mistakes: &mut Mistakes) -> Option<Vec<&'static SupportedProtocolVersion>> {
-    let mut bound = |key: &str, default: u8| match section.text(key, mistakes) {
-        None => Some(default),
-        Some(text) => match text.value.as_str() {
+fn versions(d: &mut Decoder<'_>, fields: &Fields<'_>) -> Option<Vec<&'static SupportedProtocolVersion>> {
+    let mut bound = |key: &'static str, default: u8| match fields.has(key) {
+        false => Some(default),
+        true => d.optional(fields, key, |d, node| match d.text(node, "TLS12 or TLS13")? {
             "TLS12" => Some(12),
             "TLS13" => Some(13),
             "TLS10" | "TLS11" => {
-                mistakes.add(
-                    text.line,
-                    format!("{}: `{}` is broken and not spoken here; TLS12 or TLS13", text.key, text.value),
-                );
+                d.invalid(node, "TLS version", "it is insecure and not supported; expected TLS12 or TLS13");
                 None
             }
-            other => {
-                mistakes.add(text.line, format!("{}: `{other}` is no version; TLS12 or TLS13", text.key));
+            _ => {
+                d.invalid(node, "TLS version", "expected TLS12 or TLS13");
                 None
             }
-        },
+        }),
     };
     let (min, max) = (bound("min_version", 12), bound("max_version", 13));
     let (min, max) = (min?, max?);
     if min > max {
-        mistakes.add(section.line, "tls_server_config.min_version: is above max_version");
+        let at = fields.position_of("min_version");
+        d.under_key("min_version", |d| d.mistake(at, || "min_version must not exceed max_version".to_owned()));
         return None;
     }
     let all = [(12, &rustls::version::TLS12), (13, &rustls::version::TLS13)];
@@ -295,7 +317,7 @@ fn provider(
 ) -> CryptoProvider {
     let mut provider = aws_lc_rs::default_provider();
     if let Some(mut suites) = suites.filter(|suites| !suites.is_empty()) {
-        // The toolkit's list is one for TLS 1.2; it leaves TLS 1.3 alone. So do we, unless it names one of 1.3.
+        // As in the toolkit, the list is for TLS 1.2 and leaves TLS 1.3 unchanged, unless it names a suite of TLS 1.3.
         if !suites.iter().any(|suite| suite.tls13().is_some()) {
             let modern = provider.cipher_suites.iter().filter(|suite| suite.tls13().is_some());
             suites.extend(modern.copied());
@@ -308,42 +330,33 @@ fn provider(
     provider
 }
 
-fn cipher_suites(names: &[Text], mistakes: &mut Mistakes) -> Vec<SupportedCipherSuite> {
-    // Go calls the suites of TLS 1.3 `TLS_…`, rustls calls them `TLS13_…`.
+fn cipher_suite(d: &mut Decoder<'_>, node: &Node) -> Option<SupportedCipherSuite> {
+    // Go names the suites of TLS 1.3 `TLS_…`, rustls names them `TLS13_…`.
     let go_name = |suite: &SupportedCipherSuite| format!("{:?}", suite.suite()).replacen("TLS13_", "TLS_", 1);
-    let mut suites = Vec::with_capacity(names.len());
-    for text in names {
-        match aws_lc_rs::ALL_CIPHER_SUITES.iter().find(|suite| go_name(suite) == text.value) {
-            Some(suite) => suites.push(*suite),
-            None => {
-                let known: Vec<_> = aws_lc_rs::ALL_CIPHER_SUITES.iter().map(go_name).collect();
-                mistakes.add(
-                    text.line,
-                    format!("{}: `{}` is not spoken here; one can name {}", text.key, text.value, known.join(", ")),
-                );
-            }
-        }
+    let name = d.text(node, "the name of a cipher suite")?;
+    let suite = aws_lc_rs::ALL_CIPHER_SUITES.iter().find(|suite| go_name(suite) == name).copied();
+    if suite.is_none() {
+        let known: Vec<_> = aws_lc_rs::ALL_CIPHER_SUITES.iter().map(go_name).collect();
+        d.invalid(node, "cipher suite", format_args!("not supported; supported are {}", known.join(", ")));
     }
-    suites
+    suite
 }
 
-fn curves(names: &[Text], mistakes: &mut Mistakes) -> Vec<&'static dyn SupportedKxGroup> {
+fn curve(d: &mut Decoder<'_>, node: &Node) -> Option<&'static dyn SupportedKxGroup> {
     let known: [(&str, &'static dyn SupportedKxGroup); 4] = [
         ("X25519", aws_lc_rs::kx_group::X25519),
         ("CurveP256", aws_lc_rs::kx_group::SECP256R1),
         ("CurveP384", aws_lc_rs::kx_group::SECP384R1),
         ("X25519MLKEM768", aws_lc_rs::kx_group::X25519MLKEM768),
     ];
-    let mut groups = Vec::with_capacity(names.len());
-    for text in names {
-        match known.iter().find(|(name, _)| *name == text.value) {
-            Some((_, group)) => groups.push(*group),
-            None => {
-                let known = known.map(|(name, _)| name).join(", ");
-                mistakes
-                    .add(text.line, format!("{}: `{}` is not spoken here; one can name {known}", text.key, text.value));
-            }
-        }
+    let name = d.text(node, "the name of a curve")?;
+    let group = known.iter().find(|(known, _)| *known == name).map(|(_, group)| *group);
+    if group.is_none() {
+        d.invalid(
+            node,
+            "curve",
+            format_args!("not supported; supported are {}", known.map(|(name, _)| name).join(", ")),
+        );
     }
-    groups
+    group
 }

@@ -1,12 +1,12 @@
-//! Mistakes of a configuration file, all of them at once.
+//! The mistakes of a configuration file.
 
 use std::fmt;
 use std::path::{Path, PathBuf};
 
-/// The most mistakes that are listed; what is beyond is counted. A person mends the first hundred and looks again.
+/// The maximum number of mistakes listed; further ones are only counted.
 pub const MAX_LISTED_MISTAKES: usize = 100;
 
-/// Everything that is wrong with one file. `Display` gives one line a mistake: `file:line:column: key.path: what`.
+/// All mistakes of one file. `Display` prints one line per mistake: `file:line:column: key.path: what`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ConfigErrors {
     file: PathBuf,
@@ -17,15 +17,15 @@ pub struct ConfigErrors {
 /// One mistake. Its text never holds a secret.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Mistake {
-    /// Where it stands; none where the file could not be read.
+    /// Its place; `None` if the file could not be read.
     pub position: Option<Position>,
     /// The path to the key, like `bots[0].auth.client_id`; empty for the file as a whole.
     pub key: String,
-    /// What is wrong, and what would be right.
+    /// What is wrong and what is expected.
     pub text: String,
 }
 
-/// A place in a file; both count from 1.
+/// A place in a file; both numbers start at 1.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Position {
     /// The line.
@@ -35,28 +35,28 @@ pub struct Position {
 }
 
 impl ConfigErrors {
-    pub(super) fn new(file: &Path, mut mistakes: Vec<Mistake>, unlisted: usize) -> Self {
+    pub(crate) fn new(file: &Path, mut mistakes: Vec<Mistake>, unlisted: usize) -> Self {
         mistakes.sort_by_key(|mistake| mistake.position);
         Self { file: file.to_path_buf(), mistakes, unlisted }
     }
 
-    pub(super) fn one(file: &Path, mistake: Mistake) -> Self {
+    pub(crate) fn one(file: &Path, mistake: Mistake) -> Self {
         Self::new(file, vec![mistake], 0)
     }
 
-    /// The mistakes in the order of the file, at most [`MAX_LISTED_MISTAKES`].
+    /// The listed mistakes in file order, at most [`MAX_LISTED_MISTAKES`].
     pub fn mistakes(&self) -> &[Mistake] {
         &self.mistakes
     }
 
-    /// How many mistakes there are, the unlisted ones included.
+    /// The number of mistakes, including unlisted ones.
     pub fn count(&self) -> usize {
         self.mistakes.len().saturating_add(self.unlisted)
     }
 }
 
 impl Mistake {
-    pub(super) fn of_file(position: Option<Position>, text: impl Into<String>) -> Self {
+    pub(crate) fn of_file(position: Option<Position>, text: impl Into<String>) -> Self {
         Self { position, key: String::new(), text: text.into() }
     }
 }
@@ -81,7 +81,7 @@ impl fmt::Display for ConfigErrors {
             write!(f, "{newline}{}{colon}{mistake}", self.file.display())?;
         }
         if self.unlisted > 0 {
-            write!(f, "\n{}: and {} more", self.file.display(), self.unlisted)?;
+            write!(f, "\n{}: {} more mistakes are not listed", self.file.display(), self.unlisted)?;
         }
         Ok(())
     }

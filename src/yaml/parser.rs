@@ -1,21 +1,24 @@
-//! YAML text → tree, from the parser's events: no recursion, so no depth of nesting can exhaust the stack.
+//! Builds the tree from the parser's events, without recursion: deep nesting cannot exhaust the stack.
 
 use std::collections::HashMap;
 
 use saphyr_parser::{Event, Marker, Parser, ScalarStyle, Tag};
 
 use super::error::{Mistake, Position};
-use super::tree::{Key, MAX_DEPTH, MAX_NODES, Node, Value};
+use super::tree::{Bounds, Key, Node, Value};
 
-/// Reads the one document of a text; `None` if there is nothing in it but comments.
-pub(super) fn parse(text: &str) -> Result<Option<Node>, Mistake> {
-    let mut builder = Builder::default();
-    let mut parser = Parser::new_from_str(text);
+/// Reads the one document of a text; `None` if the text has only comments. A byte order mark is skipped.
+///
+/// # Errors
+/// Invalid YAML, a second document, an unknown tag, or an exceeded bound.
+pub(crate) fn parse(text: &str, bounds: Bounds) -> Result<Option<Node>, Mistake> {
+    let mut builder = Builder { bounds, open: Vec::new(), root: None, anchors: HashMap::new(), nodes: 0 };
+    let mut parser = Parser::new_from_str(text.strip_prefix('\u{feff}').unwrap_or(text));
     while let Some(event) = parser.next_event() {
         match event {
             Ok((event, span)) => builder.take(event, position(&span.start))?,
             Err(error) => {
-                let text = format!("this is not YAML: {}", error.info());
+                let text = format!("invalid YAML: {}", error.info());
                 return Err(Mistake::of_file(Some(position(error.marker())), text));
             }
         }
@@ -23,8 +26,8 @@ pub(super) fn parse(text: &str) -> Result<Option<Node>, Mistake> {
     Ok(builder.root.filter(|root| !matches!(root.value, Value::Null)))
 }
 
-#[derive(Default)]
 struct Builder {
+    bounds: Bounds,
     open: Vec<Open>,
     root: Option<Node>,
     anchors: HashMap<usize, Node>,
@@ -47,33 +50,33 @@ impl Builder {
             | Event::DocumentEnd => Ok(()),
             Event::DocumentStart(true) if self.root.is_none() => Ok(()),
             Event::DocumentStart(true) => {
-                Err(Mistake::of_file(Some(at), "a second YAML document begins here; one file holds one"))
+                Err(Mistake::of_file(Some(at), "a second YAML document starts here; only one is allowed"))
             }
             Event::Alias(anchor) => {
                 let Some(node) = self.anchors.get(&anchor).cloned() else {
-                    return Err(Mistake::of_file(Some(at), "this alias stands inside the node that it names"));
+                    return Err(Mistake::of_file(Some(at), "recursive alias: it refers to a node that contains it"));
                 };
                 let (count, depth) = node.extent();
-                if self.open.len().saturating_add(depth) > MAX_DEPTH {
-                    return Err(too_deep(at));
+                if self.open.len().saturating_add(depth) > self.bounds.depth {
+                    return Err(self.too_deep(at));
                 }
                 self.count(count, at)?;
                 self.place(node, 0, at)
             }
             Event::Scalar(text, style, anchor, tag) => {
-                let text_tag = known_tag(tag.as_deref(), at)?;
-                let quoted = text_tag || style != ScalarStyle::Plain;
+                let string_tag = is_string_tag(tag.as_deref(), at)?;
+                let quoted = string_tag || style != ScalarStyle::Plain;
                 let is_null = !quoted && matches!(&*text, "" | "~" | "null" | "Null" | "NULL");
                 let value = if is_null { Value::Null } else { Value::Scalar { text: Box::from(&*text), quoted } };
                 self.count(1, at)?;
                 self.place(Node { at: Some(at), value }, anchor, at)
             }
             Event::SequenceStart(anchor, tag) => {
-                known_tag(tag.as_deref(), at)?;
+                is_string_tag(tag.as_deref(), at)?;
                 self.begin(Value::List(Vec::new()), anchor, at)
             }
             Event::MappingStart(anchor, tag) => {
-                known_tag(tag.as_deref(), at)?;
+                is_string_tag(tag.as_deref(), at)?;
                 self.begin(Value::Map(Vec::new()), anchor, at)
             }
             Event::SequenceEnd | Event::MappingEnd => match self.open.pop() {
@@ -87,8 +90,8 @@ impl Builder {
     }
 
     fn begin(&mut self, value: Value, anchor: usize, at: Position) -> Result<(), Mistake> {
-        if self.open.len() >= MAX_DEPTH {
-            return Err(too_deep(at));
+        if self.open.len() >= self.bounds.depth {
+            return Err(self.too_deep(at));
         }
         self.count(1, at)?;
         self.open.push(Open { node: Node { at: Some(at), value }, anchor, key: None });
@@ -111,7 +114,10 @@ impl Builder {
                 (None, Value::Scalar { text, .. }) => open.key = Some(Key { text, at: Some(at) }),
                 (None, Value::Null) => open.key = Some(Key { text: Box::from("null"), at: Some(at) }),
                 (None, Value::List(_) | Value::Map(_)) => {
-                    return Err(Mistake::of_file(Some(at), "a list or a mapping cannot be a key"));
+                    return Err(Mistake::of_file(
+                        Some(at),
+                        "invalid key: a key must be a single value, not a list or a mapping",
+                    ));
                 }
             },
             Value::Null | Value::Scalar { .. } => {}
@@ -119,28 +125,29 @@ impl Builder {
         Ok(())
     }
 
-    /// Takes copies for anchors and aliases into account, so that a small file cannot become a large tree.
+    /// Counts the copies that anchors and aliases make too.
     fn count(&mut self, nodes: usize, at: Position) -> Result<(), Mistake> {
         self.nodes = self.nodes.saturating_add(nodes);
-        if self.nodes > MAX_NODES {
-            return Err(Mistake::of_file(Some(at), format!("the file has more than {MAX_NODES} values in it")));
+        let most = self.bounds.nodes;
+        if self.nodes > most {
+            return Err(Mistake::of_file(Some(at), format!("too many values: at most {most} are allowed in one file")));
         }
         Ok(())
     }
+
+    fn too_deep(&self, at: Position) -> Mistake {
+        Mistake::of_file(Some(at), format!("nested too deeply: at most {} levels are allowed", self.bounds.depth))
+    }
 }
 
-/// Whether the tag makes a text of the scalar. Tags beyond YAML's own would be ignored in silence, so they are refused.
-fn known_tag(tag: Option<&Tag>, at: Position) -> Result<bool, Mistake> {
+/// Whether the tag turns the scalar into a string. Custom tags are an error: ignoring them would be silent.
+fn is_string_tag(tag: Option<&Tag>, at: Position) -> Result<bool, Mistake> {
     match tag {
         None => Ok(false),
         Some(tag) if tag.is_yaml_core_schema() => Ok(tag.suffix == "str"),
         Some(tag) if tag.handle.is_empty() && tag.suffix == "!" => Ok(true),
-        Some(_) => Err(Mistake::of_file(Some(at), "a YAML tag (`!…`) has no meaning here; leave it out")),
+        Some(_) => Err(Mistake::of_file(Some(at), "unsupported YAML tag (`!…`); remove it")),
     }
-}
-
-fn too_deep(at: Position) -> Mistake {
-    Mistake::of_file(Some(at), format!("the nesting is deeper than {MAX_DEPTH} levels"))
 }
 
 fn position(marker: &Marker) -> Position {

@@ -1,4 +1,4 @@
-//! Durations and sizes, spelt as Prometheus spells them.
+//! Durations and sizes in Prometheus' notation.
 
 use std::time::Duration;
 
@@ -23,7 +23,7 @@ const SIZES: [(&str, u64); 7] = [
 ];
 
 /// `1d`, `1m30s`, `500ms`, `0`: whole numbers with units, the larger first, each unit once.
-pub(super) fn parse_duration(text: &str) -> Option<Duration> {
+pub(crate) fn parse_duration(text: &str) -> Option<Duration> {
     if text == "0" {
         return Some(Duration::ZERO);
     }
@@ -41,14 +41,14 @@ pub(super) fn parse_duration(text: &str) -> Option<Duration> {
     (!text.is_empty()).then(|| Duration::from_millis(millis))
 }
 
-/// The shortest spelling; fractions of a millisecond are dropped.
-pub(super) fn spell_duration(duration: Duration) -> String {
+/// The shortest notation; fractions of a millisecond are dropped.
+pub(crate) fn format_duration(duration: Duration) -> String {
     let mut millis = u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
     if millis == 0 {
         return "0s".to_owned();
     }
     let mut text = String::new();
-    // Years and weeks are left out: nobody reads `1w3d` faster than `10d`.
+    // Years and weeks are left out: `10d` is easier to read than `1w3d`.
     for (unit, factor) in UNITS.iter().skip(2) {
         let is_day = *unit == "d";
         if millis >= *factor && (!is_day || millis.is_multiple_of(*factor)) {
@@ -60,7 +60,7 @@ pub(super) fn spell_duration(duration: Duration) -> String {
 }
 
 /// A number of bytes, alone or with a unit: `67108864`, `64MiB`, `64MB`.
-pub(super) fn parse_bytes(text: &str) -> Option<u64> {
+pub(crate) fn parse_bytes(text: &str) -> Option<u64> {
     let (number, unit) = leading_number(text)?;
     if unit.is_empty() {
         return Some(number);
@@ -70,7 +70,7 @@ pub(super) fn parse_bytes(text: &str) -> Option<u64> {
 }
 
 /// The largest binary unit that leaves no remainder.
-pub(super) fn spell_bytes(bytes: u64) -> String {
+pub(crate) fn format_bytes(bytes: u64) -> String {
     let exact = SIZES.iter().take(3).find(|(_, factor)| bytes > 0 && bytes.is_multiple_of(*factor));
     exact.map_or_else(|| bytes.to_string(), |(unit, factor)| format!("{}{unit}", bytes / factor))
 }
@@ -86,7 +86,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn durations_are_read_and_spelt_as_prometheus_does() {
+    fn durations_are_parsed_and_formatted_as_prometheus_does() {
         for (text, millis) in [
             ("15s", 15_000),
             ("1m30s", 90_000),
@@ -96,7 +96,7 @@ mod tests {
             ("36h", 129_600_000),
         ] {
             assert_eq!(parse_duration(text), Some(Duration::from_millis(millis)), "{text}");
-            assert_eq!(spell_duration(Duration::from_millis(millis)), text);
+            assert_eq!(format_duration(Duration::from_millis(millis)), text);
         }
         assert_eq!(parse_duration("0"), Some(Duration::ZERO));
         assert_eq!(parse_duration("1w"), Some(Duration::from_secs(7 * 86_400)));
@@ -108,10 +108,10 @@ mod tests {
     }
 
     #[test]
-    fn sizes_are_bytes_or_carry_a_unit() {
+    fn sizes_are_bytes_or_have_a_unit() {
         for (text, bytes) in [("64MiB", 64 << 20), ("1GiB", 1 << 30), ("1000", 1000)] {
             assert_eq!(parse_bytes(text), Some(bytes));
-            assert_eq!(spell_bytes(bytes), text);
+            assert_eq!(format_bytes(bytes), text);
         }
         assert_eq!(parse_bytes("64MB"), Some(64_000_000));
         for bad in ["", "MiB", "64mib", "64 MiB", "-1", "99999999999GiB"] {

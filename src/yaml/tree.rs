@@ -1,23 +1,25 @@
-//! A bounded tree of nodes that know where they stand.
+//! A tree of nodes with positions.
 
 use super::error::Position;
 
-/// The deepest nesting. The configuration needs nine levels.
-pub(super) const MAX_DEPTH: usize = 32;
-
-/// The most nodes of one file, aliases expanded: room for ten times the default `max_jobs`. It bounds memory where a
-/// small file expands to a large tree.
-pub(super) const MAX_NODES: usize = 1_000_000;
+/// What one file may hold. The bounds protect memory and the stack from a hostile file.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Bounds {
+    /// Levels of nesting.
+    pub(crate) depth: usize,
+    /// Nodes, aliases expanded: a small file can expand to a large tree.
+    pub(crate) nodes: usize,
+}
 
 /// A node.
 #[derive(Debug, Clone)]
-pub(super) struct Node {
-    pub(super) at: Option<Position>,
-    pub(super) value: Value,
+pub(crate) struct Node {
+    pub(crate) at: Option<Position>,
+    pub(crate) value: Value,
 }
 
 #[derive(Debug, Clone)]
-pub(super) enum Value {
+pub(crate) enum Value {
     Null,
     /// A scalar as it was written; a quoted one is a text even if it looks like a number.
     Scalar {
@@ -30,14 +32,14 @@ pub(super) enum Value {
 }
 
 #[derive(Debug, Clone)]
-pub(super) struct Key {
-    pub(super) text: Box<str>,
-    pub(super) at: Option<Position>,
+pub(crate) struct Key {
+    pub(crate) text: Box<str>,
+    pub(crate) at: Option<Position>,
 }
 
 impl Node {
-    /// What a copy of it costs, in nodes (a long text costs as much as the nodes that fit into it), and how deep it nests.
-    pub(super) fn extent(&self) -> (usize, usize) {
+    /// The cost of a copy in nodes, and its depth. A long text costs as much as the nodes that fit into its memory.
+    pub(crate) fn extent(&self) -> (usize, usize) {
         fn text_cost(text: &str) -> usize {
             1 + text.len() / size_of::<Node>()
         }
@@ -56,7 +58,7 @@ impl Node {
     }
 
     /// The scalar under a key of a mapping.
-    pub(super) fn scalar_at(&self, key: &str) -> Option<(&Node, &str)> {
+    pub(crate) fn scalar_at(&self, key: &str) -> Option<(&Node, &str)> {
         let Value::Map(entries) = &self.value else { return None };
         let (_, node) = entries.iter().find(|(known, _)| &*known.text == key)?;
         match &node.value {

@@ -1,7 +1,7 @@
-//! "Did you mean": the known key nearest to an unknown one.
+//! Finds the known key closest to an unknown one.
 
-/// The candidate within a third of the word's length (at least one edit), the nearest first.
-pub(super) fn nearest<'k>(word: &str, candidates: &[&'k str]) -> Option<&'k str> {
+/// The closest candidate, if its edit distance is at most a third of the word's length (at least one edit).
+pub(crate) fn nearest<'k>(word: &str, candidates: &[&'k str]) -> Option<&'k str> {
     if word.len() > 64 {
         return None;
     }
@@ -15,7 +15,7 @@ pub(super) fn nearest<'k>(word: &str, candidates: &[&'k str]) -> Option<&'k str>
         .map(|(_, candidate)| candidate)
 }
 
-/// Levenshtein's distance, one row at a time.
+/// Levenshtein distance.
 fn edits(a: &str, b: &str) -> usize {
     let mut row: Vec<usize> = (0..=b.chars().count()).collect();
     for (i, from) in a.chars().enumerate() {
@@ -41,7 +41,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_slip_of_the_hand_finds_its_key_and_a_strange_word_none() {
+    fn a_typo_finds_its_key_and_an_unrelated_word_finds_none() {
         let keys = ["poll_interval", "poll_timeout", "max_jobs"];
         assert_eq!(nearest("poll_intervall", &keys), Some("poll_interval"));
         assert_eq!(nearest("Poll-Timeout", &keys), Some("poll_timeout"));

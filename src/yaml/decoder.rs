@@ -1,4 +1,4 @@
-//! A decoder that goes on after a mistake: it notes what is wrong, where and why, and returns nothing for that value.
+//! A decoder that continues after a mistake: it records what is wrong and where, and returns `None` for that value.
 
 use std::borrow::Cow;
 use std::collections::HashMap;
@@ -9,9 +9,9 @@ use std::time::Duration;
 use super::did_you_mean::nearest;
 use super::error::{ConfigErrors, MAX_LISTED_MISTAKES, Mistake, Position};
 use super::tree::{Key, Node, Value};
-use super::units::{parse_bytes, parse_duration, spell_bytes, spell_duration};
+use super::units::{format_bytes, format_duration, parse_bytes, parse_duration};
 
-/// Keys under which people elsewhere write a secret itself. Their values are never shown.
+/// Keys that hold an inline secret in other programs. Their values are never shown.
 const INLINE_SECRETS: [&str; 11] = [
     "api_key",
     "bearer_token",
@@ -26,11 +26,12 @@ const INLINE_SECRETS: [&str; 11] = [
     "secret_key",
 ];
 
-/// What decoding needs to know of the world, and what it has found out so far.
-pub(super) struct Decoder<'a> {
-    /// The folder that relative paths start from, absolute.
-    pub(super) folder: &'a Path,
-    pub(super) env: &'a dyn Fn(&str) -> Option<String>,
+/// The state of decoding one file: the key path of the current value, and the mistakes so far.
+pub(crate) struct Decoder<'a> {
+    /// The base of relative paths; absolute.
+    pub(crate) directory: &'a Path,
+    /// Looks up an environment variable.
+    pub(crate) env: &'a dyn Fn(&str) -> Option<String>,
     path: Vec<Step>,
     mistakes: Vec<Mistake>,
     unlisted: usize,
@@ -42,42 +43,48 @@ enum Step {
     Index(usize),
 }
 
-/// The entries of a mapping, known and unique.
-pub(super) struct Fields<'t> {
-    pub(super) at: Option<Position>,
+/// The entries of a mapping; each key is known and unique.
+pub(crate) struct Fields<'t> {
+    pub(crate) at: Option<Position>,
     entries: Vec<(&'t Key, &'t Node)>,
 }
 
 impl<'t> Fields<'t> {
-    pub(super) fn get(&self, key: &str) -> Option<&'t Node> {
+    pub(crate) fn get(&self, key: &str) -> Option<&'t Node> {
         self.entries.iter().find(|(known, _)| &*known.text == key).map(|(_, node)| *node)
     }
 
-    pub(super) fn has(&self, key: &str) -> bool {
+    pub(crate) fn has(&self, key: &str) -> bool {
         self.get(key).is_some()
     }
 
-    /// Where a key stands, or the mapping if it is not there.
-    pub(super) fn position_of(&self, key: &str) -> Option<Position> {
+    /// Treats a key without a value as absent.
+    pub(crate) fn without_nulls(mut self) -> Self {
+        self.entries.retain(|(_, node)| !matches!(node.value, Value::Null));
+        self
+    }
+
+    /// The position of a key's value, or of the mapping if the key is absent.
+    pub(crate) fn position_of(&self, key: &str) -> Option<Position> {
         self.get(key).map_or(self.at, |node| node.at)
     }
 }
 
 impl<'a> Decoder<'a> {
-    pub(super) fn new(folder: &'a Path, env: &'a dyn Fn(&str) -> Option<String>) -> Self {
-        Self { folder, env, path: Vec::new(), mistakes: Vec::new(), unlisted: 0 }
+    pub(crate) fn new(directory: &'a Path, env: &'a dyn Fn(&str) -> Option<String>) -> Self {
+        Self { directory, env, path: Vec::new(), mistakes: Vec::new(), unlisted: 0 }
     }
 
-    /// The value, if there was no mistake on the way to it.
-    pub(super) fn finish<T>(self, file: &Path, value: Option<T>) -> Result<T, ConfigErrors> {
+    /// Returns the value if there was no mistake.
+    pub(crate) fn finish<T>(self, file: &Path, value: Option<T>) -> Result<T, ConfigErrors> {
         match value {
             Some(value) if self.mistakes.is_empty() => Ok(value),
             _ => Err(ConfigErrors::new(file, self.mistakes, self.unlisted)),
         }
     }
 
-    /// Notes a mistake at the present key. The text is made only if it will be listed.
-    pub(super) fn mistake(&mut self, at: Option<Position>, text: impl FnOnce() -> String) {
+    /// Records a mistake at the current key. `text` is called only if the mistake will be listed.
+    pub(crate) fn mistake(&mut self, at: Option<Position>, text: impl FnOnce() -> String) {
         if self.mistakes.len() >= MAX_LISTED_MISTAKES {
             self.unlisted = self.unlisted.saturating_add(1);
             return;
@@ -86,35 +93,37 @@ impl<'a> Decoder<'a> {
         self.mistakes.push(Mistake { position: at, key, text: text() });
     }
 
-    /// Notes a mistake about a value that may be shown.
-    pub(super) fn wrong(&mut self, node: &Node, what: impl std::fmt::Display) {
+    /// Records `invalid NOUN VALUE: WHY`. Only for values that may be shown.
+    pub(crate) fn invalid(&mut self, node: &Node, noun: &str, why: impl std::fmt::Display) {
         self.mistake(node.at, || match &node.value {
-            Value::Scalar { text, .. } => format!("{} {what}", shown(text)),
-            Value::Null | Value::List(_) | Value::Map(_) => format!("this {what}"),
+            Value::Scalar { text, .. } => format!("invalid {noun} {}: {why}", excerpt(text)),
+            Value::Null | Value::List(_) | Value::Map(_) => format!("invalid {noun}: {why}"),
         });
     }
 
-    pub(super) fn under_key<T>(&mut self, key: impl Into<Cow<'static, str>>, decode: impl FnOnce(&mut Self) -> T) -> T {
+    pub(crate) fn under_key<T>(&mut self, key: impl Into<Cow<'static, str>>, decode: impl FnOnce(&mut Self) -> T) -> T {
         self.path.push(Step::Key(key.into()));
         let value = decode(self);
         self.path.pop();
         value
     }
 
-    pub(super) fn under_index<T>(&mut self, index: usize, decode: impl FnOnce(&mut Self) -> T) -> T {
+    pub(crate) fn under_index<T>(&mut self, index: usize, decode: impl FnOnce(&mut Self) -> T) -> T {
         self.path.push(Step::Index(index));
         let value = decode(self);
         self.path.pop();
         value
     }
 
-    /// The entries of a mapping with these keys; every other key, and every key that comes twice, is a mistake.
-    pub(super) fn fields<'t>(&mut self, node: &'t Node, known: &'static [&'static str]) -> Option<Fields<'t>> {
-        let entries = self.entries(node, || format!("a mapping with the keys {}", known.join(", ")))?;
+    /// The entries of a mapping with these keys. Any other key and any duplicate key is a mistake.
+    pub(crate) fn fields<'t>(&mut self, node: &'t Node, known: &'static [&'static str]) -> Option<Fields<'t>> {
+        let entries = self.entries(node, || {
+            format!("a mapping with keys such as {}", known.iter().take(3).copied().collect::<Vec<_>>().join(", "))
+        })?;
         let (known_entries, unknown): (Vec<_>, Vec<_>) =
             entries.into_iter().partition(|(key, _)| known.contains(&&*key.text));
         for (key, _) in unknown {
-            // What follows the word may be a secret: `client_secret:abc`, without the space, is a key as a whole.
+            // Without a space after the colon, `client_secret:abc` is one key: the rest of it may be a secret.
             let (word, rest) = key.text.split_at(key.text.find(|c| !is_plain(c)).unwrap_or(key.text.len()));
             let name = if rest.is_empty() { word.to_owned() } else { format!("{word}…") };
             self.under_key(name, |d| d.mistake(key.at, || unknown_key(word, rest, known)));
@@ -122,14 +131,14 @@ impl<'a> Decoder<'a> {
         Some(Fields { at: node.at, entries: known_entries })
     }
 
-    /// The entries of a mapping with any keys, each once.
-    pub(super) fn entries<'t>(
+    /// The entries of a mapping with any keys. A duplicate key is a mistake.
+    pub(crate) fn entries<'t>(
         &mut self,
         node: &'t Node,
         wanted: impl Fn() -> String,
     ) -> Option<Vec<(&'t Key, &'t Node)>> {
         let Value::Map(all) = &node.value else {
-            self.mistake(node.at, || format!("{}; give {}", not_a(&node.value, "a mapping"), wanted()));
+            self.mistake(node.at, || unexpected(&node.value, &wanted()));
             return None;
         };
         let mut first: HashMap<&str, Option<Position>> = HashMap::with_capacity(all.len());
@@ -137,9 +146,9 @@ impl<'a> Decoder<'a> {
         for (key, value) in all {
             match first.get(&*key.text) {
                 Some(earlier) => {
-                    let earlier = earlier.map_or(String::new(), |at| format!("; first in line {}", at.line));
+                    let earlier = earlier.map_or(String::new(), |at| format!("; first defined in line {}", at.line));
                     let name = key.text.to_string();
-                    self.under_key(name, |d| d.mistake(key.at, || format!("this key is given twice{earlier}")));
+                    self.under_key(name, |d| d.mistake(key.at, || format!("duplicate key{earlier}")));
                 }
                 None => {
                     first.insert(&key.text, key.at);
@@ -150,8 +159,8 @@ impl<'a> Decoder<'a> {
         Some(entries)
     }
 
-    /// Decodes the value of a key, if the key is there.
-    pub(super) fn optional<'t, T>(
+    /// Decodes the value of a key, if the key is present.
+    pub(crate) fn optional<'t, T>(
         &mut self,
         fields: &Fields<'t>,
         key: &'static str,
@@ -160,15 +169,15 @@ impl<'a> Decoder<'a> {
         let node = fields.get(key)?;
         self.under_key(key, |d| {
             if matches!(node.value, Value::Null) {
-                d.mistake(node.at, || "has no value; give one, or leave the key out".to_owned());
+                d.mistake(node.at, || "key has no value; set one or remove the key".to_owned());
                 return None;
             }
             decode(d, node)
         })
     }
 
-    /// Decodes the value of a key that must be there.
-    pub(super) fn required<'t, T>(
+    /// Decodes the value of a required key.
+    pub(crate) fn required<'t, T>(
         &mut self,
         fields: &Fields<'t>,
         key: &'static str,
@@ -176,20 +185,20 @@ impl<'a> Decoder<'a> {
         decode: impl FnOnce(&mut Self, &'t Node) -> Option<T>,
     ) -> Option<T> {
         if !fields.has(key) {
-            self.under_key(key, |d| d.mistake(fields.at, || format!("this key is missing; give {wanted}")));
+            self.under_key(key, |d| d.mistake(fields.at, || format!("required key is missing; set it to {wanted}")));
         }
         self.optional(fields, key, decode)
     }
 
-    /// Decodes each item of a list; the ones with mistakes are not among the result.
-    pub(super) fn items<'t, T>(
+    /// Decodes each item of a list; items with mistakes are left out of the result.
+    pub(crate) fn items<'t, T>(
         &mut self,
         node: &'t Node,
         mut decode: impl FnMut(&mut Self, &'t Node) -> Option<T>,
     ) -> Option<Vec<T>> {
         let Value::List(items) = &node.value else {
             self.mistake(node.at, || {
-                format!("{}; write [a, b], or one item a line after `-`", not_a(&node.value, "a list"))
+                format!("{}; write [a, b], or one item per line after `-`", unexpected(&node.value, "a list"))
             });
             return None;
         };
@@ -200,64 +209,65 @@ impl<'a> Decoder<'a> {
         Some(values)
     }
 
-    /// A text, or a number or word that may stand for one. The value is not shown when it is something else.
-    pub(super) fn text<'t>(&mut self, node: &'t Node, wanted: &str) -> Option<&'t str> {
+    /// A string; unquoted numbers and words count as strings. A value of another type is not shown.
+    pub(crate) fn text<'t>(&mut self, node: &'t Node, wanted: &str) -> Option<&'t str> {
         match &node.value {
             Value::Scalar { text, .. } => Some(text),
             value => {
-                self.mistake(node.at, || format!("{}; give {wanted}", not_a(value, "a single value")));
+                self.mistake(node.at, || unexpected(value, wanted));
                 None
             }
         }
     }
 
-    pub(super) fn whole_number(&mut self, node: &Node, range: RangeInclusive<u64>) -> Option<u64> {
+    pub(crate) fn whole_number(&mut self, node: &Node, range: RangeInclusive<u64>) -> Option<u64> {
         let wanted = || format!("a whole number from {} to {}", range.start(), range.end());
         let text = self.text(node, &wanted())?;
         let quoted = matches!(node.value, Value::Scalar { quoted: true, .. });
         match text.parse::<u64>() {
             Ok(number) if !quoted && range.contains(&number) => return Some(number),
-            Ok(_) if quoted => self.wrong(node, format_args!("is a text; write {} without quotes", wanted())),
-            Ok(_) => self.wrong(node, format_args!("is out of range; give {}", wanted())),
-            Err(_) => self.wrong(node, format_args!("is not a whole number; give {}", wanted())),
+            Ok(_) if quoted => self.invalid(node, "number", "remove the quotes"),
+            _ => self.invalid(node, "number", format_args!("expected {}", wanted())),
         }
         None
     }
 
-    pub(super) fn boolean(&mut self, node: &Node) -> Option<bool> {
+    pub(crate) fn boolean(&mut self, node: &Node) -> Option<bool> {
         match (self.text(node, "true or false")?, &node.value) {
             ("true", Value::Scalar { quoted: false, .. }) => Some(true),
             ("false", Value::Scalar { quoted: false, .. }) => Some(false),
             _ => {
-                self.wrong(node, "is neither true nor false");
+                self.invalid(node, "boolean", "expected true or false");
                 None
             }
         }
     }
 
-    pub(super) fn duration(&mut self, node: &Node, range: RangeInclusive<Duration>) -> Option<Duration> {
-        let (least, most) = (spell_duration(*range.start()), spell_duration(*range.end()));
+    pub(crate) fn duration(&mut self, node: &Node, range: RangeInclusive<Duration>) -> Option<Duration> {
+        let (least, most) = (format_duration(*range.start()), format_duration(*range.end()));
         let text = self.text(node, &format!("a duration from {least} to {most}"))?;
         match parse_duration(text) {
             Some(duration) if range.contains(&duration) => return Some(duration),
-            Some(_) => self.wrong(node, format_args!("is out of range; give a duration from {least} to {most}")),
-            None => self.wrong(
+            Some(_) => self.invalid(node, "duration", format_args!("must be from {least} to {most}")),
+            None => self.invalid(
                 node,
-                format_args!("is not a duration; give one like 15s, 1m30s or 500ms, from {least} to {most}"),
+                "duration",
+                format_args!("expected a number with a unit, such as 15s, 1m30s or 500ms, from {least} to {most}"),
             ),
         }
         None
     }
 
-    pub(super) fn bytes(&mut self, node: &Node, range: RangeInclusive<u64>) -> Option<u64> {
-        let (least, most) = (spell_bytes(*range.start()), spell_bytes(*range.end()));
+    pub(crate) fn bytes(&mut self, node: &Node, range: RangeInclusive<u64>) -> Option<u64> {
+        let (least, most) = (format_bytes(*range.start()), format_bytes(*range.end()));
         let text = self.text(node, &format!("a size from {least} to {most}"))?;
         match parse_bytes(text) {
             Some(bytes) if range.contains(&bytes) => return Some(bytes),
-            Some(_) => self.wrong(node, format_args!("is out of range; give a size from {least} to {most}")),
-            None => self.wrong(
+            Some(_) => self.invalid(node, "size", format_args!("must be from {least} to {most}")),
+            None => self.invalid(
                 node,
-                format_args!("is not a size; give bytes, or a number with KiB, MiB or GiB, from {least} to {most}"),
+                "size",
+                format_args!("expected bytes, or a number with KiB, MiB or GiB, from {least} to {most}"),
             ),
         }
         None
@@ -273,7 +283,7 @@ impl<'a> Decoder<'a> {
                         path.push('.');
                     }
                     let plain = !key.is_empty() && key.len() <= 64 && key.trim_end_matches('…').chars().all(is_plain);
-                    path.push_str(&if plain { key.clone() } else { Cow::Owned(shown(key)) });
+                    path.push_str(&if plain { key.clone() } else { Cow::Owned(excerpt(key)) });
                 }
             }
         }
@@ -281,8 +291,8 @@ impl<'a> Decoder<'a> {
     }
 }
 
-/// A value in quotes, control characters escaped, cut where it is long.
-pub(super) fn shown(text: &str) -> String {
+/// A value in quotes, with control characters escaped, shortened if it is long.
+pub(crate) fn excerpt(text: &str) -> String {
     const MOST: usize = 60;
     match text.char_indices().nth(MOST) {
         Some((end, _)) => format!("{:?}…", text.get(..end).unwrap_or_default()),
@@ -294,30 +304,30 @@ fn is_plain(c: char) -> bool {
     c.is_ascii_alphanumeric() || matches!(c, '_' | '-')
 }
 
-fn not_a(value: &Value, wanted: &str) -> String {
-    let is = match value {
-        Value::Null => "nothing",
+fn unexpected(value: &Value, wanted: &str) -> String {
+    let got = match value {
+        Value::Null => "no value",
         Value::Scalar { .. } => "a single value",
         Value::List(_) => "a list",
         Value::Map(_) => "a mapping",
     };
-    format!("this is {is} where {wanted} belongs")
+    format!("expected {wanted}, got {got}")
 }
 
 fn unknown_key(key: &str, rest: &str, known: &[&str]) -> String {
     if rest.starts_with(':') {
-        return "this key is unknown; write a space after the colon".to_owned();
+        return "unknown key; add a space after the colon".to_owned();
     }
     let lower = key.to_ascii_lowercase().replace('-', "_");
-    if INLINE_SECRETS.contains(&lower.as_str()) {
-        let files: Vec<&str> = known.iter().copied().filter(|known| known.ends_with("_file")).collect();
+    let files: Vec<&str> = known.iter().copied().filter(|known| known.ends_with("_file")).collect();
+    if INLINE_SECRETS.contains(&lower.as_str()) && !files.is_empty() {
+        let files = files.join(", ");
         let from_env = known.iter().find(|known| known.ends_with("_env"));
-        let env = from_env.map_or(String::new(), |key| format!(", or from an environment variable: {key}"));
-        let files = if files.is_empty() { "see auth".to_owned() } else { files.join(", ") };
-        return format!("a secret does not stand in this file; secrets are read from a file: {files}{env}");
+        let env = from_env.map_or(String::new(), |key| format!(", or an environment variable with {key}"));
+        return format!("secrets are not allowed in this file; read them from a file with {files}{env}");
     }
     match nearest(key, known) {
-        Some(nearest) => format!("this key is unknown; did you mean {nearest}?"),
-        None => format!("this key is unknown; known here: {}", known.join(", ")),
+        Some(nearest) => format!("unknown key; did you mean {nearest}?"),
+        None => format!("unknown key; known keys are {}", known.join(", ")),
     }
 }

@@ -1,0 +1,47 @@
+//! `--config.check`: everything that a start checks, without starting.
+
+use super::error::AppError;
+use super::options::Options;
+use super::setup::setup;
+use crate::cli::Cli;
+use crate::config::Config;
+use crate::transport::Network;
+use crate::upstream::BodyBudget;
+use crate::web::{self, WebConfig};
+
+/// Checks the flags, the configuration file with all keys, tokens and certificates, and `--web.config.file`. Returns one
+/// line per valid file. Binds no address and does not open the database, which a running exporter has locked.
+///
+/// # Errors
+/// Everything that would prevent a start.
+pub(super) fn check(cli: &Cli) -> Result<String, AppError> {
+    let mut errors = Vec::new();
+    let mut valid = String::new();
+    let options = Options::from_cli(cli).map_err(|error| errors.push(error)).ok();
+    for address in &cli.web.listen_addresses {
+        if let Err(error) = web::parse_listen_address(address) {
+            errors.push(error.into());
+        }
+    }
+    match Config::load(&cli.config_file, &|name| std::env::var(name).ok()) {
+        Err(mistakes) => errors.push(AppError::Config(mistakes)),
+        Ok(config) => {
+            let shard = options.map_or(crate::model::Shard::WHOLE, |options| options.shard);
+            match setup(&config, shard, &BodyBudget::new(), &Network::shared()) {
+                Err(error) => errors.push(error),
+                Ok(_) => {
+                    let (file, bots) = (cli.config_file.display(), config.bots.len());
+                    let plural = if bots == 1 { "" } else { "s" };
+                    valid.push_str(&format!("{file}: configuration is valid ({bots} bot{plural})\n"));
+                }
+            }
+        }
+    }
+    if let Some(file) = &cli.web.config_file {
+        match WebConfig::load(file) {
+            Err(error) => errors.push(error.into()),
+            Ok(_) => valid.push_str(&format!("{}: web configuration is valid\n", file.display())),
+        }
+    }
+    if errors.is_empty() { Ok(valid) } else { Err(AppError::Invalid(errors)) }
+}

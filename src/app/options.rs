@@ -1,0 +1,35 @@
+//! The options of the exporter, from the command line.
+
+use std::path::PathBuf;
+
+use super::error::AppError;
+use crate::cli::{Cli, WebFlags, shard};
+use crate::model::Shard;
+use crate::web;
+
+/// The options of the exporter.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// The configuration file, for reloads.
+    pub config_file: PathBuf,
+    /// `--web.*`.
+    pub web: WebFlags,
+    /// `--shard.*`.
+    pub shard: Shard,
+    /// The directory of the database; `None` for in-memory storage.
+    pub storage: Option<PathBuf>,
+}
+
+impl Options {
+    /// Checks the flags that clap cannot check alone.
+    ///
+    /// # Errors
+    /// A flag with an invalid value, or two flags that contradict each other.
+    pub fn from_cli(cli: &Cli) -> Result<Self, AppError> {
+        let host = || std::env::var("HOSTNAME").ok().or_else(|| std::fs::read_to_string("/etc/hostname").ok());
+        let shard = shard(&cli.shard_index, cli.shard_total, host).map_err(AppError::Flag)?;
+        let storage = (!cli.storage_path.is_empty()).then(|| PathBuf::from(&cli.storage_path));
+        web::check_paths(&cli.web).map_err(AppError::Flag)?;
+        Ok(Self { config_file: cli.config_file.clone(), web: cli.web.clone(), shard, storage })
+    }
+}
