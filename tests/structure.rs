@@ -1,113 +1,176 @@
-//! Rooms import only what the table of `docs/ARCHITECTURE.md` lets them import.
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on stops")]
+//! The rules for modules and files: the table of `docs/ARCHITECTURE.md`, no circles of imports, at most 400 lines a file.
+#![expect(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test says so when it fails")]
+
+#[path = "structure/imports.rs"]
+mod imports;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
-/// Rooms and their rows in the table, from the top.
-fn table() -> BTreeMap<String, usize> {
-    let page = std::fs::read_to_string(root().join("docs/ARCHITECTURE.md")).unwrap();
-    let (_, section) = page.split_once("\n## The rooms\n").unwrap();
-    let (section, _) = section.split_once("\n## ").unwrap();
-    let rows = section.lines().filter(|line| line.starts_with("| `"));
-    let rooms_of = |row: &str| -> Vec<String> {
-        let cell = row.split('|').nth(1).unwrap();
-        cell.split('`').skip(1).step_by(2).map(str::to_owned).collect()
-    };
-    rows.enumerate().flat_map(|(place, row)| rooms_of(row).into_iter().map(move |room| (room, place))).collect()
+use imports::{Crate, Import, circles, rust_files};
+
+/// The most lines that a source file, test, benchmark or example may have.
+const MAX_LINES: usize = 400;
+
+/// One row of the table: where it stands, and what its modules must not import.
+#[derive(Debug, Clone, PartialEq)]
+struct Row {
+    place: usize,
+    /// Paths such as `store`, `tokio` or `std::fs`.
+    forbidden: BTreeSet<String>,
 }
 
 fn root() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR"))
 }
 
-fn sources(folder: &Path, found: &mut Vec<PathBuf>) {
-    for entry in std::fs::read_dir(folder).unwrap().map(Result::unwrap) {
-        if entry.path().is_dir() {
-            sources(&entry.path(), found);
-        } else if entry.path().extension().is_some_and(|extension| extension == "rs") {
-            found.push(entry.path());
+/// Modules and their rows, from the section "Modules" of `docs/ARCHITECTURE.md`.
+fn table(page: &str) -> BTreeMap<String, Row> {
+    let (_, section) = page.split_once("\n## Modules\n").unwrap();
+    let section = section.split("\n## ").next().unwrap();
+    let in_backticks = |cell: &str| cell.split('`').skip(1).step_by(2).map(str::to_owned).collect::<Vec<_>>();
+    let mut table = BTreeMap::new();
+    for (place, row) in section.lines().filter(|line| line.starts_with("| `")).enumerate() {
+        let cells: Vec<&str> = row.split('|').collect();
+        assert_eq!(cells.len(), 5, "a row has three cells: {row}");
+        let forbidden: BTreeSet<String> = in_backticks(cells[3]).into_iter().collect();
+        for module in in_backticks(cells[1]) {
+            table.insert(module, Row { place, forbidden: forbidden.clone() });
         }
     }
+    table
 }
 
-/// The room of a file: the first part of its path under `src`.
-fn room_of(path: &Path) -> String {
-    let inside = path.strip_prefix(root().join("src")).unwrap();
-    inside.components().next().unwrap().as_os_str().to_str().unwrap().trim_end_matches(".rs").to_owned()
+fn real_table() -> BTreeMap<String, Row> {
+    table(&std::fs::read_to_string(root().join("docs/ARCHITECTURE.md")).unwrap())
 }
 
-/// The first words after every `crate::`, also of those in braces; comments are passed over.
-fn imports(source: &str) -> BTreeSet<String> {
-    let code: String =
-        source.lines().filter(|line| !line.trim_start().starts_with("//")).collect::<Vec<_>>().join("\n");
-    let word =
-        |text: &str| -> String { text.trim_start().chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect() };
-    let mut found = BTreeSet::new();
-    for (at, mention) in code.match_indices("crate::") {
-        // `$crate::` and `some_crate::` are others.
-        if code[..at].ends_with(|c: char| c.is_alphanumeric() || c == '_' || c == '$') {
+/// Every import that the table does not allow, with its file.
+fn violations(code: &Crate, table: &BTreeMap<String, Row>) -> BTreeSet<String> {
+    let mut wrong = BTreeSet::new();
+    for mention in &code.mentions {
+        let module = mention.file.split('/').next().unwrap().trim_end_matches(".rs");
+        if module == "lib" {
             continue;
         }
-        let rest = &code[at + mention.len()..];
-        if !rest.starts_with('{') {
-            found.insert(word(rest));
-            continue;
+        let Some(row) = table.get(module) else { panic!("{module} is not in the table of docs/ARCHITECTURE.md") };
+        let (path, own) = match &mention.import {
+            Import::Own(path) => (path, true),
+            Import::External(path) => (path, false),
+        };
+        let Some(first) = path.first().filter(|first| !own || *first != module) else { continue };
+        if own && table.get(first).is_some_and(|other| other.place > row.place) {
+            wrong.insert(format!("{} imports {first}, which is below {module} in the table", mention.file));
         }
-        let mut depth = 0;
-        for (place, c) in rest.char_indices() {
-            match c {
-                '{' => depth += 1,
-                '}' => depth -= 1,
-                _ => {}
-            }
-            if depth == 0 {
-                break;
-            }
-            if depth == 1 && (c == ',' || c == '{') {
-                found.insert(word(&rest[place + 1..]));
-            }
+        // Tests may use other crates: a runtime, temporary files.
+        let joined = path.join("::");
+        let is_forbidden = |name: &&String| joined == **name || joined.starts_with(&format!("{name}::"));
+        if (own || !mention.test) && let Some(name) = row.forbidden.iter().find(is_forbidden) {
+            wrong.insert(format!("{} imports {name}, of which {module} must know nothing", mention.file));
         }
     }
-    found.remove("");
-    found
+    wrong
+}
+
+fn lines(found: impl IntoIterator<Item = String>) -> String {
+    found.into_iter().collect::<Vec<_>>().join("\n")
+}
+
+fn sample(files: &[(&str, &str)]) -> Crate {
+    Crate::parse(files.iter().map(|(name, text)| ((*name).to_owned(), (*text).to_owned())))
 }
 
 #[test]
-fn imports_are_found_in_every_spelling() {
-    let source = "use crate::model::Job;\n// crate::web\nuse crate::{\n    auth::{Key, web},\n    store,\n};\nfn f() { crate::clock::x() }\nuse $crate::ui;";
-    assert_eq!(Vec::from_iter(imports(source)), ["auth", "clock", "model", "store"]);
+fn modules_import_only_what_the_table_allows() {
+    let (code, table) = (Crate::read(&root().join("src")), real_table());
+    assert!(code.mentions.len() > 5_000, "the sources were found");
+    let wrong = violations(&code, &table);
+    assert!(wrong.is_empty(), "imports that docs/ARCHITECTURE.md forbids:\n{}", lines(wrong));
 }
 
 #[test]
-fn rooms_import_only_rooms_above_them() {
-    let table = table();
+fn the_table_forbids_only_names_that_exist() {
+    let manifest = std::fs::read_to_string(root().join("Cargo.toml")).unwrap();
+    let table = real_table();
+    for (module, row) in &table {
+        for name in &row.forbidden {
+            let first = name.split("::").next().unwrap();
+            let is_dependency = manifest.contains(&format!("\n{} = ", first.replace('_', "-")))
+                || manifest.contains(&format!("\n{first} = "));
+            assert!(first == "std" || table.contains_key(first) || is_dependency, "{module}: {name}");
+        }
+    }
+    for path in ["tokio", "store", "std::fs"] {
+        assert!(table.values().any(|row| row.forbidden.contains(path)), "{path} is read from the table");
+    }
+}
+
+#[test]
+fn files_do_not_import_each_other_in_circles() {
+    let code = Crate::read(&root().join("src"));
+    let edges = code.edges();
+    assert!(edges.values().map(BTreeSet::len).sum::<usize>() > 300, "the imports were found");
+    let found = circles(&edges).into_iter().map(|circle| {
+        let inside = |file: &str| {
+            let used = edges[file].iter().filter(|used| circle.contains(*used)).copied().collect::<Vec<_>>();
+            format!("  {file} imports {}", used.join(", "))
+        };
+        lines(circle.iter().map(|file| inside(file)))
+    });
+    let found = lines(found);
+    assert!(found.is_empty(), "files that import each other:\n{found}");
+}
+
+#[test]
+fn no_file_is_longer_than_400_lines() {
     let mut files = Vec::new();
-    sources(&root().join("src"), &mut files);
-    assert!(files.len() > 50, "the sources are where they are looked for");
-    let mut wrong = Vec::new();
-    for file in files {
-        let room = room_of(&file);
-        if room == "lib" {
-            continue;
-        }
-        let Some(place) = table.get(&room) else { panic!("{room} is not in the table of docs/ARCHITECTURE.md") };
-        for import in imports(&std::fs::read_to_string(&file).unwrap()) {
-            let Some(other) = table.get(&import) else { panic!("{}: {import} is no room", file.display()) };
-            if other > place {
-                wrong.push(format!("{}: {room} imports {import}", file.strip_prefix(root()).unwrap().display()));
-            }
-        }
+    for directory in ["src", "tests", "benches", "examples"] {
+        rust_files(&root().join(directory), &mut files);
     }
-    assert!(wrong.is_empty(), "imports that point down the table:\n{}", wrong.join("\n"));
+    let long = files.into_iter().filter_map(|file| {
+        let lines = std::fs::read_to_string(&file).unwrap().lines().count();
+        (lines > MAX_LINES).then(|| format!("{}: {lines} lines", file.strip_prefix(root()).unwrap().display()))
+    });
+    let long = lines(long);
+    assert!(long.is_empty(), "files of more than {MAX_LINES} lines:\n{long}");
+}
+
+const TABLE: &str = "\n## Modules\n\n| module | does | knows nothing of |\n| --- | --- | --- |\n\
+    | `model` | data | `tokio`, `std::fs` |\n| `store` | state | `model` |\n| `poller` | the loop | |\n\n## Next\n";
+
+#[test]
+fn a_forbidden_import_is_found_in_every_spelling() {
+    let forbidden = [
+        ("model/job.rs", "use crate::store::Store;", "model/job.rs imports store, which is below model in the table"),
+        ("model/job.rs", "use crate::{store::Store};", "model/job.rs imports store, which is below model in the table"),
+        ("model/job.rs", "fn f() { super::super::store::new() }", "model/job.rs imports store, which is below model in the table"),
+        ("model/job.rs", "fn f() { assert!(crate::store::new()) }", "model/job.rs imports store, which is below model in the table"),
+        ("model/job.rs", "#[cfg(test)] mod tests { use crate::store::S; }", "model/job.rs imports store, which is below model in the table"),
+        ("model/job.rs", "fn f() { tokio::spawn(x) }", "model/job.rs imports tokio, of which model must know nothing"),
+        ("model/job.rs", "use std::{fs, io};", "model/job.rs imports std::fs, of which model must know nothing"),
+        ("store/mod.rs", "use crate::model::Job as J;", "store/mod.rs imports model, of which store must know nothing"),
+    ];
+    for (file, text, violation) in forbidden {
+        let code = sample(&[("lib.rs", "mod model; mod store; mod poller;"), (file, text)]);
+        assert_eq!(Vec::from_iter(violations(&code, &table(TABLE))), [violation], "{text}");
+    }
+    let allowed = "use crate::model::Job;\nuse crate::store::Store;\n// crate::web\nuse std::io;\nfn f() { $crate::x!() }";
+    let code = sample(&[("poller.rs", &allowed.replace("$crate", "crate")), ("model.rs", "use std::io; struct Job;")]);
+    assert_eq!(violations(&code, &table(TABLE)), BTreeSet::new());
 }
 
 #[test]
-fn the_stand_in_for_the_upstream_shares_no_code_with_what_it_judges() {
-    let mut files = Vec::new();
-    sources(&root().join("src/fake_upstream"), &mut files);
-    for file in files {
-        let imports = imports(&std::fs::read_to_string(&file).unwrap());
-        assert!(imports.iter().all(|room| room == "fake_upstream"), "{}: {imports:?}", file.display());
-    }
+fn a_circle_is_found_through_re_exports_and_other_files() {
+    let files = [
+        ("lib.rs", "mod a; mod b;"),
+        ("a/mod.rs", "mod one; mod two; mod three; pub use one::One; pub use two::Two;"),
+        ("a/one.rs", "use super::three::Three; pub struct One;"),
+        ("a/two.rs", "pub struct Two(crate::a::One);"),
+        ("a/three.rs", "use super::*; pub struct Three(super::Two);"),
+        ("b.rs", "use crate::a::{One, Two}; pub struct B; #[cfg(test)] mod tests { use super::*; }"),
+    ];
+    let code = sample(&files);
+    let found = circles(&code.edges());
+    assert_eq!(found, [BTreeSet::from(["a/one.rs", "a/three.rs", "a/two.rs"])]);
+    assert_eq!(code.edges()["b.rs"], BTreeSet::from(["a/one.rs", "a/two.rs"]));
 }
