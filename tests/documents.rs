@@ -1,5 +1,5 @@
-//! What the documents say is what the program has. `UPDATE_GOLDEN=1` writes the generated parts anew.
-#![expect(clippy::unwrap_used, clippy::panic, reason = "a test says so when it fails")]
+//! The documents agree with the program. `UPDATE_GOLDEN=1` rewrites the generated parts.
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test may panic")]
 
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
@@ -13,7 +13,7 @@ fn root(path: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join(path)
 }
 
-/// Holds the text between two markers of a document against what it should be.
+/// Compares the text between two markers of a document with the expected text.
 fn hold(document: &str, marker: &str, expected: &str) {
     let path = root(document);
     let text = std::fs::read_to_string(&path).unwrap();
@@ -24,7 +24,7 @@ fn hold(document: &str, marker: &str, expected: &str) {
         std::fs::write(&path, format!("{head}{begin}{expected}{end}{tail}")).unwrap();
         return;
     }
-    assert_eq!(found, expected, "{document}: run the tests with UPDATE_GOLDEN=1 and look at the difference");
+    assert_eq!(found, expected, "{document}: run the tests with UPDATE_GOLDEN=1 and review the difference");
 }
 
 #[test]
@@ -76,7 +76,7 @@ fn every_metric_that_a_document_names_is_in_the_catalogue() {
     for document in ["README.md", "docs/REFERENCE.md", "docs/runbook.md", "docs/ARCHITECTURE.md"] {
         let text = std::fs::read_to_string(root(document)).unwrap();
         let words = text.split(|c: char| !(c.is_ascii_alphanumeric() || c == '_'));
-        // The program itself and the file of its settings are called alike; what follows them is a name of a metric.
+        // The program itself is also called `koreai_exporter`.
         for word in words.filter(|word| word.starts_with("koreai_") && *word != "koreai_exporter") {
             let base =
                 ["_bucket", "_sum", "_count"].iter().find_map(|suffix| word.strip_suffix(suffix)).unwrap_or(word);
@@ -84,6 +84,63 @@ fn every_metric_that_a_document_names_is_in_the_catalogue() {
             assert!(known.contains(base) || known.contains(word) || begins, "{document} names {word}");
         }
     }
+}
+
+/// How GitHub links to a heading: lower case, words joined by hyphens, other characters dropped.
+fn anchor(heading: &str) -> String {
+    let kept = heading.to_lowercase();
+    kept.chars().filter(|c| c.is_alphanumeric() || " -_".contains(*c)).map(|c| if c == ' ' { '-' } else { c }).collect()
+}
+
+fn text_files(directory: &Path, found: &mut Vec<PathBuf>) {
+    for path in std::fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().path()) {
+        if path.is_dir() {
+            text_files(&path, found);
+        } else if path.extension().is_some_and(|extension| extension == "rs" || extension == "md" || extension == "yml")
+        {
+            found.push(path);
+        }
+    }
+}
+
+/// What a text cites of `docs/UPSTREAM.md`: the anchors, and citations without one.
+fn citations(text: &str) -> (Vec<&str>, usize) {
+    let after = |mark: &'static str| text.match_indices(mark).map(move |(at, _)| &text[at + mark.len()..]);
+    let anchors = after("UPSTREAM.md#")
+        .map(|rest| rest.split(|c: char| !(c.is_ascii_alphanumeric() || c == '-')).next().unwrap_or_default());
+    // In two parts, so that this test does not find itself.
+    (anchors.collect(), after(concat!("UPSTREAM", " §")).count())
+}
+
+#[test]
+fn every_citation_of_the_upstreams_page_resolves_to_a_heading() {
+    let page = std::fs::read_to_string(root("docs/UPSTREAM.md")).unwrap();
+    let anchors: BTreeSet<String> = page.lines().filter_map(|line| line.strip_prefix("## ")).map(anchor).collect();
+    assert!(anchors.contains("what-an-exporter-must-handle"), "{anchors:?}");
+    let mut files = vec![root("README.md"), root("CONTRIBUTING.md")];
+    for directory in ["src", "tests", "docs", "examples", "benches"] {
+        text_files(&root(directory), &mut files);
+    }
+    let (mut cited, mut wrong) = (0, Vec::new());
+    for file in files.into_iter().filter(|file| !file.ends_with("tests/documents.rs")) {
+        // One of the test configurations is not UTF-8 on purpose.
+        let text = String::from_utf8_lossy(&std::fs::read(&file).unwrap()).into_owned();
+        let (found, bare) = citations(&text);
+        let unknown = found.iter().filter(|name| !anchors.contains(**name) && !name.is_empty());
+        wrong.extend(unknown.map(|name| format!("{}: no heading {name}", file.display())));
+        wrong.extend((bare > 0).then(|| format!("{}: {bare} citations by paragraph", file.display())));
+        cited += found.len();
+    }
+    assert!(cited >= 15, "the citations were found: {cited}");
+    assert!(wrong.is_empty(), "citations of docs/UPSTREAM.md that lead nowhere:\n{}", wrong.join("\n"));
+}
+
+#[test]
+fn citations_are_found_in_comments() {
+    let text =
+        concat!("/// At most 1,000 (docs/UPSTREAM.md#send-apis).\n// UPSTREAM", " §4: see [it](UPSTREAM.md#errors)");
+    assert_eq!(citations(text), (vec!["send-apis", "errors"], 1));
+    assert_eq!(anchor("What an exporter must handle"), "what-an-exporter-must-handle");
 }
 
 #[test]

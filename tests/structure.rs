@@ -65,7 +65,9 @@ fn violations(code: &Crate, table: &BTreeMap<String, Row>) -> BTreeSet<String> {
         // Tests may use other crates: a runtime, temporary files.
         let joined = path.join("::");
         let is_forbidden = |name: &&String| joined == **name || joined.starts_with(&format!("{name}::"));
-        if (own || !mention.test) && let Some(name) = row.forbidden.iter().find(is_forbidden) {
+        if (own || !mention.test)
+            && let Some(name) = row.forbidden.iter().find(is_forbidden)
+        {
             wrong.insert(format!("{} imports {name}, of which {module} must know nothing", mention.file));
         }
     }
@@ -143,9 +145,21 @@ fn a_forbidden_import_is_found_in_every_spelling() {
     let forbidden = [
         ("model/job.rs", "use crate::store::Store;", "model/job.rs imports store, which is below model in the table"),
         ("model/job.rs", "use crate::{store::Store};", "model/job.rs imports store, which is below model in the table"),
-        ("model/job.rs", "fn f() { super::super::store::new() }", "model/job.rs imports store, which is below model in the table"),
-        ("model/job.rs", "fn f() { assert!(crate::store::new()) }", "model/job.rs imports store, which is below model in the table"),
-        ("model/job.rs", "#[cfg(test)] mod tests { use crate::store::S; }", "model/job.rs imports store, which is below model in the table"),
+        (
+            "model/job.rs",
+            "fn f() { super::super::store::new() }",
+            "model/job.rs imports store, which is below model in the table",
+        ),
+        (
+            "model/job.rs",
+            "fn f() { assert!(crate::store::new()) }",
+            "model/job.rs imports store, which is below model in the table",
+        ),
+        (
+            "model/job.rs",
+            "#[cfg(test)] mod tests { use crate::store::S; }",
+            "model/job.rs imports store, which is below model in the table",
+        ),
         ("model/job.rs", "fn f() { tokio::spawn(x) }", "model/job.rs imports tokio, of which model must know nothing"),
         ("model/job.rs", "use std::{fs, io};", "model/job.rs imports std::fs, of which model must know nothing"),
         ("store/mod.rs", "use crate::model::Job as J;", "store/mod.rs imports model, of which store must know nothing"),
@@ -154,7 +168,8 @@ fn a_forbidden_import_is_found_in_every_spelling() {
         let code = sample(&[("lib.rs", "mod model; mod store; mod poller;"), (file, text)]);
         assert_eq!(Vec::from_iter(violations(&code, &table(TABLE))), [violation], "{text}");
     }
-    let allowed = "use crate::model::Job;\nuse crate::store::Store;\n// crate::web\nuse std::io;\nfn f() { $crate::x!() }";
+    let allowed =
+        "use crate::model::Job;\nuse crate::store::Store;\n// crate::web\nuse std::io;\nfn f() { $crate::x!() }";
     let code = sample(&[("poller.rs", &allowed.replace("$crate", "crate")), ("model.rs", "use std::io; struct Job;")]);
     assert_eq!(violations(&code, &table(TABLE)), BTreeSet::new());
 }

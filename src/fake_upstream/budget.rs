@@ -6,20 +6,20 @@ use std::time::Duration;
 pub(super) const MINUTE: Duration = Duration::from_secs(60);
 const HOUR: Duration = Duration::from_secs(3600);
 
-/// The window in which too much was asked.
+/// The window whose limit was exceeded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Limit {
     Minute,
     Hour,
 }
 
-/// Counts calls and says which of them is one too many. The window is half open: a call leaves it exactly 60 s later.
+/// Counts calls and rejects those beyond a limit. Windows are half open: a call leaves the minute exactly 60 s later.
 #[derive(Debug)]
 pub(super) struct RollingBudget {
     per_minute: usize,
     per_hour: usize,
     refused_calls_count: bool,
-    /// When a call was counted, ascending; never longer than the larger of the limits.
+    /// When calls were counted, ascending; never longer than the larger limit.
     counted: VecDeque<Duration>,
 }
 
@@ -29,8 +29,8 @@ impl RollingBudget {
         Self { per_minute: size(per_minute), per_hour: size(per_hour), refused_calls_count, counted: VecDeque::new() }
     }
 
-    /// Takes one call at `now`, or names the window that has no room left. The hour goes first: while it is full, a free
-    /// minute does not help (UPSTREAM §4).
+    /// Counts a call at `now`, or returns the window that is full. The hour is checked first: while it is full, a free
+    /// minute does not help (docs/UPSTREAM.md#rate-limits).
     pub(super) fn admit(&mut self, now: Duration) -> Result<(), Limit> {
         while self.counted.front().is_some_and(|at| *at + HOUR <= now) {
             self.counted.pop_front();
@@ -62,7 +62,7 @@ mod tests {
     }
 
     #[test]
-    fn a_rolling_minute_has_room_again_when_its_oldest_call_is_60_s_old() {
+    fn a_rolling_minute_admits_calls_again_when_its_oldest_call_is_60_s_old() {
         let mut budget = RollingBudget::new(2, 100, false);
         assert_eq!(budget.admit(at(0)), Ok(()));
         assert_eq!(budget.admit(at(50)), Ok(()));
@@ -73,7 +73,7 @@ mod tests {
     }
 
     #[test]
-    fn a_full_hour_refuses_although_the_minute_is_free() {
+    fn a_full_hour_rejects_calls_although_the_minute_is_free() {
         let mut budget = RollingBudget::new(2, 3, false);
         for second in [0, 100, 200] {
             assert_eq!(budget.admit(at(second)), Ok(()));
@@ -83,10 +83,10 @@ mod tests {
     }
 
     #[test]
-    fn refused_calls_use_up_budget_only_where_told() {
+    fn rejected_calls_use_budget_only_when_configured() {
         let mut budget = RollingBudget::new(1, 100, true);
         assert_eq!(budget.admit(at(0)), Ok(()));
         assert_eq!(budget.admit(at(30)), Err(Limit::Minute));
-        assert_eq!(budget.admit(at(61)), Err(Limit::Minute), "the refused call at 30 s is still in the window");
+        assert_eq!(budget.admit(at(61)), Err(Limit::Minute), "the rejected call at 30 s is still in the window");
     }
 }

@@ -1,4 +1,4 @@
-//! Connections that can be cut off hard, for [`Fault::Reset`](super::Fault::Reset).
+//! Connections that can be reset, for [`Fault::Reset`](super::Fault::Reset).
 
 use std::io;
 use std::net::SocketAddr;
@@ -12,23 +12,23 @@ use axum::serve::{IncomingStream, Listener};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpListener, TcpStream};
 
-/// A listener whose connections have a [`Fuse`].
+/// A listener whose connections can be reset through a [`ResetHandle`].
 pub(super) struct Connections(pub(super) TcpListener);
 
-/// The handle by which a request's handler reaches its connection.
+/// Lets the handler of a request reset its connection.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Fuse(Arc<AtomicBool>);
+pub(super) struct ResetHandle(Arc<AtomicBool>);
 
-impl Fuse {
-    /// From now on a write resets the connection instead.
-    pub(super) fn blow(&self) {
+impl ResetHandle {
+    /// Makes the next write reset the connection.
+    pub(super) fn arm(&self) {
         self.0.store(true, Ordering::Release);
     }
 }
 
 pub(super) struct Connection {
     stream: TcpStream,
-    fuse: Fuse,
+    reset: ResetHandle,
 }
 
 impl Listener for Connections {
@@ -37,7 +37,7 @@ impl Listener for Connections {
 
     async fn accept(&mut self) -> (Connection, SocketAddr) {
         let (stream, address) = Listener::accept(&mut self.0).await;
-        (Connection { stream, fuse: Fuse::default() }, address)
+        (Connection { stream, reset: ResetHandle::default() }, address)
     }
 
     fn local_addr(&self) -> io::Result<SocketAddr> {
@@ -45,9 +45,9 @@ impl Listener for Connections {
     }
 }
 
-impl Connected<IncomingStream<'_, Connections>> for Fuse {
+impl Connected<IncomingStream<'_, Connections>> for ResetHandle {
     fn connect_info(stream: IncomingStream<'_, Connections>) -> Self {
-        stream.io().fuse.clone()
+        stream.io().reset.clone()
     }
 }
 
@@ -59,8 +59,8 @@ impl AsyncRead for Connection {
 
 impl AsyncWrite for Connection {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
-        if self.fuse.0.load(Ordering::Acquire) {
-            // With a linger of zero the close that follows sends RST, not FIN.
+        if self.reset.0.load(Ordering::Acquire) {
+            // With a linger of zero, closing the socket sends RST instead of FIN.
             self.stream.set_zero_linger()?;
             return Poll::Ready(Err(io::ErrorKind::ConnectionReset.into()));
         }

@@ -1,45 +1,45 @@
-//! How the stand-in misbehaves, for whom, when and how often.
+//! Faults of the fake upstream: what goes wrong, for which calls, when and how often.
 
 use std::time::Duration;
 
-use super::tenant::RefusalForm;
+use super::refusal_form::RefusalForm;
 
-/// What goes wrong with one answer.
+/// What goes wrong with one response.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Fault {
-    /// Refused for the rate, although the budget has room.
+    /// Rate limited, although budget is left.
     RefuseRate(RefusalForm),
-    /// 401, although the token is good.
+    /// 401, although the token is valid.
     Unauthorized,
-    /// An HTTP code with a gateway's HTML page.
+    /// This HTTP code, with the HTML page of a gateway.
     Status(u16),
     /// 200 with an HTML page.
     Html200,
-    /// 200 with nothing.
+    /// 200 with an empty body.
     Empty200,
-    /// 200 that promises the whole body, sends half of it, and closes.
+    /// 200 with the `Content-Length` of the whole body, but only half of it.
     Truncated,
-    /// 200 whose body trickles and never ends.
+    /// 200 with a body that arrives slowly and never ends.
     NeverEnding,
-    /// No answer at all; the connection stays open.
+    /// No response; the connection stays open.
     Hang,
-    /// Valid JSON, nested that deep in a field nobody needs.
+    /// Valid JSON, nested this deep in an unknown field.
     Deep(usize),
-    /// A finished job with that many log entries, streamed.
+    /// A finished job with this many log entries, streamed.
     Huge(usize),
-    /// The connection is reset instead of an answer.
+    /// The connection is reset instead of a response.
     Reset,
-    /// 307 to that address.
+    /// 307 to this address.
     Redirect(String),
-    /// 200 with bytes that are no text.
+    /// 200 with bytes that are not text.
     Gibberish,
     /// 200 with the errors envelope.
     ErrorsEnvelope200,
-    /// The job's own body, but `statusLogs` is null.
+    /// The body of the job, but with `statusLogs` null.
     NullLogs,
 }
 
-/// When a fault applies. The first rule that fits a call wins.
+/// When a fault applies. The first rule that matches a call wins.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FaultRule {
     /// What goes wrong.
@@ -48,18 +48,18 @@ pub struct FaultRule {
     pub bot_id: Option<String>,
     /// Only for this request ID.
     pub request_id: Option<String>,
-    /// From when on, by the job clock.
+    /// Start, by the job clock.
     pub from: Duration,
-    /// Until when (exclusive), by the job clock.
+    /// End (exclusive), by the job clock; `None`: never.
     pub until: Option<Duration>,
-    /// Comes back after that time, counted from `from`.
+    /// Recurs with this period, counted from `from`.
     pub every: Option<Duration>,
-    /// For that many calls; then the rule is used up.
+    /// Applies to this many calls only.
     pub calls: Option<u32>,
 }
 
 impl FaultRule {
-    /// For every call, for ever.
+    /// For every call, without end.
     pub fn always(fault: Fault) -> Self {
         Self { fault, bot_id: None, request_id: None, from: Duration::ZERO, until: None, every: None, calls: None }
     }
@@ -74,7 +74,7 @@ impl FaultRule {
         Self { bot_id: Some(bot_id.to_owned()), ..self }
     }
 
-    /// For so many calls only.
+    /// For this many calls only.
     pub fn for_calls(self, calls: u32) -> Self {
         Self { calls: Some(calls), ..self }
     }
@@ -84,12 +84,12 @@ impl FaultRule {
         Self { from, until: Some(until), ..self }
     }
 
-    /// Again and again, that long after it began.
+    /// Recurring with this period.
     pub fn every(self, period: Duration) -> Self {
         Self { every: Some(period), ..self }
     }
 
-    fn fits(&self, bot_id: &str, request_id: Option<&str>, now: Duration) -> bool {
+    fn matches(&self, bot_id: &str, request_id: Option<&str>, now: Duration) -> bool {
         self.bot_id.as_deref().is_none_or(|only| only == bot_id)
             && self.request_id.as_deref().is_none_or(|only| Some(only) == request_id)
             && self.is_on_at(now)
@@ -106,10 +106,10 @@ impl FaultRule {
     }
 }
 
-/// The fault for one call, if any rule fits; counts the call against the rule.
+/// The fault for one call, if a rule matches; counts the call against the rule.
 pub(super) fn take(rules: &mut Vec<FaultRule>, bot_id: &str, request_id: Option<&str>, now: Duration) -> Option<Fault> {
     rules.retain(|rule| rule.calls != Some(0));
-    let rule = rules.iter_mut().find(|rule| rule.fits(bot_id, request_id, now))?;
+    let rule = rules.iter_mut().find(|rule| rule.matches(bot_id, request_id, now))?;
     rule.calls = rule.calls.map(|calls| calls.saturating_sub(1));
     Some(rule.fault.clone())
 }
@@ -119,7 +119,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_schedule_comes_back_every_period() {
+    fn a_schedule_recurs_every_period() {
         let at = Duration::from_secs;
         let rule = FaultRule::always(Fault::Empty200).between(at(90), at(110)).every(at(300));
         let on: Vec<u64> =
@@ -128,11 +128,11 @@ mod tests {
     }
 
     #[test]
-    fn a_rule_for_two_calls_is_used_up_by_calls_that_fit_it() {
+    fn a_rule_for_two_calls_ends_after_two_matching_calls() {
         let mut rules = vec![FaultRule::always(Fault::Hang).for_id("ds-1").for_calls(2)];
-        let mut ask = |id: &str| take(&mut rules, "st-1", Some(id), Duration::ZERO);
+        let mut call = |id: &str| take(&mut rules, "st-1", Some(id), Duration::ZERO);
         assert_eq!(
-            [ask("ds-1"), ask("ds-2"), ask("ds-1"), ask("ds-1")],
+            [call("ds-1"), call("ds-2"), call("ds-1"), call("ds-1")],
             [Some(Fault::Hang), None, Some(Fault::Hang), None]
         );
     }

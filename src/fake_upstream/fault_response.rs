@@ -1,4 +1,4 @@
-//! Answers as HTTP: the good ones, and those that a fault has spoilt.
+//! HTTP responses: scripted ones, and those that a fault has changed.
 
 use std::time::Duration;
 
@@ -9,36 +9,41 @@ use tokio::io::{AsyncWriteExt, DuplexStream};
 use tokio_util::io::ReaderStream;
 use tokio_util::sync::CancellationToken;
 
-use super::connection::Fuse;
+use super::connection::ResetHandle;
 use super::fault::Fault;
 use super::job::ScriptedResponse;
 use super::state::SampleBody;
 use super::status_body;
 
-/// Bytes of a streamed body that may wait for a slow reader.
+/// Bytes of a streamed body that are buffered for a slow reader.
 const PIPE_BYTES: usize = 64 * 1024;
 
-/// Entries that a huge body is written by at a time.
+/// Entries of a huge body written at a time.
 const ENTRIES_A_CHUNK: usize = 500;
 
-/// The pause between two entries of a body that never ends: short enough that a client's read timeout does not fire.
+/// Pause between two entries of a body that never ends; shorter than the read timeout of any client.
 const TRICKLE: Duration = Duration::from_millis(50);
 
 const HTML: &str =
     "<!DOCTYPE html><html><head><title>Error</title></head><body><h1>Something went wrong</h1></body></html>\n";
 
-/// An answer as it stands.
+/// A response exactly as scripted.
 pub(super) fn literal(answer: ScriptedResponse) -> Response {
     let mut response = Response::builder().status(answer.status);
     for (name, value) in answer.headers {
         response = response.header(name, value);
     }
-    // A script may hold a code or header that HTTP does not know.
+    // A script may contain an invalid code or header.
     response.body(Body::from(answer.body)).unwrap_or_else(|_| StatusCode::INTERNAL_SERVER_ERROR.into_response())
 }
 
-/// The answer that a fault makes of a good one.
-pub(super) async fn answer(fault: Fault, sample: SampleBody, fuse: &Fuse, stopping: &CancellationToken) -> Response {
+/// The response that a fault makes of a valid one.
+pub(super) async fn respond(
+    fault: Fault,
+    sample: SampleBody,
+    reset: &ResetHandle,
+    stopping: &CancellationToken,
+) -> Response {
     match fault {
         Fault::Status(code) => literal(html(code)),
         Fault::Html200 => literal(html(200)),
@@ -52,7 +57,7 @@ pub(super) async fn answer(fault: Fault, sample: SampleBody, fuse: &Fuse, stoppi
         Fault::Deep(depth) => literal(ScriptedResponse::ok(deep(depth))),
         Fault::Huge(entries) => piped(move |pipe| huge(pipe, sample.streamed, entries), stopping),
         Fault::Reset => {
-            fuse.blow();
+            reset.arm();
             StatusCode::OK.into_response()
         }
         Fault::Redirect(address) => {
@@ -62,7 +67,7 @@ pub(super) async fn answer(fault: Fault, sample: SampleBody, fuse: &Fuse, stoppi
         Fault::Gibberish => literal(ScriptedResponse::ok(&b"\x00\xff\xfe{\"statusLogs\":[\x80\x81]]]}\xc3\x28"[..])),
         Fault::ErrorsEnvelope200 => literal(ScriptedResponse::ok(status_body::errors("Something went wrong", 500))),
         Fault::NullLogs => literal(ScriptedResponse::ok(sample.null_logs)),
-        // These two are answered before it comes to this.
+        // The state answers these two itself.
         Fault::RefuseRate(_) | Fault::Unauthorized => StatusCode::UNAUTHORIZED.into_response(),
     }
 }
@@ -77,7 +82,8 @@ fn deep(depth: usize) -> String {
     format!(r#"{{"status":"SUCCESS","percentageComplete":100,"extra":{open}{close},"statusLogs":[],"count":0}}"#)
 }
 
-/// Promises all and gives half. The half goes through a pipe, because a body of known length must keep its promise.
+/// Announces the whole length and sends half. The half goes through a pipe, because hyper would reject a body of known,
+/// different length.
 fn truncated(whole: Bytes) -> Response {
     let length = whole.len();
     let mut response = piped(
@@ -115,7 +121,7 @@ async fn huge(mut pipe: DuplexStream, (head, entry, tail): (String, String, Stri
     fine && pipe.write_all(format!("{}{tail}", next.repeat(left)).as_bytes()).await.is_ok()
 }
 
-/// A body that a task writes while the client reads; the task ends with the client, or when the stand-in stops.
+/// A body that a task writes while the client reads. The task ends with the client, or when the server stops.
 fn piped<F>(write: impl FnOnce(DuplexStream) -> F, stopping: &CancellationToken) -> Response
 where
     F: Future<Output = bool> + Send + 'static,

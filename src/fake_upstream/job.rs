@@ -1,46 +1,46 @@
-//! A job's script and its truth: both are pure functions of the job and the time, so that a test can compute what an
-//! exporter must have counted.
+//! Scripted jobs. What is true of a job is a pure function of the job and the time, so a test can compute what an exporter
+//! must have counted.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
 use bytes::Bytes;
 
-/// What is said of a notification that arrived (UPSTREAM §7).
+/// `comments` of a delivered notification (docs/UPSTREAM.md#comments-texts).
 pub(super) const DELIVERED: &str = "Notification has been sent successfully";
 
-/// A job, as plain data. Times are by the job clock.
+/// A job, as plain data. Times are those of the job clock.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ScriptedJob {
     /// `ds-…`.
     pub id: String,
-    /// Which of the two APIs knows it; the other answers that there is no such ID.
+    /// The API that knows the job; the other one rejects its ID.
     pub api: Api,
-    /// Since when it exists; before, its ID is unknown.
-    pub born: Duration,
-    /// How many recipients it has; at most 1,000 at the real upstream.
+    /// When it is created; before, its ID is unknown.
+    pub created_at: Duration,
+    /// Number of recipients; at most 1,000 at the real upstream.
     pub recipients: u32,
-    /// Channels, taken in turn; a name that stands twice is taken twice as often. None: `msteams`.
+    /// Channels, used in turn; a name listed twice is used twice as often. Empty: `msteams`.
     pub channels: Vec<String>,
-    /// How many of a hundred recipients fail, spread evenly.
+    /// Percentage of recipients that fail, spread evenly.
     pub failure_percent: u32,
-    /// What is said of failures, in turn; `{who}` becomes the recipient. None: the documented text.
+    /// `comments` of failures, used in turn; `{who}` becomes the recipient. Empty: the documented text.
     pub comments: Vec<String>,
-    /// Which generation of the v1 body is answered; V2 has only one.
+    /// The generation of the v1 body; V2 has only one.
     pub shape: Shape,
-    /// How it goes on.
+    /// What happens to it.
     pub plan: Plan,
-    /// The label `campaign` at `GET /demo/targets/…`; the upstream itself knows no campaigns.
+    /// The label `campaign` of `GET /demo/targets/…`; the upstream itself has no campaigns.
     pub campaign: Option<String>,
 }
 
 impl ScriptedJob {
-    /// A v1 job that exists from the start and runs over one minute, without failures, on Teams.
+    /// A v1 job on Teams that exists from the start and runs for one minute, without failures.
     pub fn new(id: &str, recipients: u32) -> Self {
         Self {
             id: id.to_owned(),
             api: Api::V1,
-            born: Duration::ZERO,
+            created_at: Duration::ZERO,
             recipients,
             channels: vec!["msteams".to_owned()],
             failure_percent: 0,
@@ -56,19 +56,19 @@ impl ScriptedJob {
         Self { plan, ..self }
     }
 
-    /// The same job, where so many of a hundred fail.
+    /// The same job with this percentage of failures.
     pub fn with_failures(self, failure_percent: u32) -> Self {
         Self { failure_percent, ..self }
     }
 
-    /// The same job over these channels.
+    /// The same job on these channels.
     pub fn over_channels(self, channels: &[&str]) -> Self {
         Self { channels: channels.iter().map(|channel| (*channel).to_owned()).collect(), ..self }
     }
 
-    /// The truth at `now`; `None` where there is none: the job is not born yet, or its answers are literal.
+    /// What is true at `now`; `None` if the job does not exist yet or its responses are literal.
     pub fn truth(&self, now: Duration) -> Option<Truth> {
-        let age = now.checked_sub(self.born)?;
+        let age = now.checked_sub(self.created_at)?;
         let (over, last_status) = match &self.plan {
             Plan::Answers(_) => return None,
             Plan::Accepted => return Some(self.tally(0, "IN_PROGRESS".to_owned(), false, None)),
@@ -85,17 +85,17 @@ impl ScriptedJob {
             return Some(self.tally(entries, "IN_PROGRESS".to_owned(), gone, None));
         }
         let status = last_status.cloned().unwrap_or_else(|| self.result().to_owned());
-        let finished_at = is_terminal(&status).then(|| self.born + over);
+        let finished_at = is_terminal(&status).then(|| self.created_at + over);
         Some(self.tally(entries, status, gone, finished_at))
     }
 
-    /// The entry at that place in the log.
+    /// The log entry at an index.
     pub(super) fn entry(&self, index: u32) -> Entry<'_> {
         let failed = share(index + 1, self.failure_percent) > share(index, self.failure_percent);
         Entry { channel: self.channel(index), comment: if failed { self.failure(index) } else { DELIVERED }, failed }
     }
 
-    /// How long after its birth that entry appears; the inverse of the number of entries at a time.
+    /// How long after the job's creation an entry appears; the inverse of the number of entries at a time.
     pub(super) fn entry_age(&self, index: u32) -> Duration {
         let nanos = self.span().as_nanos() * (u128::from(index) + 1);
         nanos_duration(nanos.div_ceil(u128::from(self.recipients.max(1))))
@@ -125,12 +125,12 @@ impl ScriptedJob {
         }
     }
 
-    /// Takes the channels in turn, shifted by one a round, so that evenly spread failures do not all fall on one channel.
+    /// The channels in turn, shifted by one per round, so that evenly spread failures do not all fall on one channel.
     fn channel(&self, index: u32) -> &str {
         let Ok(count) = u32::try_from(self.channels.len()) else { return "msteams" };
-        let place =
-            index.checked_rem(count).zip(index.checked_div(count)).map(|(place, round)| (place + round) % count);
-        in_turn(&self.channels, place.unwrap_or(0)).unwrap_or("msteams")
+        let shifted =
+            index.checked_rem(count).zip(index.checked_div(count)).map(|(position, round)| (position + round) % count);
+        in_turn(&self.channels, shifted.unwrap_or(0)).unwrap_or("msteams")
     }
 
     fn failure(&self, index: u32) -> &str {
@@ -153,67 +153,67 @@ impl ScriptedJob {
     }
 }
 
-/// Which of the two APIs a job belongs to (UPSTREAM §2).
+/// The API a job belongs to (docs/UPSTREAM.md#status-apis).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Api {
-    /// `…/notify`, with percentage, times and names.
+    /// `…/notify`: percentage, times and IDs.
     V1,
-    /// `…/notifyV2`, with the log, its length and the status only.
+    /// `…/notifyV2`: only the log, its length and the status.
     V2,
 }
 
-/// The two published generations of the v1 body (UPSTREAM §2).
+/// The two published generations of the v1 body (docs/UPSTREAM.md#field-presence).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Shape {
-    /// As observed in 2023: with `countOfDockStatuses` and `store.identitiesCount`.
+    /// As observed in 2023, with `countOfDockStatuses` and `store.identitiesCount`.
     Counted,
-    /// As in the documentation: without them.
+    /// As documented, without them.
     Plain,
 }
 
 /// How a job goes on.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Plan {
-    /// Entries appear evenly over this time; then it has finished, as its entries say.
+    /// Entries appear evenly; then the job finishes with the status that its entries imply.
     Runs {
-        /// From birth to end.
+        /// From creation to end.
         over: Duration,
     },
-    /// Runs as if to its end, but comes to a halt and stays `IN_PROGRESS` for ever.
+    /// Stops half-way and stays `IN_PROGRESS` forever.
     Stalls {
-        /// The time that all of it would have taken.
+        /// The time that the whole job would take.
         over: Duration,
-        /// Where it halts, in percent of its recipients.
+        /// Where it stops, in percent of its recipients.
         at_percent: u32,
     },
-    /// Runs, and then says this status: an unknown one, or one that does not fit.
+    /// Runs, and then reports this status: an unknown one, or one that contradicts the entries.
     EndsAs {
-        /// From birth to that status.
+        /// From creation to that status.
         over: Duration,
-        /// The status, word for word.
+        /// The status, verbatim.
         status: String,
     },
-    /// Runs, and is forgotten upstream some time after its birth. With `after` zero its ID is unknown from the start.
+    /// Runs, but the upstream deletes it some time after its creation. With `after` zero its ID is never known.
     Gone {
-        /// From birth to end.
+        /// From creation to end.
         over: Duration,
-        /// From birth to being forgotten.
+        /// From creation to deletion.
         after: Duration,
     },
-    /// Answers what a send answers, for ever: accepted, nothing done.
+    /// Always answers what a send answers: accepted, nothing done.
     Accepted,
-    /// Literal answers, one a call; the last one is repeated. None: the ID is unknown.
+    /// Literal responses, one per call; the last one repeats. Empty: the ID is unknown.
     Answers(Vec<ScriptedResponse>),
 }
 
 impl Plan {
-    /// One literal answer for every call: 200 with this body.
+    /// The same literal response to every call: 200 with this body.
     pub fn fixed(body: impl Into<Bytes>) -> Self {
         Self::Answers(vec![ScriptedResponse::ok(body)])
     }
 }
 
-/// A literal answer.
+/// A literal response.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ScriptedResponse {
     /// The HTTP code.
@@ -237,20 +237,20 @@ impl ScriptedResponse {
     }
 }
 
-/// What is true of a job at a time.
+/// What is true of a job at one time.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Truth {
-    /// The status, word for word.
+    /// The status, verbatim.
     pub status: String,
-    /// How many recipients it has.
+    /// Number of recipients.
     pub recipients: u32,
-    /// How many entries its log has.
+    /// Number of log entries.
     pub entries: u32,
-    /// The entries by channel.
+    /// Log entries by channel.
     pub channels: BTreeMap<String, Counts>,
-    /// Whether the upstream has forgotten it; then nobody can learn the rest any more.
+    /// Whether the upstream has deleted it, so that nobody can learn more.
     pub gone: bool,
-    /// When it finished, if it has, by the job clock.
+    /// When it finished, by the job clock; `None` while it has not.
     pub finished_at: Option<Duration>,
 }
 
@@ -263,19 +263,19 @@ pub struct Counts {
     pub failure: u64,
 }
 
-/// One entry of the log, as far as it depends on the script.
+/// The scripted part of a log entry.
 pub(super) struct Entry<'a> {
     pub(super) channel: &'a str,
     pub(super) comment: &'a str,
     pub(super) failed: bool,
 }
 
-/// The documented terminal values (UPSTREAM §2).
+/// Whether a status is one of the documented terminal values (docs/UPSTREAM.md#status-values).
 pub(super) fn is_terminal(status: &str) -> bool {
     matches!(status, "SUCCESS" | "FAILURE" | "PARTIAL_SUCCESS")
 }
 
-/// Failure texts: the one documented (with its apostrophes), and the sort of thing that channels say.
+/// Failure texts: the documented one (with its apostrophes), and plausible errors of channels.
 fn failure_comments() -> Vec<String> {
     [
         "'Identity is not associated with the channel'",
@@ -295,8 +295,8 @@ fn share(of: u32, percent: u32) -> u32 {
 }
 
 fn in_turn(texts: &[String], index: u32) -> Option<&str> {
-    let place = usize::try_from(index).ok()?.checked_rem(texts.len())?;
-    texts.get(place).map(String::as_str)
+    let index = usize::try_from(index).ok()?.checked_rem(texts.len())?;
+    texts.get(index).map(String::as_str)
 }
 
 fn nanos_duration(nanos: u128) -> Duration {
@@ -312,7 +312,7 @@ mod tests {
     }
 
     #[test]
-    fn a_job_runs_evenly_and_finishes_by_its_results() {
+    fn a_job_runs_evenly_and_its_entries_decide_its_final_status() {
         let job = ScriptedJob::new("ds-1", 200).with_failures(30);
         let half = job.truth(at(30)).unwrap();
         assert_eq!((half.status.as_str(), half.entries, half.finished_at), ("IN_PROGRESS", 100, None));
@@ -324,7 +324,7 @@ mod tests {
     }
 
     #[test]
-    fn an_entry_is_counted_from_the_very_moment_that_it_carries() {
+    fn an_entry_counts_from_exactly_its_own_time() {
         let job = ScriptedJob::new("ds-1", 7).with_plan(Plan::Runs { over: Duration::from_millis(1_000) });
         for index in 0..7 {
             let appears = job.entry_age(index);
@@ -342,14 +342,14 @@ mod tests {
     }
 
     #[test]
-    fn a_stalled_job_never_gets_beyond_its_share() {
+    fn a_stalled_job_never_exceeds_its_share() {
         let job = ScriptedJob::new("ds-1", 50).with_plan(Plan::Stalls { over: at(10), at_percent: 60 });
         let truth = job.truth(at(86_400)).unwrap();
         assert_eq!((truth.status.as_str(), truth.entries, truth.finished_at), ("IN_PROGRESS", 30, None));
     }
 
     #[test]
-    fn an_unknown_status_is_no_end() {
+    fn an_unknown_status_is_not_an_end() {
         let job = ScriptedJob::new("ds-1", 5).with_plan(Plan::EndsAs { over: at(1), status: "ARCHIVED".to_owned() });
         let truth = job.truth(at(2)).unwrap();
         assert_eq!((truth.status.as_str(), truth.entries, truth.finished_at), ("ARCHIVED", 5, None));

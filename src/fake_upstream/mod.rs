@@ -1,25 +1,29 @@
-//! A strict stand-in for the upstream, with scripts and faults, for `demo`, `fake-upstream` and the tests.
+//! A strict fake upstream with scripted jobs and faults, for `demo`, `fake-upstream` and the tests.
 //!
-//! It answers `GET …/notify/status/{id}` and `GET …/notifyV2/status/{id}` as the tenant in front of it was told to,
-//! takes `POST …/notify` and `POST …/notifyV2`, and refuses whatever a real tenant would refuse: a wrong method, header,
-//! signature, `appId`, `sub`, `exp`, replayed `jti`, bot or budget. It records what it was asked, and it knows the truth.
+//! It answers `GET …/notify/status/{id}` and `GET …/notifyV2/status/{id}` as scripted and accepts `POST …/notify` and
+//! `POST …/notifyV2`. Like a real tenant it rejects a wrong method, header, signature, `appId`, `sub`, `exp`, replayed `jti`
+//! or bot ID, and calls beyond the budget. It records every call, and it can tell what is true of every job.
 //!
-//! - [`Tenant`], [`TenantBot`], [`Credential`], [`RefusalForm`]: whom it plays, as plain data.
+//! - [`Tenant`], [`TenantBot`], [`Credential`], [`RefusalForm`]: what it imitates, as plain data.
 //! - [`ScriptedJob`], [`Plan`], [`Truth`]: what a job does, a pure function of the job and the time.
-//! - [`Fault`], [`FaultRule`]: how it misbehaves, and when.
-//! - [`RecordedCall`], [`Record`]: what it was asked.
-//! - [`JobGenerator`], [`demo_tenant`]: the scenario of `demo`.
-//! - [`FakeUpstream`]: all of it behind a listener.
+//! - [`Fault`], [`FaultRule`]: what goes wrong, and when.
+//! - [`RecordedCall`], [`Record`]: the calls it received.
+//! - [`JobGenerator`], [`demo_tenant`]: the jobs and the tenant of `demo`.
+//! - [`FakeUpstream`]: the running server.
 //!
-//! Two clocks run here, both from the start of the stand-in. Jobs, births and fault schedules go by the *job clock*, which
-//! [`FakeUpstream::advance`] moves on; budgets, tokens and the record go by real time.
+//! There are two clocks, both starting with the server. Jobs and fault schedules use the *job clock*, which
+//! [`FakeUpstream::advance`] moves forward. Budgets, tokens and the record use real time.
+//!
+//! This module imports no other module of the crate, so that it shares no mistakes with the code it tests.
 mod budget;
 mod connection;
+mod demo;
 mod fault;
 mod fault_response;
 mod job;
+mod job_generator;
 mod record;
-mod scenario;
+mod refusal_form;
 mod send;
 mod server;
 mod state;
@@ -30,10 +34,12 @@ mod token;
 #[cfg(test)]
 mod tests;
 
+pub use demo::demo_tenant;
 pub use fault::{Fault, FaultRule};
 pub use job::{Api, Counts, Plan, ScriptedJob, ScriptedResponse, Shape, Truth};
+pub use job_generator::{DueJob, JobGenerator};
 pub use record::{Record, RecordedCall};
-pub use scenario::{DueJob, JobGenerator, demo_tenant};
+pub use refusal_form::{RefusalForm, RefusalText, RetryAfter};
 pub use server::{FakeUpstream, StartError};
-pub use tenant::{RefusalForm, RefusalText, RetryAfter, Tenant, TenantBot};
+pub use tenant::{Tenant, TenantBot};
 pub use token::{Credential, SignatureAlgorithm};

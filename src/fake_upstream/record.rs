@@ -1,32 +1,32 @@
-//! What the stand-in was asked, so that a test can say "this ID was asked 4 times, never closer than 2 s, never after it
-//! had finished".
+//! The calls that the fake upstream received, so that a test can state "this ID was polled 4 times, at least 2 s apart, and
+//! never after it had finished".
 
 use std::collections::{BTreeSet, VecDeque};
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 use std::time::Duration;
 
-/// Calls remembered; the oldest go first. A million are nearly an hour at 300 a second.
+/// Calls remembered; the oldest are dropped first. A million are nearly an hour at 300 a second.
 const MAX_CALLS: usize = 1_000_000;
 
 /// One call.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RecordedCall {
-    /// When its head had arrived: real time since the start.
+    /// When its headers had arrived: real time since the start.
     pub at: Duration,
-    /// The bot ID in the path; empty where the path was none of the upstream's.
+    /// The bot ID in the path; empty for an unknown path.
     pub bot_id: Arc<str>,
     /// The request ID in the path; `None` for a send.
     pub request_id: Option<Arc<str>>,
     /// `GET`, `POST`, ….
     pub method: Arc<str>,
-    /// The HTTP code of the answer; `None` where no answer was given.
+    /// The HTTP code of the response; `None` if there was none.
     pub status: Option<u16>,
-    /// Whether the token was good.
+    /// Whether the token was valid.
     pub authorized: bool,
-    /// Whether an earlier call had already been told that this job has finished.
+    /// Whether an earlier response had already reported that the job has finished.
     pub after_finish: bool,
-    /// A hash of the header `auth`: tells tokens apart without keeping them.
+    /// A hash of the header `auth`, to distinguish tokens without storing them.
     pub token: Option<u64>,
 }
 
@@ -37,12 +37,12 @@ pub struct Record {
 }
 
 impl Record {
-    /// All of them.
+    /// All calls.
     pub fn calls(&self) -> impl Iterator<Item = &RecordedCall> {
         self.calls.iter()
     }
 
-    /// Those that asked about one request ID.
+    /// The calls for one request ID.
     pub fn calls_for(&self, request_id: &str) -> impl Iterator<Item = &RecordedCall> {
         self.calls.iter().filter(move |call| call.request_id.as_deref() == Some(request_id))
     }
@@ -53,7 +53,7 @@ impl Record {
         times.iter().zip(times.iter().skip(1)).map(|(earlier, later)| later.saturating_sub(*earlier)).min()
     }
 
-    /// The most calls for one bot within any window of that length.
+    /// The most calls for one bot within any window of this length.
     pub fn max_in_window(&self, bot_id: &str, window: Duration) -> usize {
         let mut inside: VecDeque<Duration> = VecDeque::new();
         let mut most = 0;
@@ -67,7 +67,7 @@ impl Record {
         most
     }
 
-    /// The methods that were used.
+    /// The HTTP methods used.
     pub fn methods(&self) -> BTreeSet<String> {
         self.calls.iter().map(|call| call.method.to_string()).collect()
     }
@@ -80,7 +80,7 @@ impl Record {
     }
 }
 
-/// A hash that tells tokens apart.
+/// A hash that distinguishes tokens.
 pub(super) fn fingerprint(token: &str) -> u64 {
     let mut hasher = DefaultHasher::new();
     token.hash(&mut hasher);
@@ -115,7 +115,7 @@ mod tests {
     }
 
     #[test]
-    fn a_window_holds_what_is_younger_than_its_length() {
+    fn a_window_holds_calls_younger_than_its_length() {
         let record = record(&[0, 1, 2, 60, 61]);
         assert_eq!(record.max_in_window("st-1", Duration::from_secs(60)), 3);
         assert_eq!(record.max_in_window("st-1", Duration::from_secs(61)), 4);

@@ -1,14 +1,14 @@
-//! What a send may say (UPSTREAM §1), so that the stand-in can be used to try the job API.
+//! Parses sends (docs/UPSTREAM.md#send-apis), so that the job API can be tried with the fake upstream.
 
 use serde::Deserialize;
 use serde_json::Value;
 
 use super::job::Api;
 
-/// Identities a call may carry.
+/// The most identities of one call.
 const MAX_IDENTITIES: usize = 1_000;
 
-/// What the stand-in takes from a send; content and identities are not kept.
+/// What is used of a send; content and identities are not stored.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Send {
     pub(super) recipients: u32,
@@ -28,14 +28,14 @@ enum OneOrMany {
     Many(Vec<String>),
 }
 
-/// Reads a send's body; `None` where the upstream would answer "Validation errors/ Invalid arguments".
+/// Parses the body of a send; `None` if the upstream would answer "Validation errors/ Invalid arguments".
 pub(super) fn parse(api: Api, body: &[u8]) -> Option<Send> {
     let body: Body = serde_json::from_slice(body).ok()?;
-    let fits = |identity: &Value| match api {
+    let is_valid = |identity: &Value| match api {
         Api::V1 => identity.is_string(),
         Api::V2 => identity.is_object(),
     };
-    if body.identities.is_empty() || body.identities.len() > MAX_IDENTITIES || !body.identities.iter().all(fits) {
+    if body.identities.is_empty() || body.identities.len() > MAX_IDENTITIES || !body.identities.iter().all(is_valid) {
         return None;
     }
     let channels = match body.channel? {
@@ -51,7 +51,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn v1_takes_texts_and_v2_takes_objects() {
+    fn v1_accepts_strings_and_v2_accepts_objects() {
         let v1 = br#"{"channel":"msteams","identities":["a@example.com","b@example.com"]}"#;
         let v2 = br#"{"channel":["ivr","slack"],"identities":[{"ivr":{"email":"a@example.com"}}]}"#;
         let two = Send { recipients: 2, channels: vec!["msteams".to_owned()] };
@@ -61,7 +61,7 @@ mod tests {
     }
 
     #[test]
-    fn more_than_a_thousand_identities_are_refused() {
+    fn more_than_a_thousand_identities_are_rejected() {
         let body =
             |count: usize| serde_json::to_vec(&serde_json::json!({"channel": "slack", "identities": vec!["a"; count]}));
         assert!(parse(Api::V1, &body(1_000).unwrap()).is_some());

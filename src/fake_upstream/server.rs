@@ -1,4 +1,4 @@
-//! The stand-in behind a listener: routes, and the handle that a test or the demo holds.
+//! The HTTP server: routes, and the handle for tests and the demo.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -18,7 +18,7 @@ use tokio::task::JoinHandle;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use super::connection::{Connections, Fuse};
+use super::connection::{Connections, ResetHandle};
 use super::fault::FaultRule;
 use super::fault_response;
 use super::job::{Api, ScriptedJob, Truth};
@@ -26,25 +26,25 @@ use super::record::Record;
 use super::state::{Endpoint, ReceivedCall, Reply, State};
 use super::tenant::Tenant;
 
-/// How long [`FakeUpstream::stop`] waits for calls under way before it cuts them off.
+/// How long [`FakeUpstream::stop`] waits for calls in flight before it aborts them.
 const STOP_GRACE: Duration = Duration::from_secs(5);
 
-/// The running stand-in. Dropping it ends it without waiting.
+/// A running fake upstream. Dropping it stops it without waiting.
 pub struct FakeUpstream {
     address: SocketAddr,
     base_path: String,
-    desk: Arc<Desk>,
+    server: Arc<Server>,
     serving: JoinHandle<io::Result<()>>,
 }
 
-/// Why the stand-in could not start.
+/// Why the fake upstream could not start.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
-    /// The listener has no local address.
-    #[error("reading the listener's address")]
+    /// The local address of the listener is unavailable.
+    #[error("cannot read the address of the listener")]
     Address(#[source] io::Error),
-    /// A bot's public key is none.
-    #[error("reading the public key of bot {bot_id}")]
+    /// The public key of a bot is invalid.
+    #[error("invalid public key of bot {bot_id:?}: expected an RSA key in PEM")]
     Key {
         /// The bot.
         bot_id: String,
@@ -55,89 +55,89 @@ pub enum StartError {
 }
 
 impl FakeUpstream {
-    /// Answers on this listener from now on, over plain HTTP, in tasks of the current tokio runtime.
+    /// Serves plain HTTP on this listener, in tasks of the current tokio runtime.
     ///
     /// # Errors
-    /// When the listener has no address or a bot's public key is no RSA key in PEM.
+    /// If the listener has no address or the public key of a bot is not an RSA key in PEM.
     pub fn start(listener: TcpListener, tenant: Tenant) -> Result<Self, StartError> {
         let address = listener.local_addr().map_err(StartError::Address)?;
         let base_path = tenant.base_path.trim_end_matches('/').to_owned();
         let state = State::new(tenant).map_err(|(bot_id, source)| StartError::Key { bot_id, source })?;
-        let desk = Arc::new(Desk {
+        let server = Arc::new(Server {
             state: Mutex::new(state),
             started: Instant::now(),
             answered: watch::Sender::new(()),
             stopping: CancellationToken::new(),
         });
-        let routes = routes(&base_path).with_state(Arc::clone(&desk));
-        let stopping = desk.stopping.clone();
+        let routes = routes(&base_path).with_state(Arc::clone(&server));
+        let stopping = server.stopping.clone();
         let serving = tokio::spawn(async move {
-            axum::serve(Connections(listener), routes.into_make_service_with_connect_info::<Fuse>())
+            axum::serve(Connections(listener), routes.into_make_service_with_connect_info::<ResetHandle>())
                 .with_graceful_shutdown(stopping.cancelled_owned())
                 .await
         });
-        Ok(Self { address, base_path, desk, serving })
+        Ok(Self { address, base_path, server, serving })
     }
 
-    /// `http://…` with the base path, without a slash at the end: a bot's `base_url`.
+    /// The `base_url` for a bot: `http://…` with the base path, without a trailing slash.
     pub fn url(&self) -> String {
         format!("http://{}{}", self.address, self.base_path)
     }
 
-    /// Where it listens.
+    /// The address it listens on.
     pub fn address(&self) -> SocketAddr {
         self.address
     }
 
-    /// Moves the job clock on: jobs run, births and fault schedules come due. Budgets, tokens and the record stay in real
-    /// time.
+    /// Moves the job clock forward: jobs progress, new ones are created, fault schedules come due. Budgets, tokens and the
+    /// record stay in real time.
     pub fn advance(&self, by: Duration) {
-        let mut state = self.desk.state();
+        let mut state = self.server.state();
         state.ahead = state.ahead.saturating_add(by);
     }
 
-    /// The job clock: real time since the start, and what it was advanced by.
+    /// The job clock: real time since the start plus all advances.
     pub fn job_clock(&self) -> Duration {
-        let ahead = self.desk.state().ahead;
-        self.desk.started.elapsed().saturating_add(ahead)
+        let ahead = self.server.state().ahead;
+        self.server.started.elapsed().saturating_add(ahead)
     }
 
-    /// What is true of a job now; `None` where there is no such job, or its answers are literal.
+    /// What is true of a job now; `None` if the job does not exist or its responses are literal.
     pub fn truth(&self, bot_id: &str, request_id: &str) -> Option<Truth> {
         let now = self.job_clock();
-        self.desk.state().truth(bot_id, request_id, now)
+        self.server.state().truth(bot_id, request_id, now)
     }
 
-    /// Adds a job, or replaces the one of that ID; false where there is no such bot or it is full.
+    /// Adds or replaces a job; false if the bot does not exist or has too many jobs.
     pub fn add_job(&self, bot_id: &str, job: ScriptedJob) -> bool {
-        self.desk.state().add_job(bot_id, job)
+        self.server.state().add_job(bot_id, job)
     }
 
-    /// Adds a fault behind those there are; the first that fits a call wins.
+    /// Adds a fault after the existing ones; the first that matches a call wins.
     pub fn add_fault(&self, rule: FaultRule) {
-        self.desk.state().add_fault(rule);
+        self.server.state().add_fault(rule);
     }
 
-    /// Ends all faults.
+    /// Removes all faults.
     pub fn clear_faults(&self) {
-        self.desk.state().clear_faults();
+        self.server.state().clear_faults();
     }
 
-    /// What it was asked so far.
+    /// The calls received so far.
     pub fn record(&self) -> Record {
-        self.desk.state().record.clone()
+        self.server.state().record.clone()
     }
 
-    /// Waits until the record is as wished for, looking at it after every call; false when that takes too long.
-    pub async fn wait_until(&self, at_most: Duration, wish: impl Fn(&Record) -> bool) -> bool {
-        let mut answered = self.desk.answered.subscribe();
-        let wait = async { while !wish(&self.desk.state().record) && answered.changed().await.is_ok() {} };
+    /// Waits until the record meets a condition, which is checked after every call; false on a timeout.
+    pub async fn wait_until(&self, at_most: Duration, condition: impl Fn(&Record) -> bool) -> bool {
+        let mut answered = self.server.answered.subscribe();
+        let wait = async { while !condition(&self.server.state().record) && answered.changed().await.is_ok() {} };
         tokio::time::timeout(at_most, wait).await.is_ok()
     }
 
-    /// Stops accepting, lets calls under way end for a few seconds, and closes.
+    /// Stops accepting connections, waits a few seconds for calls in flight, and closes.
     pub async fn stop(mut self) {
-        self.desk.stopping.cancel();
+        self.server.stopping.cancel();
         if tokio::time::timeout(STOP_GRACE, &mut self.serving).await.is_err() {
             self.serving.abort();
         }
@@ -146,86 +146,86 @@ impl FakeUpstream {
 
 impl Drop for FakeUpstream {
     fn drop(&mut self) {
-        self.desk.stopping.cancel();
+        self.server.stopping.cancel();
     }
 }
 
 /// What the handlers share.
-struct Desk {
+struct Server {
     state: Mutex<State>,
     started: Instant,
     answered: watch::Sender<()>,
     stopping: CancellationToken,
 }
 
-impl Desk {
+impl Server {
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    async fn answer(&self, asked: ReceivedCall, fuse: &Fuse) -> Response {
-        let reply = self.state().handle(&asked, self.started.elapsed());
+    async fn respond(&self, call: ReceivedCall, reset: &ResetHandle) -> Response {
+        let reply = self.state().handle(&call, self.started.elapsed());
         self.answered.send_replace(());
         match reply {
-            Reply::ScriptedResponse(answer) => fault_response::literal(answer),
-            Reply::Misbehave(fault, sample) => fault_response::answer(fault, sample, fuse, &self.stopping).await,
+            Reply::Response(response) => fault_response::literal(response),
+            Reply::Faulty(fault, sample) => fault_response::respond(fault, sample, reset, &self.stopping).await,
         }
     }
 }
 
-fn routes(base_path: &str) -> Router<Arc<Desk>> {
+fn routes(base_path: &str) -> Router<Arc<Server>> {
     let public = Router::new()
         .route("/api/public/bot/{bot_id}/notify/status/{request_id}", any(status_v1))
         .route("/api/public/bot/{bot_id}/notifyV2/status/{request_id}", any(status_v2))
         .route("/api/public/bot/{bot_id}/notify", any(send_v1))
         .route("/api/public/bot/{bot_id}/notifyV2", any(send_v2));
     let public = if base_path.is_empty() { public } else { Router::new().nest(base_path, public) };
-    public.route("/demo/targets/{bot_index}", get(targets)).fallback(elsewhere)
+    public.route("/demo/targets/{bot_index}", get(targets)).fallback(unknown_path)
 }
 
-type Handle = Shared<Arc<Desk>>;
-type Connection = ConnectInfo<Fuse>;
+type Handle = Shared<Arc<Server>>;
+type Connection = ConnectInfo<ResetHandle>;
 type OneId = Path<String>;
 type TwoIds = Path<(String, String)>;
 
-async fn status_v1(Shared(desk): Handle, ConnectInfo(fuse): Connection, Path(ids): TwoIds, head: Head) -> Response {
-    desk.answer(head.asks(ids.0, Endpoint::Status(Api::V1, ids.1), Bytes::new()), &fuse).await
+async fn status_v1(Shared(server): Handle, ConnectInfo(reset): Connection, Path(ids): TwoIds, head: Head) -> Response {
+    server.respond(head.call(ids.0, Endpoint::Status(Api::V1, ids.1), Bytes::new()), &reset).await
 }
 
-async fn status_v2(Shared(desk): Handle, ConnectInfo(fuse): Connection, Path(ids): TwoIds, head: Head) -> Response {
-    desk.answer(head.asks(ids.0, Endpoint::Status(Api::V2, ids.1), Bytes::new()), &fuse).await
+async fn status_v2(Shared(server): Handle, ConnectInfo(reset): Connection, Path(ids): TwoIds, head: Head) -> Response {
+    server.respond(head.call(ids.0, Endpoint::Status(Api::V2, ids.1), Bytes::new()), &reset).await
 }
 
 async fn send_v1(
-    Shared(desk): Handle,
-    ConnectInfo(fuse): Connection,
+    Shared(server): Handle,
+    ConnectInfo(reset): Connection,
     Path(bot): OneId,
     head: Head,
     body: Bytes,
 ) -> Response {
-    desk.answer(head.asks(bot, Endpoint::Send(Api::V1), body), &fuse).await
+    server.respond(head.call(bot, Endpoint::Send(Api::V1), body), &reset).await
 }
 
 async fn send_v2(
-    Shared(desk): Handle,
-    ConnectInfo(fuse): Connection,
+    Shared(server): Handle,
+    ConnectInfo(reset): Connection,
     Path(bot): OneId,
     head: Head,
     body: Bytes,
 ) -> Response {
-    desk.answer(head.asks(bot, Endpoint::Send(Api::V2), body), &fuse).await
+    server.respond(head.call(bot, Endpoint::Send(Api::V2), body), &reset).await
 }
 
-async fn elsewhere(Shared(desk): Handle, ConnectInfo(fuse): Connection, request: Request) -> Response {
+async fn unknown_path(Shared(server): Handle, ConnectInfo(reset): Connection, request: Request) -> Response {
     let (parts, _) = request.into_parts();
     let head = Head { method: parts.method, headers: parts.headers };
-    desk.answer(head.asks(String::new(), Endpoint::Elsewhere, Bytes::new()), &fuse).await
+    server.respond(head.call(String::new(), Endpoint::Unknown, Bytes::new()), &reset).await
 }
 
-/// Prometheus' http_sd answer for the jobs of the bot at that place in the tenant; without authentication.
-async fn targets(Shared(desk): Handle, Path(bot_index): Path<usize>) -> Response {
-    // The time is read under the lock, as everywhere: the state never sees it go back.
-    let targets = desk.state().targets(bot_index, desk.started.elapsed());
+/// The http_sd response of Prometheus with the jobs of one bot, by its index in the tenant; without authentication.
+async fn targets(Shared(server): Handle, Path(bot_index): Path<usize>) -> Response {
+    // Time is read while the lock is held, as everywhere, so that the state never sees it go back.
+    let targets = server.state().targets(bot_index, server.started.elapsed());
     let Some(targets) = targets else { return StatusCode::NOT_FOUND.into_response() };
     let mut by_campaign: BTreeMap<Option<String>, Vec<String>> = BTreeMap::new();
     for (campaign, id) in targets {
@@ -238,15 +238,15 @@ async fn targets(Shared(desk): Handle, Path(bot_index): Path<usize>) -> Response
     axum::Json(groups.collect::<serde_json::Value>()).into_response()
 }
 
-/// What the judgement needs of a request's head.
+/// The parts of the request headers that decide the response.
 struct Head {
     method: Method,
     headers: HeaderMap,
 }
 
 impl Head {
-    fn asks(&self, bot_id: String, endpoint: Endpoint, body: Bytes) -> ReceivedCall {
-        // A value that is no text is certainly no JWT.
+    fn call(&self, bot_id: String, endpoint: Endpoint, body: Bytes) -> ReceivedCall {
+        // A value that is not text is not a JWT either.
         let auth = self.headers.get("auth").map(|value| value.to_str().unwrap_or_default().to_owned());
         ReceivedCall { bot_id, endpoint, method: self.method.as_str().to_owned(), auth, body }
     }

@@ -1,4 +1,4 @@
-//! The upstream's JSON, written field for field as its samples have it (UPSTREAM §1 and §2).
+//! The JSON of the upstream, field by field as in its samples (docs/UPSTREAM.md#field-presence).
 
 use std::time::Duration;
 
@@ -7,9 +7,9 @@ use serde::Serialize;
 
 use super::job::{Api, Plan, ScriptedJob, Shape, Truth};
 
-/// What a body needs to know besides the job.
+/// What a body needs besides the job.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Setting<'a> {
+pub(super) struct BodyContext<'a> {
     pub(super) bot_id: &'a str,
     pub(super) canary: &'a str,
     pub(super) started_at_millis: i64,
@@ -31,7 +31,7 @@ struct Status<'a> {
     tail: Option<Tail<'a>>,
 }
 
-/// What v1 says before the log.
+/// The fields of v1 before the log.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Head<'a> {
@@ -45,7 +45,7 @@ struct Head<'a> {
     action: &'static str,
 }
 
-/// What only the newer generation of v1 says.
+/// The fields that only the newer generation of v1 has.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Counted {
@@ -69,7 +69,7 @@ struct Times {
     version: u32,
 }
 
-/// What V2 says after the log.
+/// The fields of V2 after the log.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Tail<'a> {
@@ -96,7 +96,7 @@ struct LogEntry<'a> {
     delivered: Option<Delivered>,
 }
 
-/// What a failed entry lacks.
+/// The fields of delivered entries only.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Delivered {
@@ -106,45 +106,45 @@ struct Delivered {
     message_store_id: String,
 }
 
-/// The status body of a job whose truth is this.
-pub(super) fn status(job: &ScriptedJob, truth: &Truth, setting: Setting<'_>) -> Bytes {
-    to_json(&envelope(job, truth, setting))
+/// The status body of a job.
+pub(super) fn status(job: &ScriptedJob, truth: &Truth, context: BodyContext<'_>) -> Bytes {
+    to_json(&envelope(job, truth, context))
 }
 
-/// The same with `"statusLogs": null`.
-pub(super) fn status_with_null_logs(job: &ScriptedJob, truth: &Truth, setting: Setting<'_>) -> Bytes {
-    to_json(&Status { status_logs: None, ..envelope(job, truth, setting) })
+/// The status body of a job with `"statusLogs": null`.
+pub(super) fn status_with_null_logs(job: &ScriptedJob, truth: &Truth, context: BodyContext<'_>) -> Bytes {
+    to_json(&Status { status_logs: None, ..envelope(job, truth, context) })
 }
 
-/// What the send of a job answers.
-pub(super) fn send_response(job: &ScriptedJob, setting: Setting<'_>) -> Bytes {
-    to_json(&accepted(job, setting))
+/// The response to the send of a job.
+pub(super) fn send_response(job: &ScriptedJob, context: BodyContext<'_>) -> Bytes {
+    to_json(&accepted(job, context))
 }
 
-/// A finished job's body in three parts, for a log of any length: what comes before the entries, one entry (to be repeated
-/// with commas between), and what comes after.
-pub(super) fn streamed(job: &ScriptedJob, setting: Setting<'_>) -> (String, String, String) {
-    let entry = String::from_utf8_lossy(&to_json(&log_entry(job, 0, setting))).into_owned();
+/// The body of a finished job in three parts, for a log of any length: the text before the entries, one entry (to be repeated
+/// with commas between), and the text after them.
+pub(super) fn streamed(job: &ScriptedJob, context: BodyContext<'_>) -> (String, String, String) {
+    let entry = String::from_utf8_lossy(&to_json(&log_entry(job, 0, context))).into_owned();
     let id = &job.id;
     (format!(r#"{{"_id":"{id}","percentageComplete":100,"statusLogs":["#), entry, r#"],"status":"SUCCESS"}"#.to_owned())
 }
 
-/// `{"errors":[{"msg":…,"code":…}]}` (UPSTREAM §4).
+/// `{"errors":[{"msg":…,"code":…}]}` (docs/UPSTREAM.md#errors).
 pub(super) fn errors(text: &str, code: u32) -> Bytes {
     to_json(&serde_json::json!({"errors": [{"msg": text, "code": code}]}))
 }
 
-fn envelope<'a>(job: &'a ScriptedJob, truth: &'a Truth, setting: Setting<'a>) -> Status<'a> {
+fn envelope<'a>(job: &'a ScriptedJob, truth: &'a Truth, context: BodyContext<'a>) -> Status<'a> {
     if job.plan == Plan::Accepted {
-        return accepted(job, setting);
+        return accepted(job, context);
     }
-    let logs = Some((0..truth.entries).map(|index| log_entry(job, index, setting)).collect());
+    let logs = Some((0..truth.entries).map(|index| log_entry(job, index, context)).collect());
     match job.api {
         Api::V1 => Status {
-            head: Some(head(job, &truth.status, percentage(truth), setting)),
+            head: Some(head(job, &truth.status, percentage(truth), context)),
             status_logs: logs,
             counts: (job.shape == Shape::Counted).then(|| counted(job)),
-            times: Some(times(job, setting)),
+            times: Some(times(job, context)),
             count: Some(truth.entries),
             tail: None,
         },
@@ -154,29 +154,29 @@ fn envelope<'a>(job: &'a ScriptedJob, truth: &'a Truth, setting: Setting<'a>) ->
             counts: None,
             times: None,
             count: Some(truth.entries),
-            tail: Some(Tail { status: &truth.status, stream_id: setting.bot_id }),
+            tail: Some(Tail { status: &truth.status, stream_id: context.bot_id }),
         },
     }
 }
 
-fn accepted<'a>(job: &'a ScriptedJob, setting: Setting<'a>) -> Status<'a> {
+fn accepted<'a>(job: &'a ScriptedJob, context: BodyContext<'a>) -> Status<'a> {
     Status {
-        head: Some(head(job, "IN_PROGRESS", 0, setting)),
+        head: Some(head(job, "IN_PROGRESS", 0, context)),
         status_logs: Some(Vec::new()),
         counts: Some(counted(job)),
-        times: Some(times(job, setting)),
+        times: Some(times(job, context)),
         count: None,
         tail: None,
     }
 }
 
-fn head<'a>(job: &'a ScriptedJob, status: &'a str, percentage_complete: u64, setting: Setting<'a>) -> Head<'a> {
+fn head<'a>(job: &'a ScriptedJob, status: &'a str, percentage_complete: u64, context: BodyContext<'a>) -> Head<'a> {
     Head {
         id: &job.id,
         status,
         percentage_complete,
-        stream_id: setting.bot_id,
-        created_by: creator(setting),
+        stream_id: context.bot_id,
+        created_by: creator(context),
         job_type: "PROACTIVE_NOTIFICATIONS_API",
         action: "PROACTIVE_NOTIFICATIONS",
     }
@@ -186,9 +186,9 @@ fn counted(job: &ScriptedJob) -> Counted {
     Counted { count_of_dock_statuses: 1, store: Store { identities_count: job.recipients } }
 }
 
-/// `lMod` is cut to whole seconds, so it lies before `createdOn`, as observed.
-fn times(job: &ScriptedJob, setting: Setting<'_>) -> Times {
-    let created = setting.started_at_millis.saturating_add(millis(job.born));
+/// `lMod` is truncated to whole seconds, so it is before `createdOn`, as observed (docs/UPSTREAM.md#field-meaning).
+fn times(job: &ScriptedJob, context: BodyContext<'_>) -> Times {
+    let created = context.started_at_millis.saturating_add(millis(job.created_at));
     Times {
         l_mod: rfc3339(created - created.rem_euclid(1_000)),
         created_on: rfc3339(created),
@@ -197,20 +197,20 @@ fn times(job: &ScriptedJob, setting: Setting<'_>) -> Times {
     }
 }
 
-fn log_entry<'a>(job: &'a ScriptedJob, index: u32, setting: Setting<'a>) -> LogEntry<'a> {
+fn log_entry<'a>(job: &'a ScriptedJob, index: u32, context: BodyContext<'a>) -> LogEntry<'a> {
     let entry = job.entry(index);
-    let canary = setting.canary;
+    let canary = context.canary;
     let recipient = format!("{canary}recipient{index}@example.com");
-    let appeared = job.born.saturating_add(job.entry_age(index));
+    let appeared = job.created_at.saturating_add(job.entry_age(index));
     LogEntry {
         id: format!("nl-{index:08x}-0000-4000-8000-000000000000"),
         request_id: &job.id,
         status: if entry.failed { "FAILURE" } else { "SUCCESS" },
-        created_by: creator(setting),
+        created_by: creator(context),
         comments: entry.comment.replace("{who}", &recipient),
-        stream_id: setting.bot_id,
+        stream_id: context.bot_id,
         channel: entry.channel,
-        created_on: rfc3339(setting.started_at_millis.saturating_add(millis(appeared))),
+        created_on: rfc3339(context.started_at_millis.saturating_add(millis(appeared))),
         version: 0,
         delivered: (!entry.failed).then(|| Delivered {
             kore_id: format!("u-{canary}{index:08x}-0000-4000-8000-000000000000"),
@@ -221,8 +221,8 @@ fn log_entry<'a>(job: &'a ScriptedJob, index: u32, setting: Setting<'a>) -> LogE
     }
 }
 
-fn creator(setting: Setting<'_>) -> String {
-    format!("u-{}10000000-0000-4000-8000-000000000000", setting.canary)
+fn creator(context: BodyContext<'_>) -> String {
+    format!("u-{}10000000-0000-4000-8000-000000000000", context.canary)
 }
 
 fn percentage(truth: &Truth) -> u64 {
@@ -238,6 +238,6 @@ fn rfc3339(millis: i64) -> String {
 }
 
 fn to_json(value: &impl Serialize) -> Bytes {
-    // These types have string keys and no fallible parts, so there is nothing that could go wrong.
+    // These types have string keys and no fallible parts, so serialization cannot fail.
     serde_json::to_vec(value).unwrap_or_default().into()
 }

@@ -1,4 +1,4 @@
-//! The header `auth`: what a token must be to be let in (UPSTREAM §3 and §4).
+//! Verifies the header `auth` (docs/UPSTREAM.md#authentication, docs/UPSTREAM.md#errors).
 
 use std::collections::HashMap;
 
@@ -6,18 +6,18 @@ use jsonwebtoken::{Algorithm, DecodingKey, Validation, decode, decode_header};
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 
-/// The longest life of a token with a `jti`, in seconds.
+/// The longest lifetime of a token with a `jti`, in seconds.
 const JTI_MAX_LIFE_SECONDS: i64 = 3600;
 
-/// The most `jti`s remembered at a time; an hour at the upstream's own hourly limit needs 18,000.
+/// The most `jti`s remembered at a time; an hour at the hourly limit of the upstream needs 18,000.
 const MAX_SEEN_JTIS: usize = 1_000_000;
 
-/// The app that may ask: its Client ID and the key that its tokens are checked with.
+/// The app whose tokens are accepted: its client ID and the key that verifies them.
 #[derive(Debug, Clone)]
 pub struct Credential {
     /// `cs-…`, the claim `appId`.
     pub client_id: String,
-    /// The one algorithm that is accepted.
+    /// The only algorithm that is accepted.
     pub algorithm: SignatureAlgorithm,
     /// The shared secret (HS…) or the public key as PEM (RS…).
     pub key: SecretString,
@@ -30,7 +30,7 @@ impl Credential {
     }
 }
 
-/// The algorithms that an app can be made with (UPSTREAM §3).
+/// The algorithms that an app can be created with (docs/UPSTREAM.md#authentication).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum SignatureAlgorithm {
     /// HMAC with SHA-256.
@@ -43,7 +43,7 @@ pub enum SignatureAlgorithm {
     Rs512,
 }
 
-/// Judges tokens for one bot and remembers their `jti`s.
+/// Verifies the tokens of one bot and remembers their `jti`s.
 pub(super) struct TokenVerifier {
     client_id: String,
     enforce_jti: bool,
@@ -54,7 +54,7 @@ pub(super) struct TokenVerifier {
     seen: HashMap<String, i64>,
 }
 
-/// Why a token was not let in.
+/// Why a token was rejected.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Rejection {
     NoHeader,
@@ -68,8 +68,8 @@ pub(super) enum Rejection {
 }
 
 impl Rejection {
-    /// `code` and `msg` of the errors envelope; the HTTP code is 401 for all. The texts of `Expired` and `JtiMissing` are
-    /// not documented and made in the style of the others.
+    /// `code` and `msg` of the errors envelope; the HTTP code is always 401. The texts of `Expired` and `JtiMissing` are not
+    /// documented; they imitate the others.
     pub(super) fn code_and_text(self) -> (u32, &'static str) {
         match self {
             Self::NoHeader | Self::WrongCredentials => (4002, "Invalid SDK credentials"),
@@ -93,10 +93,10 @@ struct Claims {
 }
 
 impl TokenVerifier {
-    /// Reads the key.
+    /// A verifier without remembered `jti`s.
     ///
     /// # Errors
-    /// When the public key is no RSA key in PEM.
+    /// If the public key is not an RSA key in PEM.
     pub(super) fn new(
         credential: &Credential,
         enforce_jti: bool,
@@ -110,7 +110,7 @@ impl TokenVerifier {
             SignatureAlgorithm::Rs512 => (Algorithm::RS512, DecodingKey::from_rsa_pem(bytes)?),
         };
         let mut validation = Validation::new(algorithm);
-        // `exp` is optional upstream, and it is judged below by the stand-in's own time.
+        // `exp` is optional upstream; `verify` compares it with its own `now`.
         validation.required_spec_claims.clear();
         validation.validate_exp = false;
         validation.validate_aud = false;
@@ -118,7 +118,7 @@ impl TokenVerifier {
         Ok(Self { client_id, enforce_jti, scope_granted, key, validation, seen: HashMap::new() })
     }
 
-    /// Judges the header's value at `now`, in seconds since the epoch, and uses up its `jti`.
+    /// Verifies the value of the header at `now` (seconds since the epoch) and marks its `jti` as used.
     pub(super) fn verify(&mut self, header: Option<&str>, now: i64) -> Result<(), Rejection> {
         let token = header_is_a_jwt(header)?;
         let Ok(decoded) = decode::<Claims>(token, &self.key, &self.validation) else {
@@ -158,7 +158,7 @@ impl TokenVerifier {
     }
 }
 
-/// The part of the judgement that needs no bot: a wrong bot ID is told apart from a text that is no token.
+/// The part of the verification that needs no bot: text that is not a token is rejected even for a wrong bot ID.
 pub(super) fn header_is_a_jwt(header: Option<&str>) -> Result<&str, Rejection> {
     let token = header.ok_or(Rejection::NoHeader)?;
     match decode_header(token) {

@@ -14,20 +14,20 @@ const MAX_REEXPORTS: usize = 16;
 
 /// Segments from the root of the crate, or from the name of another crate.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Import {
+pub(crate) enum Import {
     Own(Vec<String>),
     External(Vec<String>),
 }
 
 /// One mention of a name in one file.
 #[derive(Debug)]
-pub struct Mention {
-    pub file: String,
-    pub import: Import,
+pub(crate) struct Mention {
+    pub(crate) file: String,
+    pub(crate) import: Import,
     /// In code that is compiled for tests only.
-    pub test: bool,
+    pub(crate) test: bool,
     /// By a `pub use`, which passes a name on and uses nothing itself.
-    pub reexport: bool,
+    pub(crate) reexport: bool,
 }
 
 /// One module of the crate: a file, or a `mod` with a body.
@@ -43,14 +43,14 @@ struct Module {
 
 /// All modules of a crate, by their path, and all that they mention.
 #[derive(Debug, Default)]
-pub struct Crate {
+pub(crate) struct Crate {
     modules: BTreeMap<Vec<String>, Module>,
-    pub mentions: Vec<Mention>,
+    pub(crate) mentions: Vec<Mention>,
 }
 
 impl Crate {
     /// Reads all files under `src`.
-    pub fn read(src: &Path) -> Self {
+    pub(crate) fn read(src: &Path) -> Self {
         let mut files = Vec::new();
         rust_files(src, &mut files);
         let sources = files.iter().map(|path| {
@@ -61,7 +61,7 @@ impl Crate {
     }
 
     /// From names relative to `src`, and the text of each file.
-    pub fn parse(sources: impl IntoIterator<Item = (String, String)>) -> Self {
+    pub(crate) fn parse(sources: impl IntoIterator<Item = (String, String)>) -> Self {
         let mut whole = Self::default();
         let mut written = Vec::new();
         for (name, text) in sources {
@@ -112,7 +112,7 @@ impl Crate {
     }
 
     /// The file that defines what a path from the root names.
-    pub fn defining_file(&self, path: &[String]) -> Option<&str> {
+    pub(crate) fn defining_file(&self, path: &[String]) -> Option<&str> {
         self.define(path, 0)
     }
 
@@ -144,7 +144,7 @@ impl Crate {
     }
 
     /// Which file uses which others, tests and re-exports left out.
-    pub fn edges(&self) -> BTreeMap<&str, BTreeSet<&str>> {
+    pub(crate) fn edges(&self) -> BTreeMap<&str, BTreeSet<&str>> {
         let mut edges: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
         for mention in self.mentions.iter().filter(|mention| !mention.test && !mention.reexport) {
             let Import::Own(path) = &mention.import else { continue };
@@ -157,7 +157,7 @@ impl Crate {
 }
 
 /// Every `.rs` file under a directory, sorted.
-pub fn rust_files(directory: &Path, found: &mut Vec<PathBuf>) {
+pub(crate) fn rust_files(directory: &Path, found: &mut Vec<PathBuf>) {
     let mut entries: Vec<_> = std::fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().path()).collect();
     entries.sort();
     for path in entries {
@@ -179,7 +179,7 @@ fn module_of(name: &str) -> Vec<String> {
 }
 
 /// Groups of files that use each other, directly or through others.
-pub fn circles<'a>(edges: &BTreeMap<&'a str, BTreeSet<&'a str>>) -> Vec<BTreeSet<&'a str>> {
+pub(crate) fn circles<'a>(edges: &BTreeMap<&'a str, BTreeSet<&'a str>>) -> Vec<BTreeSet<&'a str>> {
     let reached_from = |start: &'a str| {
         let mut reached = BTreeSet::new();
         let mut open = vec![start];
@@ -244,7 +244,6 @@ impl Reader<'_> {
             }
             syn::UseTree::Name(name) => self.import(name.ident.to_string(), with(&name.ident), reexport),
             syn::UseTree::Rename(rename) => self.import(rename.rename.to_string(), with(&rename.ident), reexport),
-            _ => panic!("{}: unknown form of `use`", self.file),
         }
     }
 

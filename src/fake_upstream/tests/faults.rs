@@ -1,4 +1,4 @@
-//! Every fault, as a client meets it.
+//! Every fault, as seen by a client.
 
 use super::*;
 
@@ -17,7 +17,7 @@ async fn code_and_text(fault: Fault) -> (u16, String) {
 }
 
 #[tokio::test]
-async fn bodies_that_are_not_the_upstreams() {
+async fn faults_replace_the_body() {
     let (code, text) = code_and_text(Fault::Status(502)).await;
     assert_eq!((code, text.starts_with("<!DOCTYPE html>")), (502, true));
     let (code, text) = code_and_text(Fault::Html200).await;
@@ -30,7 +30,7 @@ async fn bodies_that_are_not_the_upstreams() {
 }
 
 #[tokio::test]
-async fn refusals_without_a_cause() {
+async fn faults_refuse_valid_calls() {
     let form = RefusalForm { status: 200, retry_after: RetryAfter::Absent, text: RefusalText::AfterSomeTime };
     let (code, text) = code_and_text(Fault::RefuseRate(form)).await;
     assert_eq!((code, text.contains("Please try again after some time.")), (200, true));
@@ -38,21 +38,21 @@ async fn refusals_without_a_cause() {
 }
 
 #[tokio::test]
-async fn null_logs_stand_in_an_otherwise_good_body() {
+async fn null_logs_leave_the_rest_of_the_body_intact() {
     let (_, text) = code_and_text(Fault::NullLogs).await;
     let body: Value = serde_json::from_str(&text).unwrap();
     assert_eq!((&body["statusLogs"], &body["count"], &body["status"]), (&Value::Null, &json!(10), &json!("SUCCESS")));
 }
 
 #[tokio::test]
-async fn a_deep_body_is_as_deep_as_told() {
+async fn a_deep_body_is_as_deep_as_configured() {
     let (_, text) = code_and_text(Fault::Deep(100_000)).await;
     assert_eq!(text.matches('[').count(), 100_001);
     assert_eq!(text.matches(']').count(), 100_001);
 }
 
 #[tokio::test]
-async fn a_huge_body_has_as_many_entries_as_told() {
+async fn a_huge_body_has_as_many_entries_as_configured() {
     for entries in [0, 1, 2, 500, 501, 12_345] {
         let (_, text) = code_and_text(Fault::Huge(entries)).await;
         let body: Value = serde_json::from_str(&text).unwrap();
@@ -61,7 +61,7 @@ async fn a_huge_body_has_as_many_entries_as_told() {
 }
 
 #[tokio::test]
-async fn a_truncated_body_ends_before_the_length_it_promised() {
+async fn a_truncated_body_ends_before_its_content_length() {
     let (_upstream, answer) = with_fault(Fault::Truncated).await;
     let response = answer.unwrap();
     assert_eq!(response.status(), 200);
@@ -70,7 +70,7 @@ async fn a_truncated_body_ends_before_the_length_it_promised() {
 }
 
 #[tokio::test]
-async fn a_body_that_never_ends_keeps_coming() {
+async fn a_never_ending_body_keeps_arriving() {
     let (upstream, answer) = with_fault(Fault::NeverEnding).await;
     let mut response = answer.unwrap();
     for _ in 0..3 {
@@ -81,7 +81,7 @@ async fn a_body_that_never_ends_keeps_coming() {
 }
 
 #[tokio::test]
-async fn a_reset_connection_gives_no_answer() {
+async fn a_reset_connection_has_no_response() {
     let (upstream, answer) = with_fault(Fault::Reset).await;
     let error = answer.unwrap_err();
     let mut causes = std::iter::successors(std::error::Error::source(&error), |cause| cause.source());
@@ -93,7 +93,7 @@ async fn a_reset_connection_gives_no_answer() {
 }
 
 #[tokio::test]
-async fn a_call_that_hangs_is_recorded_and_ends_when_the_stand_in_stops() {
+async fn a_hanging_call_is_recorded_and_ends_when_the_server_stops() {
     let upstream = start(bot()).await;
     upstream.add_fault(FaultRule::always(Fault::Hang));
     let call = tokio::spawn(client().get(status_url(&upstream, "ds-1")).header("auth", token()).send());
@@ -104,7 +104,7 @@ async fn a_call_that_hangs_is_recorded_and_ends_when_the_stand_in_stops() {
 }
 
 #[tokio::test]
-async fn a_redirect_names_the_other_place() {
+async fn a_redirect_has_the_configured_location() {
     let (_upstream, answer) = with_fault(Fault::Redirect("http://127.0.0.1:9/x".to_owned())).await;
     let response = answer.unwrap();
     assert_eq!(
@@ -114,17 +114,17 @@ async fn a_redirect_names_the_other_place() {
 }
 
 #[tokio::test]
-async fn faults_can_be_for_one_id_for_some_calls_and_for_a_time() {
+async fn faults_can_be_limited_to_an_id_a_number_of_calls_and_a_time() {
     let second = Duration::from_secs;
     let upstream = start(bot().with_jobs(vec![ScriptedJob::new("ds-1", 1), ScriptedJob::new("ds-2", 1)])).await;
     upstream.add_fault(FaultRule::always(Fault::Unauthorized).for_id("ds-1").for_calls(1));
     upstream.add_fault(FaultRule::always(Fault::Unauthorized).for_bot(BOT).between(second(3_600), second(7_200)));
     assert_eq!(
-        [ask(&upstream, "ds-2").await.0, ask(&upstream, "ds-1").await.0, ask(&upstream, "ds-1").await.0],
+        [poll(&upstream, "ds-2").await.0, poll(&upstream, "ds-1").await.0, poll(&upstream, "ds-1").await.0],
         [200, 401, 200]
     );
     upstream.advance(second(3_600));
-    assert_eq!(ask(&upstream, "ds-2").await.0, 401);
+    assert_eq!(poll(&upstream, "ds-2").await.0, 401);
     upstream.clear_faults();
-    assert_eq!(ask(&upstream, "ds-2").await.0, 200);
+    assert_eq!(poll(&upstream, "ds-2").await.0, 200);
 }

@@ -1,4 +1,4 @@
-//! Bodies, truth, sends, the record and the demo.
+//! Bodies, what is true of jobs, sends, the record and the demo.
 
 use super::*;
 
@@ -26,10 +26,10 @@ async fn bodies_have_the_fields_of_the_published_samples() {
     upstream.advance(minute);
     let v2 = client().get(status_url(&upstream, "ds-3").replace("notify/", "notifyV2/")).header("auth", token());
     let bodies = [
-        (ask(&upstream, "ds-1").await.1, include_str!("../../../tests/fixtures/status-v1-2023.json")),
-        (ask(&upstream, "ds-2").await.1, include_str!("../../../tests/fixtures/status-v1.json")),
+        (poll(&upstream, "ds-1").await.1, include_str!("../../../tests/fixtures/status-v1-2023.json")),
+        (poll(&upstream, "ds-2").await.1, include_str!("../../../tests/fixtures/status-v1.json")),
         (read_json(v2.send().await.unwrap()).await, include_str!("../../../tests/fixtures/status-v2.json")),
-        (ask(&upstream, "ds-4").await.1, include_str!("../../../tests/fixtures/send-response.json")),
+        (poll(&upstream, "ds-4").await.1, include_str!("../../../tests/fixtures/send-response.json")),
     ];
     for (body, sample) in &bodies {
         assert_eq!(keys(body), keys(&fixture(sample)));
@@ -41,13 +41,13 @@ async fn bodies_have_the_fields_of_the_published_samples() {
 }
 
 #[tokio::test]
-async fn a_body_says_what_the_truth_says_while_the_job_runs_and_after() {
+async fn a_body_agrees_with_the_truth_while_the_job_runs_and_after() {
     let job = ScriptedJob::new("ds-1", 1_000).with_failures(30).over_channels(&["msteams", "slack", "slack"]);
     let run = Plan::Runs { over: Duration::from_secs(36_000) };
     let upstream = start(bot().with_jobs(vec![job.with_plan(run)])).await;
     for (hours, status, entries) in [(5, "IN_PROGRESS", 500), (5, "PARTIAL_SUCCESS", 1_000)] {
         upstream.advance(Duration::from_secs(hours * 3_600));
-        let body = ask(&upstream, "ds-1").await.1;
+        let body = poll(&upstream, "ds-1").await.1;
         let truth = upstream.truth(BOT, "ds-1").unwrap();
         assert_eq!((truth.status.as_str(), truth.entries), (status, entries));
         assert_eq!((&body["status"], &body["count"]), (&json!(status), &json!(entries)));
@@ -70,7 +70,7 @@ async fn everything_personal_carries_the_canary() {
     job.comments = vec!["{who} has left".to_owned()];
     let tenant =
         Tenant { canary: "CANARY".to_owned(), ..Tenant::new(unix_seconds() * 1_000, vec![bot().with_jobs(vec![job])]) };
-    let body = ask(&start_tenant(tenant).await, "ds-1").await.1;
+    let body = poll(&start_tenant(tenant).await, "ds-1").await.1;
     let (delivered, failed) = (&body["statusLogs"][0], &body["statusLogs"][1]);
     let personal = [
         &body["createdBy"],
@@ -86,23 +86,23 @@ async fn everything_personal_carries_the_canary() {
 }
 
 #[tokio::test]
-async fn literal_answers_come_one_a_call_and_the_last_is_repeated() {
+async fn literal_responses_are_used_one_per_call_and_the_last_repeats() {
     let answers = vec![ScriptedResponse::json(500, "{}"), ScriptedResponse::ok(r#"{"status":"SUCCESS"}"#)];
     let job = ScriptedJob::new("ds-1", 0).with_plan(Plan::Answers(answers));
     let upstream = start(bot().with_jobs(vec![job])).await;
-    let codes = [ask(&upstream, "ds-1").await.0, ask(&upstream, "ds-1").await.0, ask(&upstream, "ds-1").await.0];
+    let codes = [poll(&upstream, "ds-1").await.0, poll(&upstream, "ds-1").await.0, poll(&upstream, "ds-1").await.0];
     assert_eq!(codes, [500, 200, 200]);
     let after: Vec<bool> = upstream.record().calls_for("ds-1").map(|call| call.after_finish).collect();
     assert_eq!(after, [false, false, true]);
 }
 
 #[tokio::test]
-async fn a_call_after_the_end_was_told_is_recorded_as_such() {
+async fn a_call_after_the_end_was_reported_is_recorded_as_such() {
     let upstream = start(bot()).await;
-    ask(&upstream, "ds-1").await;
+    poll(&upstream, "ds-1").await;
     upstream.advance(Duration::from_secs(60));
-    ask(&upstream, "ds-1").await;
-    ask(&upstream, "ds-1").await;
+    poll(&upstream, "ds-1").await;
+    poll(&upstream, "ds-1").await;
     let record = upstream.record();
     let after: Vec<bool> = record.calls_for("ds-1").map(|call| call.after_finish).collect();
     assert_eq!(after, [false, false, true]);
@@ -110,18 +110,18 @@ async fn a_call_after_the_end_was_told_is_recorded_as_such() {
 }
 
 #[tokio::test]
-async fn a_job_that_is_gone_or_not_yet_born_is_unknown() {
+async fn a_deleted_or_future_job_is_unknown() {
     let second = Duration::from_secs;
     let gone = ScriptedJob::new("ds-1", 1).with_plan(Plan::Gone { over: second(3_600), after: second(1_800) });
-    let later = ScriptedJob { born: second(900), ..ScriptedJob::new("ds-2", 1) };
+    let later = ScriptedJob { created_at: second(900), ..ScriptedJob::new("ds-2", 1) };
     let upstream = start(bot().with_jobs(vec![gone, later])).await;
-    assert_eq!((ask(&upstream, "ds-1").await.0, ask(&upstream, "ds-2").await.0), (200, 400));
+    assert_eq!((poll(&upstream, "ds-1").await.0, poll(&upstream, "ds-2").await.0), (200, 400));
     upstream.advance(second(1_800));
-    assert_eq!((ask(&upstream, "ds-1").await.0, ask(&upstream, "ds-2").await.0), (400, 200));
+    assert_eq!((poll(&upstream, "ds-1").await.0, poll(&upstream, "ds-2").await.0), (400, 200));
 }
 
 #[tokio::test]
-async fn a_send_makes_a_job_that_can_be_asked_about() {
+async fn a_send_creates_a_job_that_can_be_polled() {
     let upstream = start(bot()).await;
     let url = format!("{}/api/public/bot/{BOT}/notify", upstream.url());
     let send = |body: Value| client().post(&url).header("auth", token()).body(body.to_string()).send();
@@ -130,7 +130,7 @@ async fn a_send_makes_a_job_that_can_be_asked_about() {
     let sent: Value = read_json(response).await;
     assert_eq!((&sent["status"], &sent["store"]["identitiesCount"]), (&json!("IN_PROGRESS"), &json!(2)));
     upstream.advance(Duration::from_secs(60));
-    let (code, body) = ask(&upstream, sent["_id"].as_str().unwrap()).await;
+    let (code, body) = poll(&upstream, sent["_id"].as_str().unwrap()).await;
     assert_eq!((code, &body["count"], &body["statusLogs"][0]["channel"]), (200, &json!(2), &json!("slack")));
     let refused = send(json!({"channel": "slack", "identities": []})).await.unwrap();
     assert_eq!(refused.status(), 412);
@@ -138,17 +138,17 @@ async fn a_send_makes_a_job_that_can_be_asked_about() {
 }
 
 #[tokio::test]
-async fn a_base_path_stands_in_front_of_everything() {
+async fn a_base_path_prefixes_every_path() {
     let tenant = Tenant { base_path: "/kore/".to_owned(), ..Tenant::new(unix_seconds() * 1_000, vec![bot()]) };
     let upstream = start_tenant(tenant).await;
     assert!(upstream.url().ends_with("/kore"));
-    assert_eq!(ask(&upstream, "ds-1").await.0, 200);
+    assert_eq!(poll(&upstream, "ds-1").await.0, 200);
     let without = status_url(&upstream, "ds-1").replace("/kore", "");
     assert_eq!(client().get(without).header("auth", token()).send().await.unwrap().status(), 404);
 }
 
 #[tokio::test]
-async fn the_demo_lists_its_jobs_as_http_sd_and_answers_for_them() {
+async fn the_demo_lists_its_jobs_as_http_sd_and_answers_polls_of_them() {
     let credential = || Credential::hs256("cs-1", SECRET);
     let upstream = start_tenant(demo_tenant(unix_seconds() * 1_000, credential(), credential())).await;
     upstream.advance(Duration::from_secs(80));
@@ -168,11 +168,11 @@ async fn the_demo_lists_its_jobs_as_http_sd_and_answers_for_them() {
 }
 
 #[tokio::test]
-async fn one_can_wait_for_a_call_and_stop_it() {
+async fn a_test_can_wait_for_a_call_and_stop_the_server() {
     let upstream = start(bot()).await;
     assert!(!upstream.wait_until(Duration::from_millis(1), |record| record.calls().count() > 0).await);
     let (seen, answer) =
-        tokio::join!(upstream.wait_until(DEADLINE, |record| record.calls().count() > 0), ask(&upstream, "ds-1"));
+        tokio::join!(upstream.wait_until(DEADLINE, |record| record.calls().count() > 0), poll(&upstream, "ds-1"));
     assert_eq!((seen, answer.0), (true, 200));
     let url = status_url(&upstream, "ds-1");
     upstream.stop().await;

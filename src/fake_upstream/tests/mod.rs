@@ -1,4 +1,4 @@
-//! The stand-in over a real socket.
+//! The fake upstream over a real socket.
 
 mod faults;
 mod jobs;
@@ -51,8 +51,8 @@ fn status_url(upstream: &FakeUpstream, id: &str) -> String {
     format!("{}/api/public/bot/{BOT}/notify/status/{id}", upstream.url())
 }
 
-/// Asks with a good token: code and body.
-async fn ask(upstream: &FakeUpstream, id: &str) -> (u16, Value) {
+/// Polls with a valid token; returns code and body.
+async fn poll(upstream: &FakeUpstream, id: &str) -> (u16, Value) {
     let response = client().get(status_url(upstream, id)).header("auth", token()).send().await.unwrap();
     (response.status().as_u16(), read_json(response).await)
 }

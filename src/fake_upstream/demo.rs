@@ -1,0 +1,27 @@
+//! The tenant of `demo`: two bots, generated jobs, and faults that recur every five minutes.
+
+use std::time::Duration;
+
+use super::fault::{Fault, FaultRule};
+use super::job_generator::{JobGenerator, SALES};
+use super::refusal_form::{RefusalForm, RefusalText, RetryAfter};
+use super::tenant::{Tenant, TenantBot};
+use super::token::Credential;
+
+/// The tenant of `demo`, started at the given time (milliseconds since the Unix epoch).
+///
+/// The first bot, `support`, accepts tokens without a `jti`; the second, `sales`, requires one.
+pub fn demo_tenant(started_at_millis: i64, support: Credential, sales: Credential) -> Tenant {
+    let mut bots =
+        vec![TenantBot::new(JobGenerator::BOT_IDS.0, support), TenantBot::new(JobGenerator::BOT_IDS.1, sales)];
+    if let Some(sales) = bots.get_mut(SALES) {
+        sales.enforce_jti = true;
+    }
+    let seconds = Duration::from_secs;
+    let refused = RefusalForm { status: 429, retry_after: RetryAfter::Seconds(10), text: RefusalText::NamesWindow };
+    let faults = vec![
+        FaultRule::always(Fault::RefuseRate(refused)).between(seconds(90), seconds(110)).every(seconds(300)),
+        FaultRule::always(Fault::Status(502)).between(seconds(200), seconds(208)).every(seconds(300)),
+    ];
+    Tenant { faults, generator: Some(JobGenerator), ..Tenant::new(started_at_millis, bots) }
+}
