@@ -1,30 +1,31 @@
-//! koreai_exporter follows Kore.ai proactive notification jobs to their end and publishes what became of them.
+//! koreai_exporter polls Kore.ai proactive notification jobs until they end and publishes their results as metrics.
 //!
-//! The rooms, in reading order; imports point from the bottom of this list to its top, and a test keeps it so:
+//! The modules, in reading order. A module imports only modules above it; `tests/structure.rs` enforces this, and the table of
+//! `docs/ARCHITECTURE.md` has the details.
 //!
-//! - [`model`]: plain data: [`model::RequestId`], [`model::Report`], [`model::Job`]. No I/O, no serde.
-//! - [`clock`]: the one place that asks the system for the time.
-//! - [`cli`], [`telemetry`]: flags, log.
+//! - [`model`]: plain data: [`model::RequestId`], [`model::Report`], [`model::Job`].
+//! - [`clock`]: the only place that asks the system for the time.
 //! - [`input`]: bounded reads and change detection of files.
-//! - [`transport`]: how a request becomes a response.
-//! - [`yaml`]: a bounded YAML tree and a decoder that collects every mistake.
+//! - [`transport`]: sends an HTTP request, over the network or into a simulation.
+//! - [`yaml`]: a bounded YAML tree, and a decoder that reports every mistake.
 //! - [`client_tls`]: TLS settings of outgoing connections.
-//! - [`config`]: file and environment → values that cannot be wrong.
-//! - [`discovery`]: files and HTTP → whole sets of targets.
+//! - [`cli`], [`telemetry`]: flags, logging.
+//! - [`config`]: reads and validates the configuration file.
+//! - [`discovery`]: reads complete sets of targets from files and HTTP.
 //! - [`auth`]: signs and caches tokens.
-//! - [`upstream`]: one GET → a report, or an error with a closed outcome.
-//! - [`scheduler`]: what to ask next, within the budget; pure.
-//! - [`store`]: job states and once-only counters.
-//! - [`database`]: keeps what the store knows in one file.
-//! - [`exposition`]: the metric catalogue, text, blocks, compression; pure.
-//! - [`poller`]: the loop: the single writer that joins the rooms above.
+//! - [`upstream`]: one GET, its report or its error.
+//! - [`scheduler`]: decides which job to poll next within the budget.
+//! - [`store`]: job states, and counters that count everything once.
+//! - [`database`]: persists the store in one file.
+//! - [`exposition`]: the metric catalogue, text, blocks, compression.
+//! - [`poller`]: the polling loop, the only writer of all state.
 //! - [`ui`]: the status page.
 //! - [`web`]: routes, authentication, TLS.
-//! - [`fake_upstream`]: a strict stand-in for the upstream; imports none of the rooms above.
-//! - [`app`]: wiring, life and death.
+//! - [`fake_upstream`]: a strict fake upstream; imports no other module.
+//! - [`app`]: wiring, startup and shutdown.
 //!
-//! What is absent is part of the design: there is no global registry, no lazily made client, no `Arc<Mutex<State>>`
-//! passed around. Only `upstream` knows the service's JSON and URLs; only `exposition` knows metric names.
+//! There is no global registry, no lazily created client, and no `Arc<Mutex<State>>` passed around. Only [`upstream`] knows the
+//! JSON and the URLs of the service; only [`exposition`] knows metric names.
 pub mod app;
 pub mod auth;
 pub mod cli;
