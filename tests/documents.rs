@@ -56,7 +56,7 @@ fn the_closed_sets_of_the_reference_are_the_programs() {
 
 #[test]
 fn the_failure_reasons_of_the_reference_are_the_table() {
-    let mut table = "| reason | texts that tell it |\n| --- | --- |\n".to_owned();
+    let mut table = "| reason | texts that indicate it |\n| --- | --- |\n".to_owned();
     let mut seen = BTreeSet::new();
     for (_, reason) in failure_reasons::builtin() {
         if !seen.insert(reason) {
