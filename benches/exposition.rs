@@ -1,6 +1,7 @@
-//! What a scrape of 200,000 series costs, in multiples of a memcpy of its text, with peers in the same run.
+//! The cost of a scrape of 200,000 series, in multiples of a memcpy of its text, with other libraries in the same run.
 //!
-//! `cargo bench --bench exposition`, with `BENCH_JOBS=100000` for ten times as many; the machine is noisy, so read the ratios. Medians of several runs.
+//! `cargo bench --bench exposition`, with `BENCH_JOBS=100000` for ten times as many.
+//! Compare ratios, because the machine is noisy. Figures are medians of several runs.
 #![expect(clippy::print_stdout, clippy::unwrap_used, clippy::indexing_slicing, reason = "a benchmark")]
 
 use std::collections::BTreeMap;
@@ -112,7 +113,7 @@ fn measure(population: &str, count: usize, running: usize, table: &mut Vec<Strin
     );
 }
 
-/// What a restart with a long history waits for.
+/// The part of a restart that depends on the number of jobs.
 fn first_publication(jobs: usize, table: &mut Vec<String>) {
     let jobs: Vec<Job> = (0..jobs).map(|index| job(index, false)).collect();
     let exporter = exporter();
@@ -148,7 +149,7 @@ fn gzip(text: &[u8]) -> Vec<u8> {
     encoder.finish().unwrap()
 }
 
-/// `VmRSS` where there is such a thing. It counts only in the first population: peers leave their memory behind.
+/// `VmRSS`, on Linux. Meaningful in the first population only, because other libraries leave memory behind.
 fn resident() -> String {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap_or("unknown").trim().to_owned()
@@ -292,7 +293,7 @@ fn job(index: usize, runs: bool) -> Job {
     job
 }
 
-/// What a report changes: the job moves on.
+/// Changes a job as a report does.
 fn advance(job: &mut Job, round: u64) {
     job.status = JobStatus::InProgress;
     job.completion = Some((round % 100) as f64 / 100.0);

@@ -1,4 +1,4 @@
-//! Reading a status body, beside what else could read it. `cargo bench --bench report`
+//! Reading a status body, compared with other parsers. `cargo bench --bench report`
 //!
 //! Goal: at least 2.3 times as fast as serde_json into owned structs.
 #![expect(
@@ -19,19 +19,19 @@ use koreai_exporter::upstream::ReasonTable;
 use koreai_exporter::upstream::report_reader::{read_slice, read_stream};
 use serde::Deserialize;
 
-/// What a first draft would read into.
+/// Owned structs, as in a straightforward implementation.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct OwnedBody {
     status: String,
     status_logs: Vec<OwnedEntry>,
-    #[expect(dead_code, reason = "read, as a first draft would")]
+    #[expect(dead_code, reason = "parsed, but not used")]
     requested_time: String,
 }
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-#[expect(dead_code, reason = "read, as a first draft would")]
+#[expect(dead_code, reason = "parsed, but not used")]
 struct OwnedEntry {
     #[serde(rename = "_id")]
     id: String,
@@ -50,7 +50,7 @@ struct OwnedEntry {
     version: i64,
 }
 
-/// Counts what was read into owned structs: by channel and status.
+/// Counts owned entries by channel and status.
 fn count(body: &OwnedBody) -> HashMap<(&str, &str), u64> {
     let mut counts = HashMap::new();
     for entry in &body.status_logs {
@@ -94,7 +94,7 @@ fn entry(body: &mut String, i: usize) {
 
 fn report(criterion: &mut Criterion) {
     let reasons = ReasonTable::new(&[]);
-    // First, while the process has had little memory yet.
+    // First, while the process has used little memory.
     million(&reasons);
     for entries in [1_000, 100_000] {
         let body = body(entries);
@@ -126,7 +126,7 @@ fn report(criterion: &mut Criterion) {
     }
 }
 
-/// Measured turn by turn, so that a noisy machine is noisy to all: medians of the times, and of the ratio within a turn.
+/// Measured in turns, so that noise affects all parsers equally: medians of the times and of the ratio within a turn.
 fn ratio(body: &str, entries: usize, reasons: &ReasonTable) {
     let readers: [&dyn Fn(); 4] = [
         &|| drop(black_box(read_slice(body.as_bytes(), reasons))),
@@ -160,7 +160,7 @@ fn ratio(body: &str, entries: usize, reasons: &ReasonTable) {
     );
 }
 
-/// Makes a body of a million entries while it is read.
+/// Generates a body of a million entries while it is read.
 struct Million {
     ready: String,
     at: usize,
@@ -203,7 +203,7 @@ fn million(reasons: &ReasonTable) {
     );
 }
 
-/// The most memory that this process has had; 0 where the system does not say.
+/// Peak memory of this process; 0 if unknown.
 fn peak_rss_kib() -> u64 {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     let line = status.lines().find(|line| line.starts_with("VmHWM:")).unwrap_or_default();

@@ -1,11 +1,11 @@
-//! Measures the release binary as a process: footprint, start, and scrapes under load while jobs move.
+//! Measures the release binary: memory, startup, and scrapes under load while jobs change.
 //!
 //! ```console
 //! $ cargo build --release && cargo run --release --example whole_program
 //! ```
 //!
-//! Needs Debian's `wrk`. Ends in a table. The stand-in for the upstream runs in this process, on the same cores.
-#![expect(clippy::unwrap_used, clippy::expect_used, clippy::print_stdout, reason = "a measurement that fails says so")]
+//! Needs Debian's `wrk`. Prints a table. The fake upstream runs in this process, on the same cores.
+#![expect(clippy::unwrap_used, clippy::expect_used, clippy::print_stdout, reason = "a measurement may panic")]
 
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
@@ -33,7 +33,7 @@ async fn idle() {
     println!("| idle, one bot: RSS | {:.1} MiB |", exporter.resident_mib());
 }
 
-/// So many jobs, all followed to their end.
+/// This many jobs, all polled to their end.
 async fn followed(jobs: usize) {
     let plan = |_| Plan::Runs { over: Duration::from_millis(1) };
     let (upstream, ids) = upstream(jobs, 20, plan).await;
@@ -49,7 +49,7 @@ async fn followed(jobs: usize) {
     exporter.wrk("gzip", &["-H", "accept-encoding: gzip"], jobs).await;
 }
 
-/// Scrapes over four connections while so many jobs move.
+/// Scrapes over four connections while this many jobs change.
 async fn load(jobs: usize) {
     let plan = |index: usize| Plan::Runs { over: Duration::from_secs(300 + (index as u64 * 7) % 600) };
     let (upstream, ids) = upstream(jobs, 1_000, plan).await;

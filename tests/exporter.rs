@@ -1,5 +1,5 @@
-//! The main job from outside: request IDs go in, a stand-in upstream answers, and what stands on the pages is judged.
-#![expect(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test says so when it fails")]
+//! The main task from outside: the exporter gets request IDs, the fake upstream answers, and the tests read the pages.
+#![expect(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test may panic")]
 
 #[path = "exporter/check.rs"]
 mod check;

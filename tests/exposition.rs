@@ -1,5 +1,5 @@
-//! Jobs and totals in, the text of `/metrics` out.
-#![expect(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test says so when it fails")]
+//! From jobs and totals to the text of `/metrics`.
+#![expect(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test may panic")]
 
 #[path = "exposition/catalogue.rs"]
 mod catalogue;

@@ -1,5 +1,5 @@
-//! Jobs come and go: the whole exporter against the stand-in for the upstream, from outside.
-#![expect(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test says so when it fails")]
+//! Jobs appear and disappear: the whole exporter against the fake upstream, from outside.
+#![expect(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test may panic")]
 
 #[path = "lifecycle/documented.rs"]
 mod documented;

@@ -1,5 +1,5 @@
 //! The rules for modules and files: the table of `docs/ARCHITECTURE.md`, no circles of imports, at most 400 lines a file.
-#![expect(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test says so when it fails")]
+#![expect(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test may panic")]
 
 #[path = "structure/imports.rs"]
 mod imports;

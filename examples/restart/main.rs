@@ -1,8 +1,8 @@
-//! How long a restart takes: from opening the database to the last byte of the first scrape, in one process.
+//! Measures a restart in one process, from opening the database to the last byte of the first scrape.
 //!
-//! `cargo run --release --example restart [JOBS]`; 100,000 finished jobs where no number is given.
+//! `cargo run --release --example restart [JOBS]`; 100,000 finished jobs by default.
 
-#![expect(clippy::unwrap_used, clippy::print_stdout, reason = "a measurement that cannot go on stops")]
+#![expect(clippy::unwrap_used, clippy::print_stdout, reason = "a measurement may panic")]
 
 use std::path::Path;
 use std::time::Instant;
@@ -111,14 +111,14 @@ async fn restart(folder: &Path, jobs: u32, crashed: bool) {
     drop(contents);
     database.close().await;
     if crashed {
-        // The first look has repaired the copy.
+        // Opening the copy has repaired it.
         crash(whole, copy.path()).await;
     }
     let start = Instant::now();
     let server = serve(options, config, shutdown.clone()).await.unwrap();
     let listening = start.elapsed();
     let url = format!("http://{}/metrics", server.addresses().first().unwrap());
-    // As Prometheus asks.
+    // The headers of Prometheus.
     let scrape = reqwest::Client::new().get(&url).header("accept-encoding", "gzip");
     let compressed = scrape.send().await.unwrap().bytes().await.unwrap().len();
     let scraped = start.elapsed();
@@ -133,7 +133,7 @@ async fn restart(folder: &Path, jobs: u32, crashed: bool) {
     server.wait().await.unwrap();
 }
 
-/// The file as a crash leaves it: copied while it is open.
+/// The file as after a crash: copied while it is open.
 async fn crash<'a>(folder: &Path, copy: &'a Path) -> &'a Path {
     let (_database, _) = Database::open(folder).await.unwrap();
     let name = koreai_exporter::database::FILE_NAME;

@@ -1,10 +1,10 @@
-//! The whole way of a failure, with real parts: a job fails at a stand-in for the upstream, the built exporter follows it,
-//! Prometheus evaluates the shipped rules, Alertmanager routes by the shipped configuration, and a webhook hears of it,
-//! and of its end.
+//! A failure from end to end with real components: a job fails at the fake upstream, the built exporter polls it, Prometheus
+//! evaluates the shipped rules, Alertmanager uses the shipped configuration, and a webhook receives the alert and its
+//! resolution.
 //!
 //! Needs Debian's packages `prometheus` and `prometheus-alertmanager`.
 
-#![expect(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test that cannot go on stops")]
+#![expect(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test may panic")]
 
 mod program;
 mod shipped;
@@ -23,11 +23,11 @@ const BOT_ID: &str = "st-00000001-0000-4000-8000-000000000000";
 const JOB_ID: &str = "ds-00000001-0000-4000-8000-000000000000";
 const SECRET: &str = "a-secret-of-this-test-that-guards-nothing";
 
-/// From the failure to the last message; all of it takes half of that where nothing else runs.
+/// Timeout from the failure to the last message; twice the time needed on an idle machine.
 const DEADLINE: Duration = Duration::from_secs(90);
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_failing_job_reaches_the_webhook_with_its_annotations_and_so_does_its_end() {
+async fn the_alerts_of_a_failing_job_reach_the_webhook_and_resolve() {
     let folder = tempfile::tempdir().unwrap();
     let upstream = upstream_with_a_job_that_fails().await;
     let webhook = Webhook::start().await;
@@ -36,11 +36,11 @@ async fn a_failing_job_reaches_the_webhook_with_its_annotations_and_so_does_its_
     let alertmanager = alertmanager(folder.path(), &webhook.address());
     let prometheus = prometheus(folder.path(), &exporter.address, &alertmanager.address);
 
-    // A counter has no increase before it was seen at 0, which in life it was long before the first job.
+    // A counter has no increase before a scrape has seen it at 0; in production that is long before the first job.
     prometheus_has(&prometheus, r#"koreai_notifications_total{channel="slack",status="FAILURE"} == 0"#).await;
     follow(&exporter, JOB_ID).await;
 
-    // Parts of one story arrive in any order; the webhook keeps each.
+    // The messages arrive in any order; the webhook stores all of them.
     let channel = webhook.message("/page", "KoreaiChannelFailureRatioHigh", "firing", DEADLINE).await;
     let job = webhook.message("/ticket", "KoreaiJobFailureRatioHigh", "firing", DEADLINE).await;
     assert!(
@@ -66,7 +66,7 @@ async fn a_failing_job_reaches_the_webhook_with_its_annotations_and_so_does_its_
         (Some("slack"), Some("slack"))
     );
     let calls = upstream.record().calls().filter(|call| call.after_finish).count();
-    assert_eq!(calls, 0, "a finished job is never asked about again");
+    assert_eq!(calls, 0, "a finished job is never polled again");
 }
 
 fn channel_annotations() -> Value {
@@ -91,10 +91,10 @@ fn annotations(message: &Message) -> Value {
     message.alert["annotations"].clone()
 }
 
-/// One bot, one job: 200 people over Slack, of whom 120 cannot be reached.
+/// One bot, one job: 200 recipients on Slack, of whom 120 cannot be reached.
 async fn upstream_with_a_job_that_fails() -> FakeUpstream {
     let job = ScriptedJob::new(JOB_ID, 200).with_failures(60).over_channels(&["slack"]);
-    // Finished when the exporter first sees it, so that each ratio is 60 % from its first sample on.
+    // Finished before the first poll, so that every ratio is 60 % from its first sample.
     let job = job.with_plan(Plan::Runs { over: Duration::from_millis(1) });
     let bot = TenantBot::new(BOT_ID, Credential::hs256("cs-1", SECRET)).with_jobs(vec![job]);
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -156,7 +156,7 @@ async fn prometheus_has(prometheus: &Program, query: &str) {
     assert!(in_time.is_ok(), "Prometheus never had {query}; it said:\n{}", prometheus.said());
 }
 
-/// Tells the exporter of a job, as a sender would.
+/// Registers a job, as a sender would.
 async fn follow(exporter: &Program, id: &str) {
     let body = json!({"bot": "support", "request_id": id, "labels": {"campaign": "launch"}});
     let post = reqwest::Client::new().post(format!("http://{}/api/v1/jobs", exporter.address));

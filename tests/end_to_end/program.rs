@@ -1,4 +1,4 @@
-//! Programs that run beside the test and end with it.
+//! Child processes that end with the test.
 
 use std::io::{BufRead, BufReader, ErrorKind, Write};
 use std::process::{Child, Command, Stdio};
@@ -6,19 +6,19 @@ use std::sync::mpsc::{Receiver, channel};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-/// How long a program may take until it listens.
+/// Timeout until a program listens.
 const START: Duration = Duration::from_secs(30);
 
-/// A running program; dropping it ends it.
+/// A running program; killed when dropped.
 pub(super) struct Program {
-    /// Where it listens, as it says in its own log: a port of the system's choice, so that nothing collides.
+    /// The address from its log; the system chooses the port, so that tests do not collide.
     pub(super) address: String,
     child: Child,
     log: Arc<Mutex<Vec<String>>>,
 }
 
 impl Program {
-    /// Starts it and waits until it says where it listens.
+    /// Starts it and waits until it logs its address.
     pub(super) fn start(mut command: Command, package: &str) -> Self {
         let name = command.get_program().display().to_string();
         let spawned = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped()).spawn();
@@ -30,7 +30,7 @@ impl Program {
         std::thread::spawn(move || {
             for line in stderr.lines().map_while(Result::ok) {
                 if let Some(address) = listening_address(&line) {
-                    // The test may have stopped listening; the log is kept all the same.
+                    // The test may no longer receive; the log is stored anyway.
                     let _gone = sender.send(address);
                 }
                 lines.lock().unwrap().push(line);
@@ -56,14 +56,13 @@ impl Program {
 
 impl Drop for Program {
     fn drop(&mut self) {
-        // It may have ended already.
+        // It may already have exited.
         let _ended = self.child.kill();
         let _status = self.child.wait();
     }
 }
 
-/// `… msg="Listening on" address=127.0.0.1:40181`: how Prometheus' programs and ours say it; not yet the line that repeats
-/// the flag, whose port is 0.
+/// The address in `… msg="Listening on" address=127.0.0.1:40181`; other lines repeat the flag, whose port is 0.
 fn listening_address(line: &str) -> Option<String> {
     let is_it = ["Listening on", "message=listening", "msg=listening"].iter().any(|word| line.contains(word));
     let address = line.split_once(" address=")?.1.split([' ', '"']).next()?;
@@ -79,7 +78,7 @@ pub(super) fn installed(names: &[&str], package: &str) -> Command {
     }
 }
 
-/// Runs a checking program to its end, which must be a success.
+/// Runs a program that checks something; it must succeed.
 pub(super) fn run(name: &str, package: &str, arguments: &[&str], input: &str) {
     let mut command = Command::new(name);
     let command = command.args(arguments).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());

@@ -1,14 +1,14 @@
-//! The shipped configuration and rules, copied into a folder and shortened so that hours pass in seconds. Nothing else is
-//! changed: expressions, thresholds, minimum volumes, routes and inhibitions are those of `deploy/`. Each replacement must
-//! find its text, so that none is forgotten when the files change.
+//! The shipped configuration and rules, with shorter times so that hours take seconds. Nothing else is changed: expressions,
+//! thresholds, minimum volumes, routes and inhibitions are those of `deploy/`. Every replacement must find its text, so that
+//! none is forgotten when the files change.
 
 use std::path::{Path, PathBuf};
 
-/// Where the exporter and Alertmanager are, and the pace of a test.
+/// The addresses of exporter and Alertmanager, and the shorter times of the test.
 const PROMETHEUS_PACE: &[(&str, &str)] =
     &[("scrape_interval: 30s", "scrape_interval: 1s"), ("evaluation_interval: 30s", "evaluation_interval: 1s")];
 
-/// An hour becomes fifteen seconds: the window of the counters, and for how long a job's last change matters.
+/// An hour becomes fifteen seconds: the window of the counters, and the time for which the last change of a job matters.
 const JOB_RULES_PACE: &[(&str, &str)] = &[
     ("< 7200", "< 15"),
     ("for: 5m", "for: 1s"),

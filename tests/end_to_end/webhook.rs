@@ -14,7 +14,7 @@ use tokio::sync::watch;
 /// One alert as it arrived.
 #[derive(Debug, Clone)]
 pub(super) struct Message {
-    /// The path that the receiver of the route has: who is told.
+    /// The path of the request, which identifies the receiver.
     path: String,
     /// The labels of its group.
     pub(super) group: Value,
@@ -28,7 +28,7 @@ impl Message {
     }
 }
 
-/// Hears and keeps everything. Serves until the test's runtime ends.
+/// Receives and stores all messages until the runtime of the test ends.
 #[derive(Debug)]
 pub(super) struct Webhook {
     port: u16,
@@ -49,7 +49,7 @@ impl Webhook {
         format!("127.0.0.1:{}", self.port)
     }
 
-    /// Waits for the first message of an alert in that status.
+    /// Waits for the first message of an alert with this status.
     pub(super) async fn message(&self, path: &str, alertname: &str, status: &str, within: Duration) -> Message {
         let wanted = |message: &Message| message.is(path, alertname) && message.alert["status"] == status;
         let mut receiver = self.heard.clone();
@@ -60,7 +60,7 @@ impl Webhook {
         }
     }
 
-    /// Whether a message of that alert has come so far.
+    /// Whether a message of this alert has arrived.
     pub(super) fn has(&self, path: &str, alertname: &str) -> bool {
         self.heard.borrow().iter().any(|message| message.is(path, alertname))
     }

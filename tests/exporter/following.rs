@@ -1,4 +1,4 @@
-//! Which calls are made, and what is shown of a job from its first poll to its end.
+//! The calls for a job and its metrics, from the first poll to the end.
 
 use std::time::Duration;
 
@@ -13,7 +13,7 @@ fn runs(id: &str, seconds: u64) -> ScriptedJob {
 }
 
 #[tokio::test]
-async fn a_finished_job_is_asked_about_once_however_often_it_is_scraped() {
+async fn a_finished_job_is_polled_once_regardless_of_the_number_of_scrapes() {
     let time = Time::stop();
     let job = ScriptedJob::new(V1_ID, 2).with_plan(Plan::fixed(V1));
     let upstream = upstream(tenant(bot(vec![job]))).await;
@@ -40,7 +40,7 @@ async fn a_finished_job_is_asked_about_once_however_often_it_is_scraped() {
 }
 
 #[tokio::test]
-async fn three_hundred_jobs_on_a_small_budget_are_all_asked_within_six_minutes() {
+async fn three_hundred_jobs_on_a_small_budget_are_all_polled_within_six_minutes() {
     let time = Time::stop();
     let ids: Vec<String> = (0..300).map(|number| format!("ds-{number:03}")).collect();
     let jobs = ids.iter().map(|id| runs(id, 3600)).collect();
@@ -61,7 +61,7 @@ async fn three_hundred_jobs_on_a_small_budget_are_all_asked_within_six_minutes()
 }
 
 #[tokio::test]
-async fn a_job_that_turns_from_in_progress_to_partial_success_never_shows_both() {
+async fn a_job_that_changes_from_in_progress_to_partial_success_never_shows_both() {
     let time = Time::stop();
     let upstream = upstream(tenant(bot(vec![runs("ds-1", 20)]))).await;
     let exporter = Exporter::start(&Configuration::new(&upstream, &["ds-1"])).await;
@@ -80,7 +80,7 @@ async fn a_job_that_turns_from_in_progress_to_partial_success_never_shows_both()
 }
 
 #[tokio::test]
-async fn calls_are_gets_two_seconds_apart_and_end_with_the_job() {
+async fn calls_are_gets_at_least_two_seconds_apart_and_end_with_the_job() {
     let time = Time::stop();
     let ids = ["ds-1", "ds-2", "ds-3", "ds-4"];
     let jobs = ids.iter().zip([1, 7, 19, 40]).map(|(id, seconds)| runs(id, seconds)).collect();
@@ -91,7 +91,7 @@ async fn calls_are_gets_two_seconds_apart_and_end_with_the_job() {
 
     let record = upstream.record();
     assert_eq!(Vec::from_iter(record.methods()), ["GET"]);
-    assert!(record.calls().all(|call| !call.after_finish), "a finished job was asked about again");
+    assert!(record.calls().all(|call| !call.after_finish), "a finished job was polled again");
     for id in ids {
         let gap = record.min_gap(id);
         assert!(gap.is_none_or(|gap| gap >= Duration::from_secs(2)), "{id}: {gap:?}");
@@ -104,7 +104,7 @@ async fn calls_are_gets_two_seconds_apart_and_end_with_the_job() {
 }
 
 #[tokio::test]
-async fn a_job_that_upstream_forgets_becomes_gone_and_keeps_its_values() {
+async fn a_job_deleted_upstream_becomes_gone_and_keeps_its_values() {
     let time = Time::stop();
     let running = ScriptedResponse::ok(V1.replace("PARTIAL_SUCCESS", "IN_PROGRESS"));
     let unknown = ScriptedResponse::json(400, r#"{"errors":[{"msg":"Invalid request ID","code":400}]}"#);
@@ -124,7 +124,7 @@ async fn a_job_that_upstream_forgets_becomes_gone_and_keeps_its_values() {
 }
 
 #[tokio::test]
-async fn a_job_past_its_deadline_is_abandoned_and_its_series_expire_but_not_its_counts() {
+async fn a_job_past_its_deadline_is_abandoned_and_its_series_expire_but_its_counts_remain() {
     let time = Time::stop();
     let plan = Plan::Stalls { over: Duration::from_secs(1), at_percent: 50 };
     let upstream = upstream(tenant(bot(vec![ScriptedJob::new("ds-1", 10).with_plan(plan)]))).await;
@@ -139,12 +139,12 @@ async fn a_job_past_its_deadline_is_abandoned_and_its_series_expire_but_not_its_
     assert_eq!(samples.jobs("abandoned"), 0.0);
     assert_eq!(samples.of_bot("koreai_notifications_total", r#"channel="msteams",status="SUCCESS""#), 5.0);
     exporter.during(&time, MINUTE, |_| {}).await;
-    assert_eq!(upstream.record().calls().count(), calls, "it is not taken up again, though its source names it");
+    assert_eq!(upstream.record().calls().count(), calls, "it is not polled again, although its source lists it");
     exporter.stop().await;
 }
 
 #[tokio::test]
-async fn each_fault_has_its_outcome_and_loses_nothing_that_was_known() {
+async fn each_fault_has_its_outcome_and_known_values_remain() {
     for (fault, outcome) in [
         (Fault::Status(502), "server_error"),
         (Fault::Status(404), "not_found"),
@@ -187,7 +187,7 @@ async fn a_redirect_to_another_host_is_not_followed() {
     let samples =
         exporter.until(&time, MINUTE, |samples| samples.value("koreai_job_poll_up", &of("ds-1")) == Some(0.0)).await;
     exporter.during(&time, MINUTE, |_| {}).await;
-    assert_eq!(elsewhere.record().calls().count(), 0, "neither the call nor the token went there");
+    assert_eq!(elsewhere.record().calls().count(), 0, "the redirect was not followed with the token");
     assert_eq!(samples.calls("ok"), 0.0);
     exporter.stop().await;
 }

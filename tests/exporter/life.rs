@@ -1,4 +1,4 @@
-//! The real binary: how it starts, what it prints, and how it ends.
+//! The real binary: startup, output and shutdown.
 
 use std::io::{Read, Write};
 use std::net::TcpStream;
@@ -32,7 +32,7 @@ pub(crate) fn words(output: &std::process::Output) -> (Option<i32>, String, Stri
 }
 
 #[tokio::test]
-async fn a_signal_ends_it_in_order() {
+async fn a_signal_shuts_it_down_gracefully() {
     for signal in ["TERM", "INT"] {
         let upstream = running_job().await;
         let (_folder, program) = start(&Configuration::new(&upstream, &["ds-1"]), &[]);
@@ -48,13 +48,13 @@ async fn a_signal_ends_it_in_order() {
 }
 
 #[tokio::test]
-async fn neither_a_hanging_poll_nor_a_slow_reader_holds_up_the_end() {
+async fn neither_a_hanging_poll_nor_a_slow_reader_delays_the_shutdown() {
     let upstream = running_job().await;
     upstream.add_fault(FaultRule::always(Fault::Hang));
     let (_folder, program) = start(&Configuration::new(&upstream, &["ds-1"]), &[]);
     let url = program.url();
     let mut reader = TcpStream::connect(url.trim_start_matches("http://")).unwrap();
-    // A thousand requests at once and no byte of an answer taken: the socket's buffers fill up.
+    // A thousand pipelined requests without reading a response fill the buffers of the socket.
     reader.write_all(&b"GET /metrics HTTP/1.1\r\nhost: x\r\n\r\n".repeat(1000)).unwrap();
     let mut one = [0; 1];
     reader.read_exact(&mut one).unwrap();
@@ -66,7 +66,7 @@ async fn neither_a_hanging_poll_nor_a_slow_reader_holds_up_the_end() {
 }
 
 #[tokio::test]
-async fn a_port_in_use_is_named() {
+async fn a_port_in_use_is_reported() {
     let upstream = running_job().await;
     let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let address = taken.local_addr().unwrap().to_string();
@@ -79,7 +79,7 @@ async fn a_port_in_use_is_named() {
 }
 
 #[tokio::test]
-async fn a_configuration_is_checked_without_starting_anything() {
+async fn config_check_validates_without_starting_anything() {
     let upstream = running_job().await;
     let mut configuration = Configuration::new(&upstream, &["ds-1"]);
     let check = |configuration: &Configuration| {
@@ -114,7 +114,7 @@ fn a_missing_configuration_file_and_an_unknown_flag_are_explained() {
 }
 
 #[test]
-fn the_version_names_commit_and_compiler() {
+fn the_version_includes_commit_and_compiler() {
     let (code, stdout, _) = words(&run(&["--version"], None));
     assert_eq!(code, Some(0));
     let start = format!("koreai_exporter {} (revision: ", env!("CARGO_PKG_VERSION"));
@@ -122,7 +122,7 @@ fn the_version_names_commit_and_compiler() {
 }
 
 #[test]
-fn a_saved_response_is_rendered_from_a_file_and_from_standard_input() {
+fn render_reads_a_saved_response_from_a_file_and_from_standard_input() {
     let (_folder, file) = scratch("response.json", V1);
     let flags = [&format!("--request-id={V1_ID}"), "--bot=support"];
     let (code, from_file, stderr) = words(&run(&["render", &file.display().to_string(), flags[0], flags[1]], None));

@@ -1,4 +1,4 @@
-//! What never leaves the process: personal data, secrets and tokens, searched for in everything that does leave it.
+//! Personal data, secrets and tokens never appear in the output of the process.
 
 use std::path::Path;
 use std::time::Duration;
@@ -9,7 +9,7 @@ use crate::support::{Configuration, Program, SECRET, V1, V1_ID, bot, scratch, te
 
 const CANARY: &str = "canary-yellow";
 
-/// A job for every way in which a body can be read or refused, with the canary in every personal place of it.
+/// A job for every way in which a body is read or rejected, with the canary in every personal field.
 fn jobs() -> Vec<ScriptedJob> {
     let in_every_place = V1
         .replace("john@abc.com", &format!("{CANARY}@abc.com"))
@@ -23,7 +23,7 @@ fn jobs() -> Vec<ScriptedJob> {
         ScriptedJob::new("ds-good", 50).with_failures(40).with_plan(Plan::Runs { over: long_ago }),
         ScriptedJob::new("ds-runs", 50).with_failures(40).with_plan(Plan::Runs { over: Duration::from_secs(3600) }),
         ScriptedJob::new(V1_ID, 2).with_plan(Plan::fixed(in_every_place.clone())),
-        // A channel and a status that are addresses: an unknown word is not shown as it came.
+        // A channel and a status that are addresses: unknown values are not shown verbatim.
         ScriptedJob::new("ds-words", 2).with_plan(Plan::fixed(
             in_every_place
                 .replace("msteams", &format!("{CANARY}@abc.com"))
@@ -62,7 +62,7 @@ async fn upstream_with_canaries() -> FakeUpstream {
     upstream(tenant).await
 }
 
-/// Panics where a text has something that must not be in it.
+/// Panics if a text contains anything personal or secret.
 fn search(place: &str, text: &str) {
     for word in [CANARY, "canary-yel", SECRET, "eyJ"] {
         if let Some(at) = text.find(word) {
@@ -86,7 +86,7 @@ fn search_files(folder: &Path) {
 }
 
 #[tokio::test]
-async fn no_canary_secret_or_token_is_found_in_page_log_or_file() {
+async fn no_canary_secret_or_token_appears_in_pages_logs_or_files() {
     for format in ["logfmt", "json"] {
         let upstream = upstream_with_canaries().await;
         let ids: Vec<String> = jobs().iter().map(|job| job.id.clone()).collect();

@@ -1,4 +1,4 @@
-//! What a refusal does: calls stop for the pause and come back after it, and nothing that was known is lost.
+//! Rate limiting: calls stop during the pause and resume after it; known values remain.
 
 use std::time::Duration;
 
@@ -12,11 +12,11 @@ fn refusal(status: u16, retry_after: RetryAfter, text: RefusalText) -> Fault {
     Fault::RefuseRate(RefusalForm { status, retry_after, text })
 }
 
-/// Refuses everything with `fault` once all jobs have been read, and holds the exporter to a pause of so many seconds.
+/// Answers everything with `fault` after all jobs have been polled, and expects a pause of this many seconds.
 async fn calls_pause(fault: Fault, outcome: &str, seconds: u64) {
     let time = Time::stop();
     let ids = ["ds-1", "ds-2", "ds-3", "ds-4", "ds-5"];
-    // One recipient within hours: the values do not move by themselves.
+    // One recipient in hours, so that the values do not change by themselves.
     let jobs = ids.map(|id| ScriptedJob::new(id, 1).with_plan(Plan::Runs { over: 1000 * MINUTE })).to_vec();
     let upstream = upstream(tenant(bot(jobs))).await;
     let exporter = Exporter::start(&Configuration::new(&upstream, &ids)).await;
@@ -24,7 +24,7 @@ async fn calls_pause(fault: Fault, outcome: &str, seconds: u64) {
 
     upstream.add_fault(FaultRule::always(fault.clone()));
     let paused = exporter.until(&time, MINUTE, |samples| samples.calls(outcome) > 0.0).await;
-    // Calls that were under way at the refusal may still have come in.
+    // Calls in flight at that moment may still have arrived.
     exporter.during(&time, Duration::from_millis(250), |_| {}).await;
     upstream.clear_faults();
     let calls = upstream.record().calls().count();

@@ -1,4 +1,4 @@
-//! Another configuration while calls are under way.
+//! Reloads while calls are in flight.
 
 use std::path::Path;
 use std::time::Duration;
@@ -10,7 +10,7 @@ use crate::support::{CLIENT_ID, Configuration, Exporter, SECRET, Time, bot, of, 
 
 const MINUTE: Duration = Duration::from_secs(60);
 
-/// An exporter of these jobs that can be reloaded, with its configuration and the folder of its files.
+/// A reloadable exporter of these jobs, its configuration, and the directory of its files.
 async fn reloadable(upstream: &FakeUpstream, ids: &[&str]) -> (Exporter, Configuration, tempfile::TempDir) {
     let (folder, secret) = scratch("secret", SECRET);
     let mut configuration = Configuration::new(upstream, ids);
@@ -26,7 +26,7 @@ fn file(folder: &tempfile::TempDir) -> std::path::PathBuf {
 
 async fn reload(exporter: &Exporter, file: &Path, yaml: &str) -> u16 {
     std::fs::write(file, yaml).unwrap();
-    exporter.ask(Method::POST, "/-/reload", &[]).await.status.as_u16()
+    exporter.request(Method::POST, "/-/reload", &[]).await.status.as_u16()
 }
 
 fn runs(id: &str) -> ScriptedJob {
@@ -34,7 +34,7 @@ fn runs(id: &str) -> ScriptedJob {
 }
 
 #[tokio::test]
-async fn a_job_that_goes_while_its_call_hangs_leaves_nothing_behind_and_can_come_back() {
+async fn a_job_removed_during_a_hanging_call_leaves_no_trace_and_can_return() {
     let time = Time::stop();
     let upstream = upstream(tenant(bot(["ds-1", "ds-2", "ds-3"].map(runs).to_vec()))).await;
     upstream.add_fault(FaultRule::always(Fault::Hang).for_id("ds-1"));
@@ -43,7 +43,7 @@ async fn a_job_that_goes_while_its_call_hangs_leaves_nothing_behind_and_can_come
 
     configuration.targets = vec!["ds-2".to_owned(), "ds-3".to_owned()];
     assert_eq!(reload(&exporter, &file(&folder), &configuration.yaml()).await, 200);
-    // ds-1 goes after the grace; its call times out after ten seconds.
+    // ds-1 is removed after the grace period; its call times out after ten seconds.
     let up = |id: &str| (of(id), Some(1.0));
     let (two, three) = (up("ds-2"), up("ds-3"));
     exporter.during(&time, 20 * Duration::from_secs(1), |_| {}).await;
@@ -65,7 +65,7 @@ async fn a_job_that_goes_while_its_call_hangs_leaves_nothing_behind_and_can_come
 }
 
 #[tokio::test]
-async fn a_bot_may_go_and_come_back_while_its_calls_hang() {
+async fn a_bot_can_be_removed_and_added_again_while_its_calls_hang() {
     let time = Time::stop();
     let ids = ["ds-1", "ds-2", "ds-3"];
     let upstream = upstream(tenant(bot(ids.map(runs).to_vec()))).await;
@@ -87,7 +87,7 @@ async fn a_bot_may_go_and_come_back_while_its_calls_hang() {
 }
 
 #[tokio::test]
-async fn a_reload_keeps_values_budget_and_pause_and_a_bad_one_changes_nothing() {
+async fn a_reload_keeps_values_budget_and_pause_and_an_invalid_one_changes_nothing() {
     let time = Time::stop();
     let upstream = upstream(tenant(bot(vec![runs("ds-1")]))).await;
     let (exporter, mut configuration, folder) = reloadable(&upstream, &["ds-1"]).await;
@@ -102,7 +102,7 @@ async fn a_reload_keeps_values_budget_and_pause_and_a_bad_one_changes_nothing() 
     let samples = exporter.scrape().await;
     assert_eq!(samples.values_of("ds-1"), before.values_of("ds-1"));
     assert_eq!(samples.calls("ok"), 3.0);
-    assert_eq!(upstream.record().calls().count(), calls, "the pause holds on");
+    assert_eq!(upstream.record().calls().count(), calls, "the pause continues");
     assert_eq!(samples.value("koreai_exporter_config_last_reload_successful", ""), Some(1.0));
 
     configuration.global = "{poll_interval: 1h, max_poll_interval: 1s}".to_owned();

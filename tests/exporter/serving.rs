@@ -1,4 +1,4 @@
-//! What is served, where, and in which form.
+//! Endpoints, formats and encodings.
 
 use std::io::{Read, Write};
 use std::process::{Command, Stdio};
@@ -11,9 +11,9 @@ use crate::support::{Configuration, Exporter, Got, Samples, Time, V1, V1_ID, bot
 
 const MINUTE: Duration = Duration::from_secs(60);
 
-/// What Prometheus 2.42 sends.
+/// The Accept header of Prometheus 2.42.
 const ACCEPT_2_42: &str = "application/openmetrics-text;version=1.0.0,application/openmetrics-text;version=0.0.1;q=0.75,text/plain;version=0.0.4;q=0.5,*/*;q=0.1";
-/// What Prometheus 3 sends.
+/// The Accept header of Prometheus 3.
 const ACCEPT_3: &str = "application/openmetrics-text;version=1.0.0;escaping=allow-utf-8;q=0.6,application/openmetrics-text;version=0.0.1;q=0.5,text/plain;version=1.0.0;escaping=allow-utf-8;q=0.4,text/plain;version=0.0.4;q=0.3,*/*;q=0.2";
 
 async fn with_one_job() -> (FakeUpstream, Configuration) {
@@ -28,12 +28,12 @@ fn inflated(got: &Got) -> String {
     text
 }
 
-/// The page without what differs between any two scrapes.
+/// The page without the lines that differ between any two scrapes.
 fn lasting(text: &str) -> String {
     text.lines().filter(|line| !line.contains("process_")).map(|line| format!("{line}\n")).collect()
 }
 
-/// What `promtool check metrics` finds.
+/// The output of `promtool check metrics`.
 fn promtool(page: &str) -> String {
     let mut check = Command::new("promtool")
         .args(["check", "metrics"])
@@ -48,7 +48,7 @@ fn promtool(page: &str) -> String {
 }
 
 #[tokio::test]
-async fn before_the_first_poll_and_without_an_upstream_the_page_is_there() {
+async fn the_page_is_served_before_the_first_poll_and_without_an_upstream() {
     let time = Time::stop();
     let (upstream, configuration) = with_one_job().await;
     let exporter = Exporter::start(&configuration).await;
@@ -81,7 +81,7 @@ async fn before_the_first_poll_and_without_an_upstream_the_page_is_there() {
 }
 
 #[tokio::test]
-async fn format_and_encoding_follow_the_headers_of_the_scrape() {
+async fn format_and_encoding_depend_on_the_headers_of_the_scrape() {
     let (_upstream, configuration) = with_one_job().await;
     let exporter = Exporter::start(&configuration).await;
     let open_metrics = "application/openmetrics-text; version=1.0.0; charset=utf-8";
@@ -95,8 +95,9 @@ async fn format_and_encoding_follow_the_headers_of_the_scrape() {
         ("application/openmetrics-text;version=1.0.0;q=0,text/plain;q=0.1", text),
         ("application/vnd.google.protobuf;proto=io.prometheus.client.MetricFamily;encoding=delimited", text),
     ] {
-        let plain = exporter.ask(Method::GET, "/metrics", &[("accept", accept)]).await;
-        let zipped = exporter.ask(Method::GET, "/metrics", &[("accept", accept), ("accept-encoding", "gzip")]).await;
+        let plain = exporter.request(Method::GET, "/metrics", &[("accept", accept)]).await;
+        let zipped =
+            exporter.request(Method::GET, "/metrics", &[("accept", accept), ("accept-encoding", "gzip")]).await;
         for got in [&plain, &zipped] {
             assert_eq!(got.status, StatusCode::OK);
             assert_eq!(got.header("content-type"), content_type, "{accept}");
@@ -114,8 +115,8 @@ async fn head_has_the_headers_of_get_and_no_body() {
     let (_upstream, configuration) = with_one_job().await;
     let exporter = Exporter::start(&configuration).await;
     for path in ["/metrics", "/", "/-/healthy", "/-/ready", "/config", "/api/v1/jobs"] {
-        let got = exporter.ask(Method::GET, path, &[]).await;
-        let head = exporter.ask(Method::HEAD, path, &[]).await;
+        let got = exporter.request(Method::GET, path, &[]).await;
+        let head = exporter.request(Method::HEAD, path, &[]).await;
         assert_eq!((head.status, head.body.len()), (got.status, 0), "{path}");
         assert_eq!(head.header("content-type"), got.header("content-type"), "{path}");
         assert!(!head.header("content-length").is_empty(), "{path}");
@@ -124,7 +125,7 @@ async fn head_has_the_headers_of_get_and_no_body() {
 }
 
 #[tokio::test]
-async fn paths_and_methods_that_do_not_exist_are_refused() {
+async fn unknown_paths_and_methods_are_rejected() {
     let (_upstream, configuration) = with_one_job().await;
     let exporter = Exporter::start(&configuration).await;
     for (method, path, status) in [
@@ -141,7 +142,7 @@ async fn paths_and_methods_that_do_not_exist_are_refused() {
         (Method::GET, "/probe?bot=nobody&target=ds-1", 400),
         (Method::GET, "/probe?bot=support&target=http://localhost/", 400),
     ] {
-        let got = exporter.ask(method.clone(), path, &[]).await;
+        let got = exporter.request(method.clone(), path, &[]).await;
         assert_eq!(got.status, status, "{method} {path}: {}", got.text());
         assert!(!got.body.is_empty() || status == 405, "{method} {path} says why");
     }
@@ -149,7 +150,7 @@ async fn paths_and_methods_that_do_not_exist_are_refused() {
 }
 
 #[tokio::test]
-async fn path_addresses_and_prefix_are_as_the_flags_say() {
+async fn path_addresses_and_prefix_can_be_set_by_flags() {
     let (_upstream, configuration) = with_one_job().await;
     let flags = [
         "--web.listen-address=127.0.0.1:0",
@@ -176,7 +177,7 @@ async fn path_addresses_and_prefix_are_as_the_flags_say() {
 }
 
 #[tokio::test]
-async fn promtool_has_nothing_to_say_about_a_page_with_everything_on_it() {
+async fn promtool_accepts_a_page_with_all_families() {
     let time = Time::stop();
     let runs = |id: &str| ScriptedJob::new(id, 70).with_failures(30).with_plan(Plan::Runs { over: 20 * MINUTE });
     let ends = |id: &str, status: &str| {
@@ -207,7 +208,7 @@ async fn promtool_has_nothing_to_say_about_a_page_with_everything_on_it() {
 }
 
 #[tokio::test]
-async fn a_probe_of_a_followed_job_is_answered_from_memory_and_of_another_with_one_call() {
+async fn a_probe_of_a_tracked_job_is_answered_from_memory_and_of_another_with_one_call() {
     let time = Time::stop();
     let other = ScriptedJob::new("ds-other", 2).with_plan(Plan::fixed(V1));
     let upstream = upstream(tenant(bot(vec![ScriptedJob::new(V1_ID, 2).with_plan(Plan::fixed(V1)), other]))).await;
@@ -225,7 +226,7 @@ async fn a_probe_of_a_followed_job_is_answered_from_memory_and_of_another_with_o
 }
 
 #[tokio::test]
-async fn probes_of_one_id_are_two_seconds_apart_however_many_ask() {
+async fn concurrent_probes_of_one_id_are_one_call_in_two_seconds() {
     let time = Time::stop();
     let running = ScriptedJob::new("ds-1", 10).with_plan(Plan::Runs { over: 60 * MINUTE });
     let upstream = upstream(tenant(bot(vec![running]))).await;
@@ -239,19 +240,23 @@ async fn probes_of_one_id_are_two_seconds_apart_however_many_ask() {
     time.pass(Duration::from_secs(2)).await;
     probe().await;
     assert_eq!(upstream.record().calls().count(), 2);
-    assert_eq!(exporter.scrape().await.of_bot("koreai_jobs", r#"state="polling""#), 0.0, "a probe follows nothing");
+    assert_eq!(
+        exporter.scrape().await.of_bot("koreai_jobs", r#"state="polling""#),
+        0.0,
+        "a probe does not track the job"
+    );
     exporter.stop().await;
 }
 
 #[tokio::test]
-async fn two_scrapes_of_a_moment_are_alike_in_both_encodings() {
+async fn simultaneous_scrapes_are_equal_in_both_encodings() {
     let time = Time::stop();
     let (_upstream, configuration) = with_one_job().await;
     let exporter = Exporter::start(&configuration).await;
     exporter.until(&time, MINUTE, |samples| samples.jobs("finished") == 1.0).await;
     exporter.during(&time, Duration::from_secs(2), |_| {}).await;
     let plain = exporter.get("/metrics").await;
-    let zipped = exporter.ask(Method::GET, "/metrics", &[("accept-encoding", "gzip")]).await;
+    let zipped = exporter.request(Method::GET, "/metrics", &[("accept-encoding", "gzip")]).await;
     assert_eq!(lasting(&plain.text()), lasting(&inflated(&zipped)));
     exporter.stop().await;
 }

@@ -1,4 +1,4 @@
-//! The header `auth`, as the stand-in judges it.
+//! The header `auth`, as verified by the fake upstream.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -26,7 +26,7 @@ fn credential(algorithm: SignatureAlgorithm, key: &str) -> Credential {
 }
 
 #[tokio::test]
-async fn with_jti_every_call_has_a_token_of_its_own_and_none_is_a_replay() {
+async fn with_jti_every_call_has_a_new_token_and_none_is_a_replay() {
     let time = Time::stop();
     let upstream = upstream(tenant(TenantBot { enforce_jti: true, ..bot(vec![job()]) })).await;
     let mut configuration = Configuration::new(&upstream, &["ds-1"]);
@@ -39,7 +39,7 @@ async fn with_jti_every_call_has_a_token_of_its_own_and_none_is_a_replay() {
 }
 
 #[tokio::test]
-async fn without_jti_a_token_serves_until_shortly_before_its_end() {
+async fn without_jti_a_token_is_reused_until_shortly_before_it_expires() {
     let time = Time::stop();
     let upstream = upstream(tenant(bot(vec![job()]))).await;
     let mut configuration = Configuration::new(&upstream, &["ds-1"]);
@@ -54,7 +54,7 @@ async fn without_jti_a_token_serves_until_shortly_before_its_end() {
 }
 
 #[tokio::test]
-async fn every_algorithm_of_the_app_is_spoken() {
+async fn every_algorithm_of_an_app_is_supported() {
     let key = rsa::RsaPrivateKey::new(&mut rsa::rand_core::OsRng, 2048).unwrap();
     let public = key.to_public_key().to_public_key_pem(LineEnding::LF).unwrap();
     let (_folder, private) = scratch("key.pem", &key.to_pkcs8_pem(LineEnding::LF).unwrap());
@@ -76,7 +76,7 @@ async fn every_algorithm_of_the_app_is_spoken() {
     }
 }
 
-/// What `koreai_exporter token` prints for this configuration.
+/// The output of `koreai_exporter token` for this configuration.
 fn signed(configuration: &Configuration, flag: &str) -> String {
     let (_folder, file) = scratch("koreai.yml", &configuration.yaml());
     let output = run(&["token", flag, &format!("--config.file={}", file.display())], None);
@@ -85,7 +85,7 @@ fn signed(configuration: &Configuration, flag: &str) -> String {
 }
 
 #[tokio::test]
-async fn a_printed_token_is_let_in_and_a_token_file_is_read_again_when_it_changes() {
+async fn a_printed_token_is_accepted_and_a_token_file_is_read_again_when_it_changes() {
     let time = Time::stop();
     let upstream = upstream(tenant(bot(vec![job()]))).await;
     let mut configuration = Configuration::new(&upstream, &["ds-1"]);

@@ -7,7 +7,7 @@ use koreai_exporter::model::LabelName;
 
 use crate::world;
 
-/// Left out where they have no value.
+/// Families that are absent without a value.
 const OPTIONAL: [&str; 3] = ["campaign", "job_type", "action"];
 
 /// Name, label names and value of a sample line.

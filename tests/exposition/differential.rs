@@ -1,4 +1,4 @@
-//! However jobs came, changed and went: cached pieces say what rendering everything anew says.
+//! After any sequence of added, changed and removed jobs, cached blocks equal a complete rendering.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -12,7 +12,7 @@ use crate::world;
 const TAIL: &str = "# TYPE process_cpu_seconds_total counter\nprocess_cpu_seconds_total 7\n";
 const TAIL_OPENMETRICS: &str = "# TYPE process_cpu_seconds counter\nprocess_cpu_seconds_total 7\n# EOF\n";
 
-/// Something that happens to the jobs of a run of neighbouring slots.
+/// A change to the jobs of a range of slots.
 #[derive(Debug, Clone)]
 enum Event {
     Report { from: u32, count: u32, sent: u64 },
@@ -31,7 +31,7 @@ fn event() -> impl Strategy<Value = Event> {
     ]
 }
 
-/// A job that differs from its neighbours in what it has.
+/// A job with other optional fields than its neighbours.
 fn job(slot: u32) -> Job {
     let mut job = world::job(if slot.is_multiple_of(3) { "sales" } else { "support" }, &format!("ds-{slot}"));
     job.campaign = (slot.is_multiple_of(4)).then(|| world::value("a \"b\" \\c"));
@@ -59,7 +59,7 @@ fn body(page: &Page, format: Format, encoding: Encoding) -> Vec<u8> {
     bytes
 }
 
-/// Sample lines by family, in the order in which families appear; fails where a family appears twice.
+/// Sample lines by family, in order of appearance; panics if a family appears twice.
 fn by_family(text: &str) -> Vec<(String, Vec<String>)> {
     let mut families: Vec<(String, Vec<String>)> = Vec::new();
     let mut seen = BTreeSet::new();
@@ -132,13 +132,13 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 24, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn cached_pieces_say_what_rendering_everything_says(events in proptest::collection::vec(event(), 1..12)) {
+    fn cached_blocks_equal_a_complete_rendering(events in proptest::collection::vec(event(), 1..12)) {
         run(&events);
     }
 }
 
 #[test]
-fn jobs_that_finish_and_expire_move_through_all_blocks() {
+fn finishing_and_expiring_jobs_move_through_all_blocks() {
     let page = run(&[
         Event::Report { from: 0, count: 1300, sent: 1 },
         Event::Publish,
@@ -153,11 +153,11 @@ fn jobs_that_finish_and_expire_move_through_all_blocks() {
         Event::Remove { from: 600, count: 300 },
     ]);
     let gzip = body(&page, Format::Text, Encoding::Gzip);
-    assert_ne!(gzip_accepts(&gzip), Some(false), "gzip -t refuses it");
+    assert_ne!(gzip_accepts(&gzip), Some(false), "gzip -t rejects it");
 }
 
 #[test]
-fn what_was_compressed_in_haste_is_made_smaller_by_later_publications() {
+fn later_publications_improve_fast_compression() {
     let jobs: BTreeMap<JobSlot, Job> = (0..6_000)
         .map(|slot| {
             let mut job = job(slot);

@@ -1,4 +1,4 @@
-//! Full text in both formats against golden files; `UPDATE_GOLDEN=1` writes them anew.
+//! The complete text in both formats equals golden files; `UPDATE_GOLDEN=1` rewrites them.
 
 use std::io::Write;
 use std::path::PathBuf;
@@ -9,7 +9,7 @@ use koreai_exporter::model::JobSlot;
 
 use crate::world;
 
-/// What the `prometheus` crate renders for `process_*`, shortened.
+/// A shortened example of the `process_*` metrics as rendered by the `prometheus` crate.
 const TAIL: &str = "\
 # HELP process_cpu_seconds_total Total user and system CPU time spent in seconds.
 # TYPE process_cpu_seconds_total counter
@@ -39,19 +39,19 @@ fn page(format: Format) -> String {
 }
 
 #[test]
-fn a_page_reads_as_its_golden_file() {
+fn a_page_equals_its_golden_file() {
     check("page.txt", &page(Format::Text));
     check("page.openmetrics.txt", &page(Format::OpenMetrics));
 }
 
 #[test]
-fn one_rendered_job_reads_as_its_golden_file_and_says_nothing_of_the_exporter() {
+fn one_rendered_job_equals_its_golden_file_and_has_no_exporter_metrics() {
     let jobs = world::jobs();
     check("job.txt", &render(jobs.iter().skip(1).take(1), &[], None, Format::Text));
 }
 
 #[test]
-fn without_jobs_and_bots_the_exporter_still_shows_itself() {
+fn without_jobs_and_bots_the_exporter_metrics_remain() {
     let mut exporter = world::exporter();
     exporter.storage = None;
     let page = JobBlocks::new().publish(|_| None, &[], &exporter);
@@ -75,7 +75,7 @@ fn exactly_one_status_of_a_job_is_1_and_it_is_unknown_before_the_first_report() 
 }
 
 #[test]
-fn promtool_finds_nothing_to_complain_about() {
+fn promtool_accepts_the_page() {
     let promtool = Command::new("promtool")
         .args(["check", "metrics"])
         .stdin(Stdio::piped())

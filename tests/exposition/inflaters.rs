@@ -1,9 +1,9 @@
-//! Three independent readers of gzip, and `gzip` itself where it is installed.
+//! Three independent gzip decoders, and `gzip` itself if it is installed.
 
 use std::io::{Read, Write};
 use std::process::{Command, Stdio};
 
-/// What the body says, if all readers say the same and nothing is left over after its one member.
+/// The decoded body; all decoders must agree, and no bytes may follow the only member.
 pub(crate) fn inflated_by_all(body: &[u8]) -> Vec<u8> {
     let by_flate2 = by_flate2(body);
     assert!(by_flate2 == by_miniz_oxide(body), "flate2 and miniz_oxide differ");
@@ -19,7 +19,7 @@ fn by_flate2(body: &[u8]) -> Vec<u8> {
     text
 }
 
-/// It reads deflate only: header and trailer are read by hand.
+/// Decodes deflate only; header and trailer are skipped here.
 fn by_miniz_oxide(body: &[u8]) -> Vec<u8> {
     let (header, rest) = body.split_at(10);
     assert_eq!(&header[..4], [0x1f, 0x8b, 8, 0]);
@@ -37,7 +37,7 @@ fn by_libdeflate(body: &[u8], length: usize) -> Vec<u8> {
     text
 }
 
-/// Whether `gzip -t` accepts it; `None` where it is not installed.
+/// Whether `gzip -t` accepts the body; `None` if it is not installed.
 pub(crate) fn gzip_accepts(body: &[u8]) -> Option<bool> {
     let mut gzip = Command::new("gzip").arg("-t").stdin(Stdio::piped()).stderr(Stdio::null()).spawn().ok()?;
     gzip.stdin.take()?.write_all(body).ok()?;

@@ -1,4 +1,4 @@
-//! A few jobs and bots that together have every family and every odd case.
+//! Jobs and bots that together have every family and every special case.
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -1,4 +1,4 @@
-//! docs/DISCOVERY.md says what is so.
+//! docs/DISCOVERY.md is correct.
 
 use koreai_exporter::config::Config;
 use koreai_exporter::model::{BotName, RequestId, Shard};
@@ -11,7 +11,7 @@ fn blocks(language: &str) -> Vec<&'static str> {
 }
 
 #[test]
-fn its_sources_are_a_configuration() {
+fn its_sources_are_a_valid_configuration() {
     let sources: Vec<&str> = blocks("yaml").into_iter().filter(|block| !block.starts_with("scrape_configs")).collect();
     assert_eq!(sources.len(), 3);
     let folder = tempfile::tempdir().unwrap();
@@ -30,7 +30,7 @@ fn its_sources_are_a_configuration() {
 }
 
 #[test]
-fn its_shard_is_the_one_that_python_computes() {
+fn its_shard_number_is_correct() {
     let (bot, id) = ("support", "ds-10000000-0000-0000-0000-000000000000");
     let owner = Shard::new(0, 3).unwrap().owner(&BotName::parse(bot).unwrap(), &RequestId::parse(id).unwrap());
     assert!(PAGE.contains(&format!("{bot} {id} 3\n```\n\nprints {owner} ")), "{owner}");

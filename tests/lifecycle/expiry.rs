@@ -1,4 +1,4 @@
-//! What ends, what is turned away, what is bounded.
+//! Ended jobs expire; jobs, channels and campaigns are bounded.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -12,7 +12,7 @@ use super::support::{BOT_ID, DEADLINE, Exporter, Folder, finished_job, id, slow_
 const API: &[&str] = &["--web.enable-job-api"];
 
 #[tokio::test(flavor = "multi_thread")]
-async fn finished_gone_and_abandoned_jobs_go_when_retention_is_over_and_stay_counted() {
+async fn ended_jobs_are_removed_after_retention_and_stay_counted() {
     let upstream = upstream(vec![finished_job("ds-1"), slow_job("ds-3")]).await;
     let folder = Folder::new();
     folder.configure(&upstream, "", &[("support", BOT_ID, "static_configs: [{targets: [ds-1, ds-2, ds-3]}]")]);
@@ -34,11 +34,11 @@ async fn finished_gone_and_abandoned_jobs_go_when_retention_is_over_and_stay_cou
     let again = exporter.post("/api/v1/jobs?bot=support", r#"{"request_id": "ds-1"}"#).await;
     assert_eq!(again.json()["data"], json!({"new": 0, "known": 1}));
     assert_eq!(exporter.page().await.jobs(), 0);
-    assert_eq!(upstream.record().calls_for("ds-1").count(), 1, "it is not asked about again");
+    assert_eq!(upstream.record().calls_for("ds-1").count(), 1, "it is not polled again");
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn targets_beyond_max_jobs_are_counted_once_and_taken_when_there_is_room() {
+async fn targets_beyond_max_jobs_are_counted_once_and_accepted_later() {
     let upstream = upstream((0..5).map(|number| finished_job(&id(number))).collect()).await;
     let folder = Folder::new();
     folder.write_targets("jobs.json", 0..5);
@@ -83,7 +83,7 @@ async fn channels_are_bounded() {
     assert!(channels.contains("other") && channels.len() == MAX_CHANNELS + 1, "{channels:?}");
     let sum: f64 = samples().map(|line| line.rsplit(' ').next().unwrap().parse::<f64>().unwrap()).sum();
     assert_eq!(sum, 60.0, "no entry is lost");
-    // 60 channels and msteams, of which 40 have series of their own; each entry is counted once, however often it is seen.
+    // 60 channels and msteams, of which 40 have their own series; each entry is counted once.
     assert_eq!(page.value("koreai_exporter_dropped_total{reason=\"max_channels\"}"), Some(21.0));
 }
 

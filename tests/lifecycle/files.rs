@@ -14,7 +14,7 @@ fn with_files(folder: &Folder) -> String {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_thousand_ids_are_followed_within_two_seconds_and_go_after_the_grace_when_they_vanish() {
+async fn a_thousand_ids_are_tracked_within_two_seconds_and_removed_after_the_grace_period() {
     let upstream = upstream((0..1_000).map(|number| slow_job(&id(number))).collect()).await;
     let folder = Folder::new();
     folder.configure(&upstream, "", &[("support", BOT_ID, &with_files(&folder))]);
@@ -30,14 +30,14 @@ async fn a_thousand_ids_are_followed_within_two_seconds_and_go_after_the_grace_w
     folder.write_targets("jobs-1.json", 0..10);
     let page = exporter.until_page("the source names 10", |page| page.value(TARGETS) == Some(10.0)).await;
     let vanished = Instant::now();
-    assert_eq!(page.jobs(), 1_000, "within the grace they stay");
+    assert_eq!(page.jobs(), 1_000, "they stay during the grace period");
     exporter.until_page("990 jobs have gone", |page| page.jobs() == 10).await;
     let took = vanished.elapsed();
     assert!(took > REMOVAL_GRACE - Duration::from_secs(1) && took < REMOVAL_GRACE * 2, "took {took:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_broken_file_keeps_what_it_named_even_over_a_reload_until_it_heals() {
+async fn an_invalid_file_keeps_its_previous_targets_even_across_a_reload() {
     let upstream = upstream((0..4).map(|number| slow_job(&id(number))).collect()).await;
     let folder = Folder::new();
     folder.write_targets("jobs-1.json", 0..2);
@@ -50,7 +50,7 @@ async fn a_broken_file_keeps_what_it_named_even_over_a_reload_until_it_heals() {
     let page = exporter.until_page("the source is down", |page| page.value(UP) == Some(0.0)).await;
     assert_eq!((page.jobs(), page.value(TARGETS)), (3, Some(3.0)));
 
-    // A reload starts with nothing read: what cannot be read now was named before and is not lost.
+    // After a reload nothing has been read yet; previous targets of an unreadable file are not lost.
     assert_eq!(exporter.post("/-/reload", "").await.status, 200);
     folder.write_targets("jobs-2.json", 2..4);
     exporter.until_page("the other file is still read", |page| page.jobs() == 4 && page.value(UP) == Some(0.0)).await;
@@ -67,7 +67,7 @@ async fn a_broken_file_keeps_what_it_named_even_over_a_reload_until_it_heals() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn yaml_and_labels_are_read_and_what_is_no_target_is_counted() {
+async fn yaml_and_labels_are_read_and_invalid_targets_are_counted() {
     let upstream = upstream(vec![slow_job("ds-1")]).await;
     let folder = Folder::new();
     let long = "x".repeat(129);
@@ -76,7 +76,7 @@ async fn yaml_and_labels_are_read_and_what_is_no_target_is_counted() {
         &format!("- targets: [ds-1, 'https://example.org/']\n  labels: {{campaign: autumn, team: crm, __meta: x}}\n- targets: [ds-2]\n  labels: {{team: {long}}}\n"),
     );
     let files = format!("file_sd_configs: [{{files: ['{}']}}]", folder.path("*.yml").display());
-    // `koreai.yml` matches the pattern too and is no list of targets, so it keeps the source down.
+    // `koreai.yml` also matches the pattern and is not a list of targets, so the source stays down.
     folder.configure(&upstream, "", &[("support", BOT_ID, &files.replace("*.yml", "jobs-*.yml"))]);
     let exporter = Exporter::start(&folder).await;
     let page = exporter.until_page("the job is followed", |page| page.jobs() == 1).await;

@@ -14,7 +14,7 @@ use super::support::{BOT_ID, Exporter, Folder, slow_job, upstream};
 
 const UP: &str = "koreai_exporter_target_source_up{bot=\"support\",source=\"http\"}";
 
-/// What the server answers, and whom it answers.
+/// The response of the server, and the credentials it requires.
 #[derive(Clone)]
 struct Targets(Arc<Mutex<(StatusCode, Value, &'static str)>>);
 
@@ -43,7 +43,7 @@ async fn answer(State(targets): State<Targets>, headers: HeaderMap) -> Response 
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_server_that_wants_another_authorization_type_than_bearer_feeds_jobs() {
+async fn a_server_with_an_authorization_type_other_than_bearer_provides_jobs() {
     let upstream = upstream(vec![slow_job("ds-1"), slow_job("ds-2")]).await;
     let (targets, url) = Targets::serve("Token open sesame").await;
     targets.put(StatusCode::OK, json!([{"targets": ["ds-1", "ds-2"], "labels": {"campaign": "spring"}}]));
@@ -62,7 +62,7 @@ async fn a_server_that_wants_another_authorization_type_than_bearer_feeds_jobs()
 
     targets.put(StatusCode::INTERNAL_SERVER_ERROR, json!([]));
     let page = exporter.until_page("the source is down", |page| page.value(UP) == Some(0.0)).await;
-    assert_eq!(page.jobs(), 2, "the last set stands");
+    assert_eq!(page.jobs(), 2, "the previous targets remain");
 
     targets.put(StatusCode::OK, json!([{"targets": ["ds-2"]}]));
     let page =

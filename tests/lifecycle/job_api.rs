@@ -26,7 +26,7 @@ fn ids(listing: &Value) -> Vec<&str> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_upstreams_own_send_response_is_piped_through_and_the_same_again_changes_nothing() {
+async fn the_send_response_of_the_upstream_is_accepted_and_repeating_it_changes_nothing() {
     let upstream = upstream(vec![slow_job(SENT)]).await;
     let folder = Folder::new();
     folder.configure(&upstream, "", &[("support", BOT_ID, "")]);
@@ -40,13 +40,13 @@ async fn the_upstreams_own_send_response_is_piped_through_and_the_same_again_cha
     let page = exporter.page().await;
     assert_eq!((page.jobs(), page.value(&series)), (1, Some(1.0)));
     assert_eq!(page.value("koreai_exporter_targets{bot=\"support\",source=\"api\"}"), Some(1.0));
-    // Of the response nothing but the ID is kept.
+    // Only the ID of the response is used.
     let listed = exporter.get("/api/v1/jobs").await.body;
     assert!(!listed.contains("u-10000000") && !page.has("u-10000000"));
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn jobs_are_registered_listed_filtered_paged_and_forgotten() {
+async fn jobs_are_registered_listed_filtered_paged_and_removed() {
     let jobs = (0..5).map(|number| if number < 2 { finished_job(&id(number)) } else { slow_job(&id(number)) });
     let upstream = upstream(jobs.collect()).await;
     let folder = Folder::new();
@@ -58,7 +58,7 @@ async fn jobs_are_registered_listed_filtered_paged_and_forgotten() {
     assert_eq!(data(&exporter.post("/api/v1/jobs", one.to_string()).await), json!({"new": 1, "known": 0}));
     let first = data(&exporter.get("/api/v1/jobs").await)["jobs"][0].clone();
     assert_eq!((&first["campaign"], &first["labels"]), (&json!("spring"), &json!({"team": "crm"})));
-    // Registered again, a job has the labels that it is named with last.
+    // The labels of the last registration apply.
     let list: Vec<Value> = (0..5).map(|number| json!({"request_id": id(number)})).collect();
     let answered = exporter.post("/api/v1/jobs?bot=support&campaign=autumn", json!(list).to_string()).await;
     assert_eq!(data(&answered), json!({"new": 4, "known": 1}));
@@ -94,7 +94,7 @@ async fn jobs_are_registered_listed_filtered_paged_and_forgotten() {
         assert_eq!(page["matching"], 5);
         paged.extend(ids(&page).into_iter().map(str::to_owned));
     }
-    assert_eq!(paged, ids(&all), "pages join to the whole");
+    assert_eq!(paged, ids(&all), "the pages together are the whole list");
     for (query, message) in [
         ("state=done", "state is one of polling, finished, gone, abandoned"),
         ("status=OK", "status is one of"),
@@ -109,15 +109,15 @@ async fn jobs_are_registered_listed_filtered_paged_and_forgotten() {
     }
 
     let forget = format!("/api/v1/jobs?bot=support&request_id={}", id(4));
-    assert_eq!(data(&exporter.ask(Method::DELETE, &forget, "").await), json!({"forgotten": 1}));
-    assert!(!exporter.page().await.has(&id(4)), "its series go at once");
-    assert_eq!(exporter.ask(Method::DELETE, &forget, "").await.status, StatusCode::NOT_FOUND);
-    let half = exporter.ask(Method::DELETE, "/api/v1/jobs?bot=support", "").await;
+    assert_eq!(data(&exporter.request(Method::DELETE, &forget, "").await), json!({"forgotten": 1}));
+    assert!(!exporter.page().await.has(&id(4)), "its series are removed immediately");
+    assert_eq!(exporter.request(Method::DELETE, &forget, "").await.status, StatusCode::NOT_FOUND);
+    let half = exporter.request(Method::DELETE, "/api/v1/jobs?bot=support", "").await;
     assert_eq!((half.status, error(&half).as_str()), (StatusCode::BAD_REQUEST, "give ?bot=NAME&request_id=ID"));
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_list_is_what_prometheus_reads_as_http_sd() {
+async fn the_list_is_a_valid_http_sd_response() {
     let upstream = upstream(vec![]).await;
     let folder = Folder::new();
     let source = "static_configs: [{targets: [ds-1, ds-2], labels: {campaign: spring, team: crm}}, {targets: [ds-3]}]";
@@ -138,7 +138,7 @@ async fn the_list_is_what_prometheus_reads_as_http_sd() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn without_its_flag_jobs_can_be_listed_but_neither_registered_nor_forgotten() {
+async fn without_its_flag_jobs_can_be_listed_but_not_registered_or_removed() {
     let upstream = upstream(vec![]).await;
     let folder = Folder::new();
     folder.configure(&upstream, "", &[("support", BOT_ID, "")]);
@@ -146,7 +146,7 @@ async fn without_its_flag_jobs_can_be_listed_but_neither_registered_nor_forgotte
     for (method, path) in
         [(Method::POST, "/api/v1/jobs?bot=support"), (Method::DELETE, "/api/v1/jobs?bot=support&request_id=ds-1")]
     {
-        let answered = exporter.ask(method, path, SEND_RESPONSE).await;
+        let answered = exporter.request(method, path, SEND_RESPONSE).await;
         assert_eq!(answered.status, StatusCode::FORBIDDEN);
         assert_eq!(error(&answered), "the job API is not enabled; start with --web.enable-job-api");
     }
@@ -154,7 +154,7 @@ async fn without_its_flag_jobs_can_be_listed_but_neither_registered_nor_forgotte
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn whatever_is_wrong_is_said_and_nothing_is_taken() {
+async fn every_mistake_is_reported_and_no_job_is_accepted() {
     let upstream = upstream(vec![]).await;
     let folder = Folder::new();
     folder.configure(&upstream, "", &[("support", BOT_ID, "")]);
@@ -244,7 +244,7 @@ async fn ten_thousand_jobs_fit_one_request() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn jobs_beyond_max_jobs_are_refused_and_counted_and_those_before_are_kept() {
+async fn jobs_beyond_max_jobs_are_rejected_and_counted_and_earlier_ones_are_kept() {
     let upstream = upstream(vec![]).await;
     let folder = Folder::new();
     folder.configure(&upstream, ", max_jobs: 3", &[("support", BOT_ID, "")]);
@@ -280,7 +280,7 @@ async fn the_id_of_another_shard_is_answered_with_421_and_the_right_index() {
     let foreign = format!("/api/v1/jobs?bot=support&request_id={}", id(theirs));
     for (answered, advice) in [
         (post(&[ours, theirs]).await, "; nothing was taken: send each shard its own IDs"),
-        (exporter.ask(Method::DELETE, &foreign, "").await, ""),
+        (exporter.request(Method::DELETE, &foreign, "").await, ""),
     ] {
         assert_eq!(answered.status, StatusCode::MISDIRECTED_REQUEST);
         assert_eq!(answered.headers["x-koreai-shard-index"], "2");

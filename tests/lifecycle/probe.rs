@@ -20,7 +20,7 @@ fn success(answered: Answered) -> Page {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_probe_shows_that_job_alone_in_a_registry_of_its_own() {
+async fn a_probe_returns_the_series_of_one_job_only() {
     let upstream = upstream(vec![finished_job("ds-1"), slow_job("ds-2")]).await;
     let folder = Folder::new();
     folder.configure(&upstream, "", &[("support", BOT_ID, "static_configs: [{targets: [ds-2]}]")]);
@@ -40,7 +40,7 @@ async fn a_probe_shows_that_job_alone_in_a_registry_of_its_own() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_finished_job_is_asked_once_and_a_running_one_every_two_seconds_at_most() {
+async fn a_finished_job_is_polled_once_and_a_running_one_at_most_every_two_seconds() {
     let upstream = upstream(vec![finished_job("ds-1"), slow_job("ds-2")]).await;
     let folder = Folder::new();
     folder.configure(&upstream, "", &[("support", BOT_ID, "")]);
@@ -63,7 +63,7 @@ async fn a_finished_job_is_asked_once_and_a_running_one_every_two_seconds_at_mos
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_followed_job_is_answered_from_memory_also_after_it_was_forgotten() {
+async fn a_tracked_job_is_answered_from_memory_even_after_its_removal() {
     let upstream = upstream(vec![finished_job("ds-1")]).await;
     let folder = Folder::new();
     folder.configure(&upstream, "", &[("support", BOT_ID, "")]);
@@ -73,14 +73,14 @@ async fn a_followed_job_is_answered_from_memory_also_after_it_was_forgotten() {
     exporter.until_page("it has finished", |page| page.value(finished) == Some(1.0)).await;
     let info = "koreai_job_poll_up{bot=\"support\",request_id=\"ds-1\",campaign=\"spring\"}";
     assert_eq!(success(probe(&exporter, "ds-1").await).value(info), Some(1.0));
-    exporter.ask(Method::DELETE, "/api/v1/jobs?bot=support&request_id=ds-1", "").await;
+    exporter.request(Method::DELETE, "/api/v1/jobs?bot=support&request_id=ds-1", "").await;
     assert_eq!(exporter.page().await.jobs(), 0);
     assert_eq!(success(probe(&exporter, "ds-1").await).value(info), Some(1.0));
     assert_eq!(upstream.record().calls().count(), 1);
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn prometheus_has_its_answer_before_it_gives_up() {
+async fn a_probe_answers_before_the_scrape_timeout() {
     let upstream = upstream(vec![slow_job("ds-1")]).await;
     upstream.add_fault(FaultRule::always(Fault::Hang));
     let folder = Folder::new();
@@ -115,7 +115,7 @@ async fn probes_count_against_the_bots_budget() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_can_not_be_asked_is_refused_in_words_without_a_call() {
+async fn invalid_probes_are_rejected_with_a_message_and_without_a_call() {
     let upstream = upstream(vec![]).await;
     let folder = Folder::new();
     folder.configure(&upstream, "", &[("support", BOT_ID, "")]);
@@ -138,14 +138,14 @@ async fn what_can_not_be_asked_is_refused_in_words_without_a_call() {
         assert_eq!((refused.status, refused.body.as_str()), (StatusCode::BAD_REQUEST, message), "{query}");
     }
     assert_eq!(upstream.record().calls().count(), 0);
-    // An ID that the upstream does not know was asked about; within two seconds the answer is the same.
+    // The upstream does not know this ID; a repeated probe within two seconds has the same response.
     let unknown = probe(&exporter, "ds-1").await;
     assert_eq!((unknown.status, probe(&exporter, "ds-1").await.body), (StatusCode::BAD_GATEWAY, unknown.body));
     assert_eq!(upstream.record().calls().count(), 1);
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_job_that_is_followed_right_after_its_probe_is_not_asked_again_at_once() {
+async fn a_job_registered_right_after_its_probe_is_not_polled_again_immediately() {
     let upstream = upstream(vec![slow_job("ds-1")]).await;
     let folder = Folder::new();
     folder.configure(&upstream, "", &[("support", BOT_ID, "")]);

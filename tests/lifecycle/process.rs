@@ -1,4 +1,4 @@
-//! The program itself: signals, flags, the log.
+//! The binary: signals, flags, log lines.
 
 use std::io::{BufRead, BufReader};
 use std::process::{Child, Command, Stdio};
@@ -7,7 +7,7 @@ use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 
 use super::support::{BOT_ID, DEADLINE, Folder, Page, answered, client, slow_job, upstream};
 
-/// The program, killed when dropped.
+/// The running binary; killed when dropped.
 struct Program {
     child: Child,
     log: UnboundedReceiver<String>,
@@ -30,7 +30,7 @@ impl Program {
         Self { child, log }
     }
 
-    /// The next line of the log that has all these in it.
+    /// The next log line that contains all these parts.
     async fn logged(&mut self, parts: &[&str]) -> String {
         let mut seen = Vec::new();
         let reading = async {
@@ -71,7 +71,7 @@ async fn page(address: &str) -> Page {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_hangup_reloads_and_broken_files_are_in_the_log() {
+async fn sighup_reloads_and_invalid_files_are_logged() {
     let upstream = upstream(vec![slow_job("ds-1"), slow_job("ds-2")]).await;
     let folder = Folder::new();
     folder.configure(&upstream, "", &[("support", BOT_ID, "")]);
@@ -100,7 +100,7 @@ async fn a_hangup_reloads_and_broken_files_are_in_the_log() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_shard_takes_its_index_from_the_name_of_its_pod() {
+async fn a_shard_takes_its_index_from_its_pod_name() {
     let upstream = upstream(vec![]).await;
     let folder = Folder::new();
     folder.configure(&upstream, "", &[("support", BOT_ID, "")]);

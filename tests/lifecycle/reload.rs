@@ -1,4 +1,4 @@
-//! Reloads: all or nothing.
+//! Reloads: a configuration with a mistake changes nothing.
 
 use std::cell::Cell;
 use std::time::{Duration, Instant};
@@ -13,7 +13,7 @@ const SUCCESS_TIME: &str = "koreai_exporter_config_last_reload_success_timestamp
 const COUNTED: &str = "koreai_notifications_total{bot=\"support\",channel=\"msteams\",status=\"FAILURE\"}";
 const BROKEN: &str = "global:\n  poll_intervall: 2s\nbots: []\n";
 
-/// What must not change while nothing happens upstream.
+/// The lines that must not change while nothing happens upstream.
 fn settled(page: &Page) -> Vec<String> {
     let stays = |line: &&str| {
         line.starts_with("koreai_job_") || line.starts_with("koreai_jobs") || line.starts_with("koreai_notification")
@@ -30,7 +30,7 @@ async fn with_finished_job(folder: &Folder) -> (koreai_exporter::fake_upstream::
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_mistake_is_said_with_its_place_and_the_last_good_configuration_stays() {
+async fn a_mistake_is_reported_with_its_position_and_the_previous_configuration_stays() {
     let folder = Folder::new();
     let (upstream, exporter) = with_finished_job(&folder).await;
     let before = exporter.page().await;
@@ -57,7 +57,7 @@ async fn a_mistake_is_said_with_its_place_and_the_last_good_configuration_stays(
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_secret_that_cannot_be_read_refuses_the_whole_reload() {
+async fn an_unreadable_secret_fails_the_whole_reload() {
     let folder = Folder::new();
     let (upstream, exporter) = with_finished_job(&folder).await;
     let good = folder.configuration(&upstream, "", &[("support", BOT_ID, ""), ("sales", "st-2", "")]);
@@ -73,7 +73,7 @@ async fn a_secret_that_cannot_be_read_refuses_the_whole_reload() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn under_load_no_scrape_fails_and_no_value_changes_with_a_broken_file() {
+async fn with_an_invalid_file_no_scrape_fails_and_no_value_changes_under_load() {
     let folder = Folder::new();
     let (_upstream, exporter) = with_finished_job(&folder).await;
     let before = settled(&exporter.page().await);
@@ -100,7 +100,7 @@ async fn under_load_no_scrape_fails_and_no_value_changes_with_a_broken_file() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn limits_and_channels_change_and_bots_come_and_go() {
+async fn a_reload_changes_limits_and_channels_and_adds_and_removes_bots() {
     let bots = vec![bot(BOT_ID, vec![finished_job("ds-1")]), bot("st-2", vec![slow_job("ds-2")])];
     let upstream = upstream_of(bots).await;
     let folder = Folder::new();

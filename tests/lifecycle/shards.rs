@@ -9,7 +9,7 @@ const IDS: usize = 900;
 const PER_MINUTE: usize = 600;
 
 #[tokio::test(flavor = "multi_thread")]
-async fn three_exporters_follow_every_id_once_within_one_budget() {
+async fn three_exporters_track_every_id_once_within_one_budget() {
     let upstream = upstream((0..IDS).map(|number| slow_job(&id(number))).collect()).await;
     let folder = Folder::new();
     folder.write_targets("jobs.json", 0..IDS);
@@ -41,8 +41,8 @@ async fn three_exporters_follow_every_id_once_within_one_budget() {
     }
     let record = upstream.record();
     assert_eq!(record.calls().filter(|call| call.status != Some(200)).count(), 0);
-    // Calls are spread over the minute, so a tenth of it shows what all of it would: a tenth of the budget, and the burst
-    // at the start, a twentieth. Three budgets in full would make three times as many.
+    // Calls are spread evenly over the minute, so six seconds show a tenth of the budget plus the initial burst, a
+    // twentieth. Three full budgets would be three times as many calls.
     let most = record.max_in_window(BOT_ID, Duration::from_secs(6));
     let edges = 2 * exporters.len();
     assert!((PER_MINUTE / 20..=PER_MINUTE / 10 + PER_MINUTE / 20 + edges).contains(&most), "{most}");

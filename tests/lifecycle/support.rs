@@ -1,4 +1,4 @@
-//! The exporter and the stand-in in this process, and a client.
+//! The exporter and the fake upstream in this process, and a client.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -19,10 +19,10 @@ const CLIENT_ID: &str = "cs-1";
 const SECRET: &str = "a secret of the app, thirty-two bytes";
 /// Long enough for a loaded machine, short enough to notice a hang.
 pub(crate) const DEADLINE: Duration = Duration::from_secs(30);
-/// Between two looks at a condition.
+/// Time between two checks of a condition.
 const LOOK: Duration = Duration::from_millis(20);
 
-/// A bot of the stand-in that takes the exporter's tokens.
+/// A bot of the fake upstream that accepts the exporter's tokens.
 pub(crate) fn bot(bot_id: &str, jobs: Vec<ScriptedJob>) -> TenantBot {
     TenantBot::new(bot_id, Credential::hs256(CLIENT_ID, SECRET)).with_jobs(jobs)
 }
@@ -53,7 +53,7 @@ pub(crate) fn finished_job(id: &str) -> ScriptedJob {
     ScriptedJob::new(id, 10).with_failures(30).with_plan(Plan::Runs { over: Duration::ZERO })
 }
 
-/// A folder with a configuration and what it names.
+/// A directory with a configuration and the files it refers to.
 pub(crate) struct Folder(TempDir);
 
 impl Folder {
@@ -67,7 +67,7 @@ impl Folder {
         self.0.path().join(name)
     }
 
-    /// Puts a file there in one step, as a careful writer does.
+    /// Writes a file atomically: to a temporary name, then renamed.
     pub(crate) fn write(&self, name: &str, content: &str) {
         let partial = self.path(&format!(".{name}.partial"));
         std::fs::write(&partial, content).unwrap();
@@ -108,7 +108,7 @@ pub(crate) struct Exporter {
     shutdown: CancellationToken,
 }
 
-/// What it answered.
+/// A response.
 #[derive(Debug)]
 pub(crate) struct Answered {
     pub(crate) status: StatusCode,
@@ -123,7 +123,7 @@ impl Answered {
 }
 
 impl Exporter {
-    /// Starts it with the folder's `koreai.yml`, lifecycle and job API enabled, and waits until it is ready.
+    /// Starts it with the `koreai.yml` of the directory, lifecycle and job API enabled, and waits until it is ready.
     pub(crate) async fn start(folder: &Folder) -> Self {
         Self::start_with(&folder.path("koreai.yml"), &["--web.enable-lifecycle", "--web.enable-job-api"]).await
     }
@@ -132,7 +132,7 @@ impl Exporter {
         Self::start_changed(config_file, flags, |_| {}).await
     }
 
-    /// Starts it with what a file cannot say: times shorter than are allowed there.
+    /// Starts it with settings that a file may not contain, such as shorter times.
     pub(crate) async fn start_changed(config_file: &Path, flags: &[&str], change: impl FnOnce(&mut Config)) -> Self {
         let config_flag = format!("--config.file={}", config_file.display());
         let own = ["koreai_exporter", &config_flag, "--web.listen-address=127.0.0.1:0", "--storage.path="];
@@ -152,14 +152,14 @@ impl Exporter {
     }
 
     pub(crate) async fn get(&self, path: &str) -> Answered {
-        self.ask(Method::GET, path, "").await
+        self.request(Method::GET, path, "").await
     }
 
     pub(crate) async fn post(&self, path: &str, body: impl Into<reqwest::Body>) -> Answered {
-        self.ask(Method::POST, path, body).await
+        self.request(Method::POST, path, body).await
     }
 
-    pub(crate) async fn ask(&self, method: Method, path: &str, body: impl Into<reqwest::Body>) -> Answered {
+    pub(crate) async fn request(&self, method: Method, path: &str, body: impl Into<reqwest::Body>) -> Answered {
         let request = self.client.request(method, format!("{}{path}", self.url)).body(body);
         answered(request).await
     }
@@ -168,7 +168,7 @@ impl Exporter {
         Page(self.get("/metrics").await.body)
     }
 
-    /// Waits until a look gives something.
+    /// Waits until a check returns a value.
     pub(crate) async fn until<T>(&self, what: &str, look: impl AsyncFn() -> Option<T>) -> T {
         let looking = async {
             let mut ticks = tokio::time::interval(LOOK);
@@ -186,12 +186,12 @@ impl Exporter {
         }
     }
 
-    /// Waits until the page is as wished for.
-    pub(crate) async fn until_page(&self, what: &str, wish: impl Fn(&Page) -> bool) -> Page {
-        self.until(what, async || Some(self.page().await).filter(|page| wish(page))).await
+    /// Waits until the page meets a condition.
+    pub(crate) async fn until_page(&self, what: &str, condition: impl Fn(&Page) -> bool) -> Page {
+        self.until(what, async || Some(self.page().await).filter(|page| condition(page))).await
     }
 
-    /// Ends it in order.
+    /// Stops it gracefully.
     pub(crate) async fn stop(mut self) {
         self.shutdown.cancel();
         self.server.take().unwrap().wait().await.unwrap();
@@ -219,13 +219,13 @@ pub(crate) async fn answered(request: reqwest::RequestBuilder) -> Answered {
 pub(crate) struct Page(pub(crate) String);
 
 impl Page {
-    /// The value of the one sample whose line starts so.
+    /// The value of the only sample whose line starts with this text.
     pub(crate) fn value(&self, series: &str) -> Option<f64> {
         let line = self.0.lines().find(|line| line.starts_with(series) && line[series.len()..].starts_with(' '))?;
         line.rsplit(' ').next()?.parse().ok()
     }
 
-    /// How many samples a family has.
+    /// Number of samples of a family.
     pub(crate) fn count(&self, family: &str) -> usize {
         let with_labels = format!("{family}{{");
         self.0.lines().filter(|line| line.starts_with(&with_labels)).count()

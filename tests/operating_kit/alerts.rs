@@ -1,4 +1,4 @@
-//! Alerts: each has a chapter in the runbook, a dashboard, tests; inhibition knows them by name.
+//! Every alert has a chapter in the runbook, a dashboard and tests; inhibition rules use existing alerts.
 
 use std::collections::BTreeSet;
 
@@ -29,7 +29,7 @@ fn every_alert_has_a_chapter_a_board_and_a_test() {
 }
 
 #[test]
-fn inhibition_names_only_alerts_that_there_are() {
+fn inhibition_rules_name_only_existing_alerts() {
     let alerts = alerts();
     let config = text("deploy/alertmanager/alertmanager.yml");
     let named = config.lines().filter_map(|line| line.split_once("alertname=")?.1.split('"').nth(1));

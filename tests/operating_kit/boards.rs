@@ -1,4 +1,4 @@
-//! Dashboards: a sound grid, panels that explain themselves, links that lead somewhere.
+//! Dashboards: a valid grid, described panels, working links.
 
 use std::collections::BTreeSet;
 
@@ -23,7 +23,7 @@ fn panels_have_unique_ids_and_do_not_overlap() {
 }
 
 #[test]
-fn panels_explain_themselves() {
+fn every_panel_has_a_description() {
     for dashboard in dashboards() {
         for panel in panels(&dashboard).into_iter().filter(|panel| panel["type"] != "row") {
             let name = format!("{}: {}", dashboard["uid"], panel["title"]);
@@ -42,7 +42,7 @@ fn panels_explain_themselves() {
 }
 
 #[test]
-fn boards_share_a_tag_and_keep_variables_and_time() {
+fn dashboards_share_a_tag_and_pass_on_variables_and_time() {
     let boards = dashboards();
     let uids: BTreeSet<_> = boards.iter().map(|board| board["uid"].as_str().unwrap()).collect();
     assert_eq!(uids, BTreeSet::from(["koreai-overview", "koreai-job", "koreai-exporter-health"]));
@@ -69,7 +69,7 @@ fn links<'v>(value: &'v Value, found: &mut Vec<&'v str>) {
 }
 
 #[test]
-fn links_lead_to_a_board_and_its_variables() {
+fn links_lead_to_a_dashboard_and_its_variables() {
     let boards = dashboards();
     let mut urls = Vec::new();
     boards.iter().for_each(|board| links(board, &mut urls));

@@ -1,4 +1,4 @@
-//! `deploy/demo/run` changes ports and pace of the shipped files by their text: the text must be there.
+//! `deploy/demo/run` replaces ports and intervals in the shipped files; the replaced text must exist.
 
 use super::files::text;
 

@@ -1,4 +1,4 @@
-//! What a PromQL expression names and compares.
+//! The names and comparisons of a PromQL expression.
 
 use std::collections::BTreeSet;
 
@@ -8,14 +8,14 @@ use promql_parser::util::{ExprVisitor, walk_expr};
 
 pub(super) type Labels = BTreeSet<String>;
 
-/// What an expression names: its selectors, and the label lists of its aggregations and matchings.
+/// The names in an expression: selectors, and the label lists of aggregations and matchings.
 #[derive(Default)]
 pub(super) struct Read {
     pub(super) selectors: Vec<(String, Labels)>,
     pub(super) by: Vec<Labels>,
-    /// RecordOutcome or served names that stand alone on the left of a comparison with a number.
+    /// Recorded or exported names that are alone on the left of a comparison with a number.
     pub(super) limits: Vec<(String, f64)>,
-    /// Numbers that anything is compared with.
+    /// Numbers on the right of a comparison.
     pub(super) numbers: BTreeSet<u64>,
 }
 

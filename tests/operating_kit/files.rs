@@ -1,4 +1,4 @@
-//! The shipped files, read.
+//! Reads the shipped files.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -37,7 +37,7 @@ pub(super) fn rules() -> Vec<BTreeMap<String, String>> {
     rules
 }
 
-/// Keys are unique over a rule's levels, so labels and annotations may stand beside `alert` and `expr`.
+/// Keys are unique over all levels of a rule, so labels and annotations can be merged with `alert` and `expr`.
 fn flatten(node: &Yaml<'_>, into: &mut BTreeMap<String, String>) {
     for (key, value) in node.as_mapping().unwrap() {
         match value.as_str() {
@@ -63,7 +63,7 @@ pub(super) fn list<'v>(value: &'v Value, key: &str) -> &'v [Value] {
     value[key].as_array().map_or(&[], Vec::as_slice)
 }
 
-/// Every panel, also those in collapsed rows, the rows themselves included.
+/// All panels, including rows and panels in collapsed rows.
 pub(super) fn panels(dashboard: &Value) -> Vec<&Value> {
     list(dashboard, "panels").iter().flat_map(|panel| std::iter::once(panel).chain(list(panel, "panels"))).collect()
 }
@@ -72,7 +72,7 @@ pub(super) fn variables(dashboard: &Value) -> Vec<&str> {
     list(&dashboard["templating"], "list").iter().map(|v| v["name"].as_str().unwrap()).collect()
 }
 
-/// What is wrong with a path like `/d/UID?var-NAME=…`.
+/// The mistake in a path like `/d/UID?var-NAME=…`, if any.
 pub(super) fn lost(url: &str, boards: &[Value]) -> Option<String> {
     let path = url.strip_prefix("/d/").unwrap_or_default();
     let (uid, query) = path.split_once('?').unwrap_or((path, ""));

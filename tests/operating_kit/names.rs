@@ -1,4 +1,4 @@
-//! Every name in an expression is one that is served.
+//! Every name in an expression is exported.
 
 use std::collections::BTreeMap;
 
@@ -8,7 +8,7 @@ use super::expression::{Labels, read};
 use super::files::{dashboards, list, panels, records, rules, variables};
 
 #[test]
-fn every_expression_parses_and_names_only_what_is_served() {
+fn every_expression_parses_and_uses_only_exported_names() {
     let known = known();
     let mut wrong = Vec::new();
     for dashboard in dashboards() {
@@ -29,7 +29,7 @@ fn every_expression_parses_and_names_only_what_is_served() {
 }
 
 #[test]
-fn a_name_that_drifts_is_found() {
+fn an_unknown_name_is_found() {
     let known = known();
     for drifted in
         ["koreai_job_state", "koreai_job_status{state=\"x\"}", "sum by (chanel) (koreai_job_status)", "sum(("]
@@ -47,7 +47,7 @@ fn catalogue() -> impl Iterator<Item = (&'static str, bool, &'static [&'static s
 const ALERT_LABELS: &[&str] =
     &["alertname", "alertstate", "severity", "bot", "campaign", "channel", "request_id", "kind", "reason", "window"];
 
-/// Every series that an expression may name, with its labels: the catalogue's, Prometheus' own, the recorded ones.
+/// Every series that an expression may use, with its labels: exported, recorded, and those of Prometheus.
 fn known() -> BTreeMap<String, Labels> {
     let target = ["job", "instance"];
     let with = |labels: &[&str]| -> Labels { labels.iter().chain(&target).map(|l| l.to_string()).collect() };
@@ -75,7 +75,7 @@ fn known() -> BTreeMap<String, Labels> {
     known
 }
 
-/// What is wrong with the names in an expression; empty where all is well.
+/// The unknown names in an expression.
 fn strangers(expr: &str, known: &BTreeMap<String, Labels>) -> Vec<String> {
     let read = match read(expr) {
         Ok(read) => read,
@@ -98,7 +98,7 @@ fn strangers(expr: &str, known: &BTreeMap<String, Labels>) -> Vec<String> {
     wrong
 }
 
-/// Puts values in the place of Grafana's variables; the longest names first, so that no name eats another's head.
+/// Replaces the variables of Grafana by values, the longest names first, so that no name matches the start of another.
 fn filled(expr: &str, dashboard: &Value) -> String {
     let mut names = variables(dashboard);
     names.sort_by_key(|name| std::cmp::Reverse(name.len()));

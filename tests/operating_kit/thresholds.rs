@@ -1,4 +1,4 @@
-//! A line on a panel is the number that an alert compares.
+//! Threshold lines on panels equal the thresholds of the alerts.
 
 use super::expression::read;
 use super::files::{alerts, dashboards, list, panels};
@@ -7,7 +7,7 @@ use super::files::{alerts, dashboards, list, panels};
 fn thresholds_equal_the_rules() {
     let alerts: Vec<_> =
         alerts().into_iter().map(|alert| (alert["alert"].clone(), read(&alert["expr"]).unwrap())).collect();
-    // Panels that show what an alert compares, where no recorded series ties them together.
+    // Panels that show the value of an alert without a common recorded series.
     let pairs = [
         ("Failure ratio by channel, last hour", "KoreaiChannelFailureRatioHigh"),
         ("Oldest data", "KoreaiDataStale"),

@@ -14,11 +14,11 @@ use tokio_util::sync::CancellationToken;
 
 use super::{Configuration, SECRET, SECRET_ENV, Samples, Time};
 
-/// How far [`Exporter::until`] lets the clock go between two looks: small against every interval, large enough that a
-/// simulated hour is a matter of seconds.
+/// How far [`Exporter::until`] advances the clock between two scrapes: small compared with every interval, large enough that
+/// a simulated hour takes seconds.
 const STEP: Duration = Duration::from_millis(250);
 
-/// An exporter that runs, and a client that asks it.
+/// A running exporter and its client.
 pub(crate) struct Exporter {
     pub(crate) addresses: Vec<SocketAddr>,
     shutdown: CancellationToken,
@@ -26,7 +26,7 @@ pub(crate) struct Exporter {
     client: reqwest::Client,
 }
 
-/// An answer of it.
+/// A response.
 pub(crate) struct Got {
     pub(crate) status: StatusCode,
     pub(crate) headers: HeaderMap,
@@ -60,10 +60,10 @@ impl Exporter {
     }
 
     pub(crate) async fn get(&self, path: &str) -> Got {
-        self.ask(Method::GET, path, &[]).await
+        self.request(Method::GET, path, &[]).await
     }
 
-    pub(crate) async fn ask(&self, method: Method, path: &str, headers: &[(&str, &str)]) -> Got {
+    pub(crate) async fn request(&self, method: Method, path: &str, headers: &[(&str, &str)]) -> Got {
         let mut request = self.client.request(method, format!("http://{}{path}", self.addresses[0]));
         for (name, value) in headers {
             request = request.header(*name, *value);
@@ -73,19 +73,19 @@ impl Exporter {
         Got { status, headers, body: response.bytes().await.unwrap().to_vec() }
     }
 
-    /// A scrape; it must succeed whatever the upstream does.
+    /// A scrape; it must succeed, whatever the upstream does.
     pub(crate) async fn scrape(&self) -> Samples {
         let got = self.get("/metrics").await;
         assert_eq!(got.status, StatusCode::OK);
         Samples(got.text())
     }
 
-    /// Lets time pass, scraping at every step, until a scrape is as wished for.
-    pub(crate) async fn until(&self, time: &Time, at_most: Duration, wish: impl Fn(&Samples) -> bool) -> Samples {
+    /// Advances the clock and scrapes at every step, until a scrape meets a condition.
+    pub(crate) async fn until(&self, time: &Time, at_most: Duration, condition: impl Fn(&Samples) -> bool) -> Samples {
         let mut passed = Duration::ZERO;
         loop {
             let samples = self.scrape().await;
-            if wish(&samples) {
+            if condition(&samples) {
                 return samples;
             }
             assert!(passed < at_most, "not within {at_most:?}:\n{}", samples.0);
@@ -94,7 +94,7 @@ impl Exporter {
         }
     }
 
-    /// Lets so much time pass, and looks at every scrape on the way.
+    /// Advances the clock by `duration` and passes every scrape on the way to `look`.
     pub(crate) async fn during(&self, time: &Time, duration: Duration, mut look: impl FnMut(&Samples)) {
         let mut passed = Duration::ZERO;
         while passed < duration {
@@ -104,7 +104,7 @@ impl Exporter {
         }
     }
 
-    /// Ends it as a signal does.
+    /// Stops it as a signal does.
     pub(crate) async fn stop(self) {
         self.shutdown.cancel();
         self.running.await.unwrap().unwrap();

@@ -1,9 +1,9 @@
-//! What the black-box tests stand on: a stand-in upstream and an exporter, both real, and a clock that a test moves on.
+//! Support for black-box tests: the fake upstream and the exporter, both complete, and a clock that the test controls.
 //!
-//! - [`Time`]: tokio's clock, stopped; a test lets minutes pass in milliseconds while sockets work as ever.
-//! - [`Exporter`]: the exporter in this process, on a port of its own.
+//! - [`Time`]: tokio's clock, paused; a test advances minutes in milliseconds while sockets work normally.
+//! - [`Exporter`]: the exporter in this process, on its own port.
 //! - [`Program`]: the real binary.
-//! - [`Samples`]: what a scrape said.
+//! - [`Samples`]: the result of a scrape.
 
 mod exporter;
 mod program;
@@ -19,9 +19,9 @@ pub(crate) use time::Time;
 
 pub(crate) const BOT_ID: &str = "st-10000000-0000-0000-0000-000000000000";
 pub(crate) const CLIENT_ID: &str = "cs-1";
-/// Long enough for every algorithm, and a word that nothing else contains.
+/// Long enough for every algorithm, and contained in nothing else.
 pub(crate) const SECRET: &str = "canary-secret-0123456789-0123456789-0123456789-0123456789-012345";
-/// The name of the environment variable that the tests' configurations take the secret from.
+/// The environment variable with the secret of the test configurations.
 pub(crate) const SECRET_ENV: &str = "KOREAI_TEST_SECRET";
 
 pub(crate) const V1: &str = include_str!("../fixtures/status-v1.json");
@@ -32,30 +32,30 @@ pub(crate) fn bot(jobs: Vec<ScriptedJob>) -> TenantBot {
     TenantBot::new(BOT_ID, Credential::hs256(CLIENT_ID, SECRET)).with_jobs(jobs)
 }
 
-/// A tenant with that bot, from the system's time on.
+/// A tenant with this bot, starting at the system time.
 pub(crate) fn tenant(bot: TenantBot) -> Tenant {
     Tenant::new(koreai_exporter::clock::Clock::system().now().as_millis(), vec![bot])
 }
 
-/// Starts the stand-in on a free port.
+/// Starts the fake upstream on a free port.
 pub(crate) async fn upstream(tenant: Tenant) -> FakeUpstream {
     FakeUpstream::start(tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap(), tenant).unwrap()
 }
 
-/// A configuration in parts; each part is YAML, and may be replaced.
+/// A configuration in parts; each part is YAML and can be replaced.
 pub(crate) struct Configuration {
     /// The map `global`.
     pub(crate) global: String,
     pub(crate) base_url: String,
     /// The map `auth`.
     pub(crate) auth: String,
-    /// Further lines of the bot, each indented by four.
+    /// More lines of the bot, each indented by four.
     pub(crate) bot: String,
     pub(crate) targets: Vec<String>,
 }
 
 impl Configuration {
-    /// One bot, `support`, that polls these jobs as often as is allowed.
+    /// One bot, `support`, that polls these jobs as often as allowed.
     pub(crate) fn new(upstream: &FakeUpstream, targets: &[&str]) -> Self {
         Self {
             global: "{poll_interval: 2s, max_poll_interval: 4s}".to_owned(),

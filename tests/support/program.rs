@@ -9,10 +9,10 @@ use std::time::{Duration, Instant};
 
 use super::{SECRET, SECRET_ENV};
 
-/// How long the binary may take for anything.
+/// Timeout of every operation of the binary.
 const DEADLINE: Duration = Duration::from_secs(10);
 
-/// A running binary. It is killed when dropped.
+/// A running binary; killed when dropped.
 pub(crate) struct Program {
     child: Child,
     log: Arc<(Mutex<Log>, Condvar)>,
@@ -47,19 +47,19 @@ impl Program {
         Self { child, log, stdout: Some(stdout) }
     }
 
-    /// The log once it is as wished for.
-    pub(crate) fn log_when(&self, wish: impl Fn(&str) -> bool) -> String {
-        self.wait(|log| wish(&log.text))
+    /// The log, once it meets a condition.
+    pub(crate) fn log_when(&self, condition: impl Fn(&str) -> bool) -> String {
+        self.wait(|log| condition(&log.text))
     }
 
-    fn wait(&self, wish: impl Fn(&Log) -> bool) -> String {
+    fn wait(&self, condition: impl Fn(&Log) -> bool) -> String {
         let log = self.log.0.lock().unwrap();
-        let (log, timed_out) = self.log.1.wait_timeout_while(log, DEADLINE, |log| !wish(log)).unwrap();
+        let (log, timed_out) = self.log.1.wait_timeout_while(log, DEADLINE, |log| !condition(log)).unwrap();
         assert!(!timed_out.timed_out(), "not within {DEADLINE:?}; the log:\n{}", log.text);
         log.text.clone()
     }
 
-    /// `http://127.0.0.1:PORT`, once it listens on a port of its own there.
+    /// `http://127.0.0.1:PORT`, once it listens.
     pub(crate) fn url(&self) -> String {
         let address = |log: &str| {
             let (_, after) = log.split_once("127.0.0.1:")?;
@@ -74,7 +74,7 @@ impl Program {
         assert!(sent.success());
     }
 
-    /// The exit code, log and standard output, once it has ended; and how long that took.
+    /// Exit code, log and standard output, once it has exited, and how long that took.
     pub(crate) fn end(mut self) -> (Option<i32>, String, String, Duration) {
         let asked = Instant::now();
         let log = self.wait(|log| log.ended);
@@ -85,7 +85,7 @@ impl Program {
 
 impl Drop for Program {
     fn drop(&mut self) {
-        // It may have ended by itself.
+        // It may already have exited.
         let _ended = self.child.kill();
         let _reaped = self.child.wait();
     }
@@ -111,7 +111,7 @@ fn command(arguments: &[&str]) -> Command {
     command
 }
 
-/// A folder of the test's own with one file in it; the folder goes when the first value is dropped.
+/// A temporary directory with one file; dropping the first value removes the directory.
 pub(crate) fn scratch(name: &str, content: &str) -> (tempfile::TempDir, PathBuf) {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join(name);

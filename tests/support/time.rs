@@ -1,18 +1,18 @@
-//! A stopped clock under real sockets.
+//! A paused clock that works with real sockets.
 
 use std::sync::mpsc;
 use std::time::Duration;
 
-/// tokio's clock, stopped until the test lets time pass.
+/// tokio's clock, paused until the test advances it.
 ///
-/// A paused clock leaps to the next timer whenever no task is ready, and a task that waits for a socket is not: timeouts
-/// would fire before the bytes arrive. It does not leap while a blocking task runs, so one is kept waiting here.
+/// A paused clock jumps to the next timer whenever no task is ready. A task that waits for a socket is not ready, so timeouts
+/// would fire before the bytes arrive. The clock does not jump while a blocking task runs, so one is kept waiting here.
 pub(crate) struct Time {
     _hold: mpsc::Sender<()>,
 }
 
 impl Time {
-    /// To be called first in a `#[tokio::test]`.
+    /// Call this first in a `#[tokio::test]`.
     pub(crate) fn stop() -> Self {
         let (hold, held) = mpsc::channel::<()>();
         tokio::task::spawn_blocking(move || {
@@ -23,7 +23,7 @@ impl Time {
         Self { _hold: hold }
     }
 
-    /// Timers of this time fire; what they start runs when the test next waits for something.
+    /// Advances the clock. Timers fire; the tasks they wake run when the test next waits.
     pub(crate) async fn pass(&self, duration: Duration) {
         tokio::time::advance(duration).await;
     }
