@@ -62,7 +62,7 @@ fn violations(code: &Crate, table: &BTreeMap<String, Row>) -> BTreeSet<String> {
         if own && table.get(first).is_some_and(|other| other.place > row.place) {
             wrong.insert(format!("{} imports {first}, which is below {module} in the table", mention.file));
         }
-        // Tests may use other crates: a runtime, temporary files.
+        // Tests may use more: a runtime, temporary files, what another module makes of an input.
         let joined = path.join("::");
         let is_forbidden = |name: &&String| joined == **name || joined.starts_with(&format!("{name}::"));
         if (own || !mention.test)
