@@ -40,7 +40,7 @@ async fn followed(jobs: usize) {
     let began = Instant::now();
     let exporter = Exporter::start(&upstream.url(), &ids).await;
     exporter.wait_for("koreai_jobs{bot=\"measured\",state=\"finished\"}", jobs as f64).await;
-    println!("| {jobs} jobs: all followed to their end after | {:.1} s |", began.elapsed().as_secs_f64());
+    println!("| {jobs} jobs: all polled to their end after | {:.1} s |", began.elapsed().as_secs_f64());
     let page = exporter.page().await;
     let series = page.lines().filter(|line| !line.starts_with('#')).count();
     println!("| {jobs} jobs: series, text | {series}, {:.1} MB |", page.len() as f64 / 1e6);
@@ -57,15 +57,15 @@ async fn load(jobs: usize) {
     let calls = "koreai_upstream_requests_total{bot=\"measured\",outcome=\"ok\"}";
     exporter.wait_for(calls, jobs as f64).await;
     let quiet = exporter.calls_over(calls, Duration::from_secs(10)).await;
-    println!("| {jobs} moving jobs, nobody scrapes: polls a second | {quiet:.1} |");
+    println!("| {jobs} changing jobs, no scrapes: polls per second | {quiet:.1} |");
     let before = exporter.value(calls).await;
     let began = Instant::now();
-    exporter.wrk("gzip, jobs move", &["-H", "accept-encoding: gzip"], jobs).await;
+    exporter.wrk("gzip, jobs change", &["-H", "accept-encoding: gzip"], jobs).await;
     let during = (exporter.value(calls).await - before) / began.elapsed().as_secs_f64();
-    println!("| {jobs} moving jobs, under that load: polls a second | {during:.1} |");
+    println!("| {jobs} changing jobs, under this load: polls per second | {during:.1} |");
     let late = exporter.value("koreai_exporter_polls_overdue{bot=\"measured\"}").await;
-    println!("| {jobs} moving jobs, under that load: polls overdue | {late} |");
-    println!("| {jobs} moving jobs: RSS | {:.1} MiB |", exporter.resident_mib());
+    println!("| {jobs} changing jobs, under this load: polls overdue | {late} |");
+    println!("| {jobs} changing jobs: RSS | {:.1} MiB |", exporter.resident_mib());
 }
 
 async fn upstream(jobs: usize, recipients: u32, plan: impl Fn(usize) -> Plan) -> (FakeUpstream, Vec<String>) {
@@ -157,7 +157,7 @@ impl Exporter {
         let failed =
             text.lines().find(|line| line.contains("Socket errors") || line.contains("Non-2xx")).unwrap_or("none");
         println!(
-            "| {jobs} jobs, 4 connections, {name}: scrapes a second, p99, failed | {}, {}, {} |",
+            "| {jobs} jobs, 4 connections, {name}: scrapes per second, p99, failed | {}, {}, {} |",
             field("Requests/sec:"),
             field("99%"),
             failed.trim()

@@ -1,8 +1,8 @@
-"""The script that an operator would write: 10,000 jobs of 20 series with prometheus_client, rendered and compressed.
+"""A straightforward script: 10,000 jobs of 20 series with prometheus_client, rendered and compressed.
 
     python3 -m venv /tmp/peer && /tmp/peer/bin/pip install prometheus_client && /tmp/peer/bin/python benches/peers/python_prometheus_client.py
 
-Prints milliseconds, the median of five; compare with the table of `cargo bench --bench exposition` of the same hour.
+Prints milliseconds, the median of five. Compare with a run of `cargo bench --bench exposition` at about the same time.
 """
 
 import gzip

@@ -66,7 +66,7 @@ impl Crate {
         let mut written = Vec::new();
         for (name, text) in sources {
             let tree = syn::parse_file(&text).unwrap_or_else(|error| panic!("{name}: {error}"));
-            let test = Path::new(&name).components().any(|part| part.as_os_str() == "tests");
+            let test = name.split('/').any(|part| part == "tests" || part == "tests.rs");
             let here = module_of(&name);
             whole.modules.entry(here.clone()).or_default().file.clone_from(&name);
             let mut reader = Reader { whole: &mut whole, written: &mut written, file: name, here, test };
