@@ -46,9 +46,9 @@ pub enum ClientTlsError {
         cert_file: PathBuf,
         /// The key.
         key_file: PathBuf,
-        /// The TLS library's error.
+        /// The TLS library's error; boxed, because it would make every result of `app` large.
         #[source]
-        source: rustls::Error,
+        source: Box<rustls::Error>,
     },
     /// The certificates of `ca_file` cannot be used.
     #[error("cannot trust the certificates in {}", path.display())]
@@ -104,7 +104,7 @@ impl ClientTls {
                 })?;
                 builder
                     .with_client_auth_cert(certificates(&cert_file)?, key)
-                    .map_err(|source| ClientTlsError::Identity { cert_file, key_file, source })?
+                    .map_err(|source| ClientTlsError::Identity { cert_file, key_file, source: Box::new(source) })?
             }
         };
         config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
