@@ -8,7 +8,7 @@ use super::render::family_text;
 use super::sample::{Samples, push_header};
 use super::segment::{Segment, SegmentList};
 use super::{BOT_FAMILIES, EXPORTER_FAMILIES, ExporterView, Format, JOB_FAMILIES, Page};
-use crate::model::{BotTotals, Job, JobSlot, JobState};
+use crate::model::{BotMetrics, Job, JobSlot, JobState};
 
 /// How much text one publication compresses thoroughly (about 25 ms of work). The rest is compressed in haste and done
 /// again by later publications: a restart with 100,000 jobs is served within a second.
@@ -75,7 +75,7 @@ impl JobBlocks {
     pub fn publish<'a>(
         &mut self,
         jobs: impl Fn(JobSlot) -> Option<&'a Job>,
-        bots: &[BotTotals],
+        bots: &[BotMetrics],
         exporter: &ExporterView,
     ) -> Page {
         for slot in std::mem::take(&mut self.changed) {
@@ -123,7 +123,7 @@ impl JobBlocks {
         }
     }
 
-    fn render_totals(&mut self, format: Format, bots: &[BotTotals], exporter: &ExporterView) {
+    fn render_totals(&mut self, format: Format, bots: &[BotMetrics], exporter: &ExporterView) {
         let mut texts = vec![String::new()];
         let families = BOT_FAMILIES
             .iter()
