@@ -46,7 +46,7 @@ fn measure(population: &str, count: usize, running: usize, table: &mut Vec<Strin
     show("first publication of everything", start.elapsed(), None);
     let start = Instant::now();
     let mut publications = 0;
-    while blocks.rough_segments() > 0 {
+    while blocks.fast_segments() > 0 {
         page = publish(&mut blocks, &jobs, &bots, &exporter);
         publications += 1;
     }
@@ -81,7 +81,7 @@ fn measure(population: &str, count: usize, running: usize, table: &mut Vec<Strin
     let strewn = update(running / (count / 100), &mut jobs);
     show("update 1 % of the jobs, strewn over those that run, and gzip scrape", strewn, Some(memcpy));
 
-    while blocks.rough_segments() > 0 {
+    while blocks.fast_segments() > 0 {
         page = publish(&mut blocks, &jobs, &bots, &exporter);
     }
     let text = body(&page, Encoding::Identity);

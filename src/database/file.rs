@@ -11,7 +11,6 @@ use super::error::{Damage, DatabaseError, RowError};
 use super::format::{FORMAT, reader};
 use crate::model::{BotName, JobKey, RequestId, Timestamp};
 
-
 const META: TableDefinition<'_, &str, &str> = TableDefinition::new("meta");
 /// Bot and request ID → row.
 const JOBS: TableDefinition<'_, (&str, &str), &[u8]> = TableDefinition::new("jobs");
@@ -45,9 +44,8 @@ impl File {
     pub(super) fn open(disk: Arc<dyn Disk>) -> Result<(Self, Contents), DatabaseError> {
         let directory = disk.folder();
         let path = directory.join(FILE_NAME);
-        let exists = disk
-            .prepare()
-            .map_err(|source| DatabaseError::Directory { directory: directory.to_owned(), source })?;
+        let exists =
+            disk.prepare().map_err(|source| DatabaseError::Directory { directory: directory.to_owned(), source })?;
         if !exists {
             create(&*disk).map_err(|source| DatabaseError::Create { file: path.clone(), source: Box::new(source) })?;
         }

@@ -1,7 +1,11 @@
 //! Renders a whole page at once.
 
+use super::bot_families::BOT_FAMILIES;
+use super::exporter_families::{EXPORTER_FAMILIES, ExporterView};
+use super::format::Format;
+use super::job_families::JOB_FAMILIES;
+use super::row::Row;
 use super::sample::{Samples, push_header};
-use super::{BOT_FAMILIES, EXPORTER_FAMILIES, ExporterView, Format, JOB_FAMILIES, Row};
 use crate::model::{BotMetrics, Job};
 
 /// Renders jobs and bots in the given order. `exporter` is `None` if the page has no families of the exporter itself, as

@@ -142,8 +142,25 @@ fn differs(job: &Job, report: &Report) -> bool {
     job.last_poll_success.is_none()
         || job.status != report.status
         || (report.completion.is_some() && job.completion != report.completion)
-        || job.tallies != report.tallies
+        || !same_counts(&job.tallies, &report.tallies)
         || report.numbers.iter().any(|(number, value)| value.is_some() && job.numbers[number] != *value)
+}
+
+/// Whether two sets of counts are equal, in whatever order their channels and reasons are.
+fn same_counts(a: &[ChannelTally], b: &[ChannelTally]) -> bool {
+    // The order of the terms of a sum of seconds changes its last digits.
+    let same_seconds = |a: f64, b: f64| (a - b).abs() <= 1e-6 * (1.0 + a.abs());
+    let same = |a: &ChannelTally, b: &ChannelTally| {
+        a.channel == b.channel
+            && a.entries == b.entries
+            && a.delivery == b.delivery
+            && same_seconds(a.delivery_sum, b.delivery_sum)
+            && a.failures.len() == b.failures.len()
+            && a.failures.iter().all(|failure| b.failures.contains(failure))
+    };
+    // Each channel is in a report once.
+    a.len() == b.len()
+        && a.iter().zip(b).all(|(a, by_position)| same(a, by_position) || b.iter().any(|other| same(a, other)))
 }
 
 fn note_decrease(entry: &Entry, report: &mut Report) {

@@ -217,6 +217,7 @@ impl Store {
             self.changes.push(Change::Added(slot));
             self.job_states_changed = true;
         }
+        self.prune_timers();
     }
 
     pub(super) fn free_slot(&mut self) -> Option<JobSlot> {

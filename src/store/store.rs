@@ -17,6 +17,9 @@ use super::entry::Entry;
 use super::retired::Retired;
 use super::sources::{REMOVAL_GRACE, Sources};
 
+/// Outdated deadlines and expiries that are tolerated besides two for each slot.
+const SPARE_TIMERS: usize = 64;
+
 /// The configured limits of the life of a job.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Settings {
@@ -333,6 +336,14 @@ impl Store {
         if let Some(entry) = self.entries.get(slot.index() as usize).and_then(Option::as_ref) {
             Dirty::mark_job(&mut self.dirty, &entry.job.key);
             Dirty::mark_bot(&mut self.dirty, &entry.job.key.bot);
+        }
+    }
+
+    /// Drops outdated deadlines and expiries when most of them are: jobs that are removed early leave theirs behind.
+    pub(super) fn prune_timers(&mut self) {
+        let limit = 2 * self.entries.len() + SPARE_TIMERS;
+        if self.deadlines.len() > limit || self.expiries.len() > limit {
+            self.reschedule();
         }
     }
 

@@ -169,12 +169,12 @@ fn what_was_compressed_in_haste_is_made_smaller_by_later_publications() {
     jobs.keys().for_each(|slot| blocks.note(*slot));
     let publish = |blocks: &mut JobBlocks| blocks.publish(|slot| jobs.get(&slot), &[], &world::exporter());
     let first = publish(&mut blocks);
-    assert!(blocks.rough_segments() > 0);
+    assert!(blocks.fast_segments() > 0);
     let mut last = first.clone();
     for _ in 0..10 {
         last = publish(&mut blocks);
     }
-    assert_eq!(blocks.rough_segments(), 0);
+    assert_eq!(blocks.fast_segments(), 0);
     let [first, last] = [first, last].map(|page| body(&page, Format::Text, Encoding::Gzip));
     assert!(last.len() < first.len());
     assert!(inflated_by_all(&first) == inflated_by_all(&last));

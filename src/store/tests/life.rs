@@ -152,3 +152,52 @@ fn a_slot_is_not_used_again_before_it_is_released() {
     world.names("a", &["ds-2", "ds-3"], at(12));
     assert_eq!(world.slot("ds-3"), Some(slot));
 }
+
+#[test]
+fn the_same_entries_in_another_order_are_no_change() {
+    let mut world = World::following(&["ds-1"]);
+    let slot = world.slot("ds-1").unwrap();
+    let tally = |name: &str, failures: &[(&str, u64)], delivery_sum: f64| {
+        let mut tally = ChannelTally::new(channel(name));
+        tally.entries[EntryStatus::Failure] = failures.iter().map(|(_, count)| count).sum();
+        tally.failures = failures.iter().map(|(reason, count)| (Reason::parse(reason).unwrap(), *count)).collect();
+        ChannelTally { delivery_sum, ..tally }
+    };
+    // A sum of times depends on the order of its terms.
+    let (sum, sum_in_another_order) = (0.1 + 0.2 + 0.3, 0.3 + 0.2 + 0.1);
+    let first = vec![tally("slack", &[("timeout", 1), ("other", 2)], sum), tally("msteams", &[("timeout", 3)], 1.0)];
+    let reordered = vec![
+        tally("msteams", &[("timeout", 3)], 1.0),
+        tally("slack", &[("other", 2), ("timeout", 1)], sum_in_another_order),
+    ];
+    let more = vec![tally("msteams", &[("timeout", 4)], 1.0), tally("slack", &[("other", 2), ("timeout", 1)], sum)];
+    for (second, (tallies, changed)) in [(first, true), (reordered, false), (more, true)].into_iter().enumerate() {
+        let report = Report { tallies, entries: 6, ..report(InProgress, [0; 3]) };
+        let recorded = world.store.record(slot, Outcome::Ok, Some(report), at(second as u64 * 15));
+        assert_eq!(recorded.transition, Transition::Running { changed, entries: 6 }, "report {second}");
+    }
+    assert_eq!(world.job("ds-1").unwrap().last_change, Some(at(30)));
+}
+
+#[test]
+fn registrations_that_are_deleted_again_leave_no_deadline_behind() {
+    let mut world = World::new();
+    for number in 0..10_000 {
+        let id = format!("ds-{number}");
+        world.store.register(&bot(), target(&id), at(number)).unwrap();
+        assert!(world.store.forget(&key(&id), at(number)));
+        let removed = world.store.take_changes().iter().find_map(removed_slot).unwrap();
+        world.store.release(removed);
+    }
+    assert!(world.store.deadlines.len() < 100, "{} deadlines of no job", world.store.deadlines.len());
+    world.store.register(&bot(), target("ds-last"), at(0)).unwrap();
+    world.store.tick(at(0).plus(LIFE.job_deadline));
+    assert_eq!(world.job("ds-last").unwrap().state, JobState::Abandoned);
+}
+
+fn removed_slot(change: &Change) -> Option<JobSlot> {
+    match change {
+        Change::Removed(slot) => Some(*slot),
+        Change::Added(_) | Change::Changed(_) | Change::Ended(_) => None,
+    }
+}

@@ -11,8 +11,8 @@ use enum_map::EnumMap;
 use super::*;
 use crate::model::{
     ApiVersion, BotCounters, BotMetrics, BotName, Channel, ChannelTally, DropReason, EntryStatus, Inconsistency, Job,
-    JobKey, JobNumber, JobNumbers, JobSlot, JobStatus, LabelValue, Outcome, Reason, Report, RequestId, SourceId,
-    SourceKind, Target, TargetUpdate, TerminalStatus, Timestamp, UnrecognizedKind,
+    JobKey, JobNumber, JobNumbers, JobSlot, JobState, JobStatus, LabelValue, Outcome, Reason, Report, RequestId,
+    SourceId, SourceKind, Target, TargetUpdate, TerminalStatus, Timestamp, UnrecognizedKind,
 };
 
 const HOUR: Duration = Duration::from_secs(3600);
