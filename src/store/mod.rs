@@ -22,6 +22,7 @@ mod references;
 mod retired;
 mod sizes;
 mod sources;
+#[expect(clippy::module_inception, reason = "the type `Store` is in the file of its name")]
 mod store;
 
 pub use bot::{MAX_CAMPAIGNS, MAX_CHANNELS};
