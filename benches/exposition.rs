@@ -10,9 +10,10 @@ use std::io::Write;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use enum_map::EnumMap;
 use koreai_exporter::exposition::{Encoding, ExporterView, Format, JobBlocks, Page, render};
 use koreai_exporter::model::{
-    ApiVersion, BotName, BotTotals, Channel, ChannelTally, DropReason, Job, JobKey, JobSlot, JobState, JobStatus,
+    ApiVersion, BotMetrics, BotName, Channel, ChannelTally, Job, JobKey, JobNumber, JobSlot, JobState, JobStatus,
     LabelName, LabelValue, Reason, RequestId, Timestamp,
 };
 
@@ -36,7 +37,7 @@ fn main() {
 fn measure(population: &str, count: usize, running: usize, table: &mut Vec<String>) {
     println!("\n## {count} jobs, {population}");
     let mut jobs: Vec<Job> = (0..count).map(|index| job(index, index >= count - running)).collect();
-    let bots = [BotTotals::new(BotName::parse("support").unwrap(), &channels())];
+    let bots = [BotMetrics::new(BotName::parse("support").unwrap(), &channels())];
     let exporter = exporter();
 
     let mut blocks = JobBlocks::new();
@@ -46,7 +47,7 @@ fn measure(population: &str, count: usize, running: usize, table: &mut Vec<Strin
     show("first publication of everything", start.elapsed(), None);
     let start = Instant::now();
     let mut publications = 0;
-    while blocks.rough_segments() > 0 {
+    while blocks.fast_segments() > 0 {
         page = publish(&mut blocks, &jobs, &bots, &exporter);
         publications += 1;
     }
@@ -81,7 +82,7 @@ fn measure(population: &str, count: usize, running: usize, table: &mut Vec<Strin
     let strewn = update(running / (count / 100), &mut jobs);
     show("update 1 % of the jobs, strewn over those that run, and gzip scrape", strewn, Some(memcpy));
 
-    while blocks.rough_segments() > 0 {
+    while blocks.fast_segments() > 0 {
         page = publish(&mut blocks, &jobs, &bots, &exporter);
     }
     let text = body(&page, Encoding::Identity);
@@ -127,7 +128,7 @@ fn first_publication(jobs: usize, table: &mut Vec<String>) {
         .push(format!("| first publication of {} jobs + gzip scrape | {seconds:.2} s | (restart ≤ 1 s) |", jobs.len()));
 }
 
-fn publish(blocks: &mut JobBlocks, jobs: &[Job], bots: &[BotTotals], exporter: &ExporterView) -> Page {
+fn publish(blocks: &mut JobBlocks, jobs: &[Job], bots: &[BotMetrics], exporter: &ExporterView) -> Page {
     blocks.publish(|slot| jobs.get(usize::try_from(slot.index()).unwrap()), bots, exporter)
 }
 
@@ -241,7 +242,7 @@ fn exporter() -> ExporterView {
         rustversion: "1.95.0".to_owned(),
         config_last_reload_successful: true,
         config_last_reload_success: Timestamp::from_millis(1_700_000_000_000),
-        dropped: [0; DropReason::ALL.len()],
+        dropped: Default::default(),
         storage: None,
     }
 }
@@ -273,13 +274,13 @@ fn job(index: usize, runs: bool) -> Job {
     let created = 1_700_000_000_000 + index as i64 * 700 + (low % 700) as i64;
     job.created = Some(Timestamp::from_millis(created));
     job.requested = Some(Timestamp::from_millis(created));
-    job.recipients = Some(1_000);
+    job.numbers[JobNumber::Recipients] = Some(1_000);
     let mut tally = ChannelTally::new(channels()[0].clone());
     tally.failures.push((Reason::parse("recipient_unknown").unwrap(), 0));
     job.tallies.push(tally);
     if low.is_multiple_of(2) {
         let mut tally = ChannelTally::new(Channel::clean("whatsapp").unwrap());
-        tally.entries = [low % 300, 2, 0];
+        tally.entries = EnumMap::from_array([low % 300, 2, 0]);
         tally.failures.push((Reason::other(), 2));
         job.tallies.push(tally);
     }
@@ -298,9 +299,9 @@ fn advance(job: &mut Job, round: u64) {
     job.status = JobStatus::InProgress;
     job.completion = Some((round % 100) as f64 / 100.0);
     let (sent, failed) = (round * 9 % 990, round % 10);
-    job.tallies[0].entries = [sent, failed, 0];
+    job.tallies[0].entries = EnumMap::from_array([sent, failed, 0]);
     job.tallies[0].failures[0].1 = failed;
-    job.reported_entries = Some(sent + failed);
+    job.numbers[JobNumber::ReportedEntries] = Some(sent + failed);
     let created = job.created.unwrap();
     job.last_notification = Some(created.plus(Duration::from_millis(round * 1_317)));
     job.last_change = Some(created.plus(Duration::from_millis(round * 1_317 + 4_211)));

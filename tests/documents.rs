@@ -32,9 +32,8 @@ fn the_metric_table_of_the_readme_is_the_catalogue() {
     let mut table = "| family | type | labels | what it says |\n| --- | --- | --- | --- |\n".to_owned();
     for family in families() {
         let labels: Vec<String> = family.labels.iter().map(|label| format!("`{label}`")).collect();
-        let help = family.help.trim_end_matches(" Kept by the poller; a scrape asks nothing.");
         let kind = family.kind.as_type();
-        writeln!(table, "| `{}` | {kind} | {} | {help} |", family.name, labels.join(", ")).unwrap();
+        writeln!(table, "| `{}` | {kind} | {} | {} |", family.name, labels.join(", "), family.help).unwrap();
     }
     hold("README.md", "metrics", &table);
 }

@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::time::Duration;
 
-use koreai_exporter::model::{JobSlot, Timestamp};
+use koreai_exporter::model::{BudgetWindow, JobSlot, Timestamp};
 use koreai_exporter::scheduler::{
     HOUR_SPAN, LastPoll, MIN_GAP, MINUTE_SPAN, Next, Observation, Progress, RateLimitDetails, Scheduler, Settings,
     Start,
@@ -336,7 +336,7 @@ proptest! {
         let mut second = Scheduler::new(world.settings);
         let mut now = first.now.plus(Duration::from_millis(down_ms));
         second.restore_calls(&saved, now);
-        prop_assert!(second.budget_used(now)[1] >= first.scheduler.budget_used(now)[1]);
+        prop_assert!(second.budget_used(now)[BudgetWindow::Hour] >= first.scheduler.budget_used(now)[BudgetWindow::Hour]);
         for index in 0..200 {
             second.add(JobSlot::new(index), now, Start::default());
         }

@@ -14,5 +14,7 @@ mod full_disk;
 mod kill;
 #[path = "storage/restart.rs"]
 mod restart;
+#[path = "storage/upgrade.rs"]
+mod upgrade;
 #[path = "storage/world.rs"]
 mod world;

@@ -10,9 +10,10 @@
 use std::fmt::Write as _;
 use std::io::Read;
 
+use enum_map::EnumMap;
 use koreai_exporter::model::{
-    Channel, ChannelTally, EntryStatus, Inconsistency, JobStatus, LabelValue, Reason, Report, Timestamp, Unrecognized,
-    UnrecognizedKind,
+    Channel, ChannelTally, EntryStatus, Inconsistency, JobNumber, JobNumbers, JobStatus, LabelValue, Reason, Report,
+    Timestamp, Unrecognized, UnrecognizedKind,
 };
 use koreai_exporter::upstream::ReasonTable;
 use koreai_exporter::upstream::report_reader::{Malformed, ReadError, read_slice, read_stream};
@@ -69,6 +70,13 @@ fn label(text: &str) -> Option<LabelValue> {
     Some(LabelValue::parse(text).unwrap())
 }
 
+fn numbers(recipients: Option<u64>, reported_entries: Option<u64>) -> JobNumbers {
+    let mut numbers = JobNumbers::default();
+    numbers[JobNumber::Recipients] = recipients;
+    numbers[JobNumber::ReportedEntries] = reported_entries;
+    numbers
+}
+
 fn tally(
     channel: &str,
     entries: [u64; 3],
@@ -77,7 +85,7 @@ fn tally(
     sum: f64,
 ) -> ChannelTally {
     let mut tally = ChannelTally::new(Channel::clean(channel).unwrap());
-    tally.entries = entries;
+    tally.entries = EnumMap::from_array(entries);
     tally.failures = failures.iter().map(|(reason, count)| (Reason::parse(reason).unwrap(), *count)).collect();
     for (bucket, count) in delivery {
         tally.delivery[*bucket] = *count;
@@ -91,8 +99,7 @@ fn the_v1_page_s_body_is_read_whole() {
     let expected = Report {
         status: JobStatus::PartialSuccess,
         completion: Some(1.0),
-        recipients: None,
-        reported_entries: Some(2),
+        numbers: numbers(None, Some(2)),
         entries: 2,
         created: at(1_643_057_721_254),
         requested: at(1_643_057_721_254),
@@ -111,8 +118,7 @@ fn the_v1_body_of_2023_is_read_whole() {
     let expected = Report {
         status: JobStatus::Success,
         completion: Some(1.0),
-        recipients: Some(1),
-        reported_entries: Some(1),
+        numbers: numbers(Some(1), Some(1)),
         entries: 1,
         created: at(1_699_524_756_119),
         requested: at(1_699_524_756_119),
@@ -131,8 +137,7 @@ fn what_the_v2_body_lacks_is_missing_and_not_zero() {
     let expected = Report {
         status: JobStatus::Success,
         completion: None,
-        recipients: None,
-        reported_entries: Some(2),
+        numbers: numbers(None, Some(2)),
         entries: 2,
         created: None,
         requested: None,
@@ -150,7 +155,10 @@ fn what_the_v2_body_lacks_is_missing_and_not_zero() {
 fn the_send_response_is_a_report_of_a_job_that_runs() {
     let report = report(SENT);
     assert_eq!((report.status, report.completion), (JobStatus::InProgress, Some(0.0)));
-    assert_eq!((report.recipients, report.reported_entries, report.entries), (Some(250), None, 0));
+    assert_eq!(
+        (report.numbers[JobNumber::Recipients], report.numbers[JobNumber::ReportedEntries], report.entries),
+        (Some(250), None, 0)
+    );
 }
 
 #[test]
@@ -180,7 +188,10 @@ fn nulls_are_as_good_as_missing() {
             "requestedTime":null,"lMod":null,"jobType":null,"action":null,"errors":null}"#,
     );
     assert_eq!(nulls, report(r#"{"status":null}"#));
-    assert_eq!((nulls.completion, nulls.reported_entries, nulls.recipients), (None, None, None));
+    assert_eq!(
+        (nulls.completion, nulls.numbers[JobNumber::ReportedEntries], nulls.numbers[JobNumber::Recipients]),
+        (None, None, None)
+    );
     assert_eq!((nulls.inconsistencies, nulls.unrecognized), (vec![], vec![]));
 
     let entry = report(r#"{"statusLogs":[{"channel":null,"status":null,"comments":null,"createdOn":null},{},null]}"#);
@@ -192,18 +203,25 @@ fn nulls_are_as_good_as_missing() {
 fn numbers_may_be_strings_and_what_is_no_number_is_told() {
     let read =
         report(r#"{"status":"SUCCESS","percentageComplete":"100","count":"2","store":{"identitiesCount":"947"}}"#);
-    assert_eq!((read.completion, read.reported_entries, read.recipients), (Some(1.0), Some(2), Some(947)));
+    assert_eq!(
+        (read.completion, read.numbers[JobNumber::ReportedEntries], read.numbers[JobNumber::Recipients]),
+        (Some(1.0), Some(2), Some(947))
+    );
     for bad in ["1e400", "true", "[]", "{}", "\"x\"", "\"NaN\""] {
         let read = report(format!(
             r#"{{"status":"SUCCESS","percentageComplete":{bad},"count":{bad},"store":{{"identitiesCount":{bad}}}}}"#
         ));
-        assert_eq!((read.completion, read.reported_entries, read.recipients), (None, None, None), "{bad}");
+        assert_eq!(
+            (read.completion, read.numbers[JobNumber::ReportedEntries], read.numbers[JobNumber::Recipients]),
+            (None, None, None),
+            "{bad}"
+        );
         assert_eq!(read.inconsistencies, [Inconsistency::BadNumber], "{bad}");
     }
     for bad in ["-5", "1.5", "1e300"] {
         let read = report(format!(r#"{{"status":"SUCCESS","count":{bad}}}"#));
         assert_eq!(
-            (read.reported_entries, &read.inconsistencies[..]),
+            (read.numbers[JobNumber::ReportedEntries], &read.inconsistencies[..]),
             (None, &[Inconsistency::BadNumber][..]),
             "{bad}"
         );
@@ -284,7 +302,7 @@ fn channels_beyond_the_bound_are_other() {
     let read = report(format!(r#"{{"statusLogs":[{}]}}"#, entries.join(",")));
     assert_eq!(read.tallies.len(), 33);
     assert_eq!(read.tallies[32].channel, Channel::other());
-    assert_eq!(read.tallies[32].count(EntryStatus::Success), 968);
+    assert_eq!(read.tallies[32].entries[EntryStatus::Success], 968);
     assert_eq!(read.unrecognized, [Unrecognized { kind: UnrecognizedKind::Channel, sample: None, count: 968 }]);
 }
 
@@ -294,7 +312,7 @@ fn of_a_field_that_stands_twice_the_last_wins() {
         r#"{"status":"FAILURE","statusLogs":[{"channel":"slack"},{}],"count":9,"status":"SUCCESS","count":1,
             "statusLogs":[{"status":"FAILURE","channel":"slack","status":"SUCCESS","channel":"ivr"}]}"#,
     );
-    assert_eq!((read.status, read.entries, read.reported_entries), (JobStatus::Success, 1, Some(1)));
+    assert_eq!((read.status, read.entries, read.numbers[JobNumber::ReportedEntries]), (JobStatus::Success, 1, Some(1)));
     assert_eq!(read.tallies, [tally("ivr", [1, 0, 0], &[], &[], 0.0)]);
 }
 
@@ -320,7 +338,11 @@ fn odd_shapes_and_extra_fields_are_passed_over() {
         let read = report(format!(
             r#"{{"statusLogs":{logs},"store":[1,2],"status":"SUCCESS","errors":{{"a":1}},"extra":[[{{}}]]}}"#
         ));
-        assert_eq!((read.status, read.entries, read.recipients), (JobStatus::Success, 0, None), "{logs}");
+        assert_eq!(
+            (read.status, read.entries, read.numbers[JobNumber::Recipients]),
+            (JobStatus::Success, 0, None),
+            "{logs}"
+        );
     }
     let read =
         report(r#"{"statusLogs":[[1,[2]],"x",5,{"status":"SUCCESS","channel":"slack","extra":{"status":"FAILURE"}}]}"#);
@@ -411,8 +433,8 @@ fn a_streamed_body_of_many_entries_is_counted_exactly() {
     }
     body.push_str(r#"],"requestedTime":"2022-01-24T20:55:00.000Z","status":"PARTIAL_SUCCESS"}"#);
     let read = report(body);
-    assert_eq!(read.tallies[0].entries, [8_000, 2_000, 0]);
-    assert_eq!(read.tallies[1].entries, [10_000, 0, 0]);
+    assert_eq!(read.tallies[0].entries.into_array(), [8_000, 2_000, 0]);
+    assert_eq!(read.tallies[1].entries.into_array(), [10_000, 0, 0]);
     assert_eq!(read.tallies[0].failures, [(Reason::parse("timeout").unwrap(), 2_000)]);
     assert_eq!(read.tallies[0].delivery.iter().sum::<u64>(), 10_000);
     let sum = read.tallies[0].delivery_sum + read.tallies[1].delivery_sum;

@@ -8,14 +8,15 @@ use std::path::Path;
 use std::time::Instant;
 
 use clap::Parser;
+use enum_map::EnumMap;
 use koreai_exporter::app::{Options, serve};
 use koreai_exporter::cli::Cli;
 use koreai_exporter::clock::Clock;
 use koreai_exporter::config::Config;
 use koreai_exporter::database::{Batch, Database};
 use koreai_exporter::model::{
-    ApiVersion, BotName, Channel, ChannelTally, Job, JobKey, JobState, JobStatus, LabelValue, Reason, RequestId,
-    SourceId, SourceKind, Timestamp,
+    ApiVersion, BotName, Channel, ChannelTally, Job, JobKey, JobNumbers, JobState, JobStatus, LabelValue, Reason,
+    RequestId, SourceId, SourceKind, Timestamp,
 };
 use koreai_exporter::store::PersistedJob;
 use tokio_util::sync::CancellationToken;
@@ -57,7 +58,7 @@ async fn fill(folder: &Path, jobs: u32) -> u64 {
 fn finished(number: u32, now: Timestamp) -> PersistedJob {
     let tally = |channel, success, failure| {
         let mut tally = ChannelTally::new(Channel::clean(channel).unwrap());
-        tally.entries = [success, failure, 0];
+        tally.entries = EnumMap::from_array([success, failure, 0]);
         tally.failures = vec![(Reason::other(), failure)];
         tally.delivery = [success / 3, success / 3, failure, 0, 0, 0, 0, 0, 0, 0, 0, 0];
         tally.delivery_sum = 17.25;
@@ -71,8 +72,7 @@ fn finished(number: u32, now: Timestamp) -> PersistedJob {
         status: JobStatus::PartialSuccess,
         completion: Some(1.0),
         tallies: vec![tally("msteams", 400, 20), tally("whatsapp", 300, 30)],
-        recipients: Some(750),
-        reported_entries: Some(750),
+        numbers: JobNumbers::from_fn(|_| Some(750)),
         created: Some(now),
         requested: Some(now),
         last_notification: Some(now),
@@ -89,9 +89,9 @@ fn finished(number: u32, now: Timestamp) -> PersistedJob {
         last_poll: Some(now),
         misses: 0,
         counted: None,
-        inconsistencies: 0,
-        unrecognized: [0; 4],
-        wanted_by: vec![api],
+        inconsistencies: EnumMap::default(),
+        unrecognized: EnumMap::default(),
+        sources: vec![api],
         retired: false,
     }
 }

@@ -18,7 +18,7 @@ use crate::config::Config;
 use crate::database::Database;
 use crate::discovery::{self, SourceSettings};
 use crate::exposition::ExporterView;
-use crate::model::{DropReason, TargetUpdate, error_chain};
+use crate::model::{TargetUpdate, error_chain};
 use crate::poller::{Handle, Parts, Poller};
 use crate::transport::Network;
 use crate::upstream::BodyBudget;
@@ -97,7 +97,7 @@ pub async fn serve(options: Options, config: Config, shutdown: CancellationToken
         rustversion: version::RUST_VERSION.to_owned(),
         config_last_reload_successful: true,
         config_last_reload_success: clock.now(),
-        dropped: [0; DropReason::ALL.len()],
+        dropped: Default::default(),
         storage: None,
     };
     let (poller, Parts { handle, published, updates }) =

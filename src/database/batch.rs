@@ -1,17 +1,18 @@
-//! What goes into the database, and what comes out of it.
+//! What is written to the database, and what is read from it.
 
-use super::{RowError, bot_row, job_row};
-use crate::model::{BotName, BotTotals, JobKey, Timestamp};
+use super::error::RowError;
+use super::{bot_row, job_row};
+use crate::model::{BotCounters, BotName, JobKey, Timestamp};
 use crate::store::PersistedJob;
 
-/// One transaction. Its size is bounded by what changed: once all jobs at a start, later a few.
+/// One transaction. Its size is bounded by what changed: all jobs once after the first start, then a few.
 #[derive(Debug, Default)]
 pub struct Batch {
     /// Bytes of rows; `None` deletes.
     pub(super) jobs: Vec<(JobKey, Option<Vec<u8>>)>,
     pub(super) bots: Vec<(BotName, Option<Vec<u8>>)>,
     pub(super) calls: Vec<BotCalls>,
-    /// Calls before this time are of no interest any more.
+    /// Calls before this time are deleted.
     pub(super) calls_since: Timestamp,
 }
 
@@ -24,44 +25,44 @@ pub struct BotCalls {
     pub by_second: Vec<(Timestamp, u32)>,
 }
 
-/// All that an earlier run kept.
+/// All data of an earlier run.
 #[derive(Debug, Default, PartialEq)]
 pub struct Contents {
     /// Jobs, retired ones among them.
     pub jobs: Vec<PersistedJob>,
-    /// The counters of bots; their gauges are those of [`BotTotals::new`].
-    pub bots: Vec<BotTotals>,
+    /// Bots with their counters.
+    pub bots: Vec<(BotName, BotCounters)>,
     /// Calls.
     pub calls: Vec<BotCalls>,
 }
 
 impl Batch {
-    /// A batch after which calls before `calls_since` are forgotten.
+    /// A batch that deletes calls before `calls_since`.
     pub fn new(calls_since: Timestamp) -> Self {
         Self { calls_since, ..Self::default() }
     }
 
-    /// Keeps a job, or forgets it.
+    /// Writes a job; `None` deletes it.
     ///
     /// # Errors
-    /// None that is known; the encoding could refuse a value.
-    pub fn job(&mut self, key: JobKey, kept: Option<&PersistedJob>) -> Result<(), RowError> {
-        let row = kept.map(job_row::to_bytes).transpose()?;
+    /// A value that cannot be encoded; none is known.
+    pub fn job(&mut self, key: JobKey, persisted: Option<&PersistedJob>) -> Result<(), RowError> {
+        let row = persisted.map(job_row::to_bytes).transpose()?;
         self.jobs.push((key, row));
         Ok(())
     }
 
-    /// Keeps the counters of a bot, or forgets it with its calls.
+    /// Writes the counters of a bot; `None` deletes it with its calls.
     ///
     /// # Errors
-    /// None that is known; the encoding could refuse a value.
-    pub fn bot(&mut self, name: BotName, totals: Option<&BotTotals>) -> Result<(), RowError> {
-        let row = totals.map(bot_row::to_bytes).transpose()?;
+    /// A value that cannot be encoded; none is known.
+    pub fn bot(&mut self, name: BotName, counters: Option<&BotCounters>) -> Result<(), RowError> {
+        let row = counters.map(bot_row::to_bytes).transpose()?;
         self.bots.push((name, row));
         Ok(())
     }
 
-    /// Keeps how many calls were made in these seconds, in place of what was kept of the same seconds.
+    /// Writes the calls of these seconds, replacing the stored numbers of the same seconds.
     pub fn calls(&mut self, calls: BotCalls) {
         self.calls.push(calls);
     }

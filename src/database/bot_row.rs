@@ -1,76 +1,82 @@
-//! The row of a bot: its counters. Its gauges are not kept.
+//! The row of a bot: its counters.
 
 use serde::{Deserialize, Serialize};
 
-use super::RowError;
-use super::row::{HistogramRow, decode, encode};
+use super::codes::Code;
+use super::encoding::{ByCode, HistogramRow, decode, encode, variant};
+use super::error::RowError;
 use crate::model::{
-    BotName, BotTotals, Channel, DELIVERY_BOUNDS, EntryStatus, Inconsistency, JOB_DURATION_BOUNDS, JobStatus, Outcome,
-    POLL_DELAY_BOUNDS, REQUEST_DURATION_BOUNDS, Reason, UnrecognizedKind,
+    BotCounters, Channel, DELIVERY_BOUNDS, EntryStatus, Inconsistency, JOB_DURATION_BOUNDS, Outcome, POLL_DELAY_BOUNDS,
+    REQUEST_DURATION_BOUNDS, Reason, TerminalStatus, UnrecognizedKind,
 };
 
+/// Text is borrowed from the bytes.
 #[derive(Serialize, Deserialize)]
-struct BotRow<'a> {
+pub(super) struct BotRow<'a> {
     #[serde(borrow)]
-    notifications: Vec<(&'a str, [u64; EntryStatus::ALL.len()])>,
-    failures: Vec<(&'a str, &'a str, u64)>,
-    delivery: Vec<(&'a str, HistogramRow)>,
-    jobs_finished: [u64; JobStatus::TERMINAL.len()],
-    job_duration: [HistogramRow; JobStatus::TERMINAL.len()],
-    requests: [u64; Outcome::ALL.len()],
-    request_duration: HistogramRow,
-    response_bytes: u64,
-    poll_delay: HistogramRow,
-    unrecognized: [u64; UnrecognizedKind::ALL.len()],
-    inconsistencies: [u64; Inconsistency::ALL.len()],
+    pub(super) notifications: Vec<(&'a str, ByCode<EntryStatus, u64>)>,
+    pub(super) failures: Vec<(&'a str, &'a str, u64)>,
+    pub(super) delivery: Vec<(&'a str, HistogramRow)>,
+    pub(super) jobs_finished: ByCode<TerminalStatus, u64>,
+    /// By code of the terminal status.
+    pub(super) job_duration: Vec<(u8, HistogramRow)>,
+    pub(super) requests: ByCode<Outcome, u64>,
+    pub(super) request_duration: HistogramRow,
+    pub(super) response_bytes: u64,
+    pub(super) poll_delay: HistogramRow,
+    pub(super) unrecognized: ByCode<UnrecognizedKind, u64>,
+    pub(super) inconsistencies: ByCode<Inconsistency, u64>,
 }
 
-/// The bytes of a bot's row.
-pub(super) fn to_bytes(totals: &BotTotals) -> Result<Vec<u8>, RowError> {
+/// Encodes the row of a bot.
+pub(super) fn to_bytes(counters: &BotCounters) -> Result<Vec<u8>, RowError> {
+    let channels = counters.notifications.iter();
+    let failures = counters.failures.iter();
+    let durations = counters.job_duration.iter();
     encode(&BotRow {
-        notifications: totals.notifications.iter().map(|(channel, counts)| (channel.as_str(), *counts)).collect(),
-        failures: totals
-            .failures
-            .iter()
-            .map(|((channel, reason), count)| (channel.as_str(), reason.as_str(), *count))
-            .collect(),
-        delivery: totals.delivery.iter().map(|(channel, histogram)| (channel.as_str(), histogram.into())).collect(),
-        jobs_finished: totals.jobs_finished,
-        job_duration: totals.job_duration.each_ref().map(HistogramRow::from),
-        requests: totals.requests,
-        request_duration: (&totals.request_duration).into(),
-        response_bytes: totals.response_bytes,
-        poll_delay: (&totals.poll_delay).into(),
-        unrecognized: totals.unrecognized,
-        inconsistencies: totals.inconsistencies,
+        notifications: channels.map(|(channel, counts)| (channel.as_str(), ByCode(*counts))).collect(),
+        failures: failures.map(|((channel, reason), count)| (channel.as_str(), reason.as_str(), *count)).collect(),
+        delivery: counters.delivery.iter().map(|(channel, histogram)| (channel.as_str(), histogram.into())).collect(),
+        jobs_finished: ByCode(counters.jobs_finished),
+        job_duration: durations.map(|(status, histogram)| (status.code(), histogram.into())).collect(),
+        requests: ByCode(counters.requests),
+        request_duration: (&counters.request_duration).into(),
+        response_bytes: counters.response_bytes,
+        poll_delay: (&counters.poll_delay).into(),
+        unrecognized: ByCode(counters.unrecognized),
+        inconsistencies: ByCode(counters.inconsistencies),
     })
 }
 
-/// A bot's counters from its name and its row's bytes.
-pub(super) fn from_bytes(bot: BotName, bytes: &[u8]) -> Result<BotTotals, RowError> {
-    let row: BotRow<'_> = decode(bytes)?;
-    let mut totals = BotTotals::new(bot, &[]);
+/// Decodes the row of a bot.
+pub(super) fn from_bytes(bytes: &[u8]) -> Result<BotCounters, RowError> {
+    read(decode(bytes)?)
+}
+
+/// The counters in a row.
+pub(super) fn read(row: BotRow<'_>) -> Result<BotCounters, RowError> {
+    let mut counters = BotCounters::new(&[]);
     for (name, counts) in row.notifications {
-        totals.notifications.insert(channel(name)?, counts);
+        counters.notifications.insert(channel(name)?, counts.0);
     }
     for (name, reason, count) in row.failures {
         let reason = Reason::parse(reason).ok_or(RowError::Value("reason"))?;
-        totals.failures.insert((channel(name)?, reason), count);
+        counters.failures.insert((channel(name)?, reason), count);
     }
     for (name, histogram) in row.delivery {
-        totals.delivery.insert(channel(name)?, histogram.read(DELIVERY_BOUNDS)?);
+        counters.delivery.insert(channel(name)?, histogram.read(DELIVERY_BOUNDS)?);
     }
-    totals.jobs_finished = row.jobs_finished;
-    for (histogram, row) in totals.job_duration.iter_mut().zip(&row.job_duration) {
-        *histogram = row.read(JOB_DURATION_BOUNDS)?;
+    counters.jobs_finished = row.jobs_finished.0;
+    for (status, histogram) in &row.job_duration {
+        counters.job_duration[variant::<TerminalStatus>(*status)?] = histogram.read(JOB_DURATION_BOUNDS)?;
     }
-    totals.requests = row.requests;
-    totals.request_duration = row.request_duration.read(REQUEST_DURATION_BOUNDS)?;
-    totals.response_bytes = row.response_bytes;
-    totals.poll_delay = row.poll_delay.read(POLL_DELAY_BOUNDS)?;
-    totals.unrecognized = row.unrecognized;
-    totals.inconsistencies = row.inconsistencies;
-    Ok(totals)
+    counters.requests = row.requests.0;
+    counters.request_duration = row.request_duration.read(REQUEST_DURATION_BOUNDS)?;
+    counters.response_bytes = row.response_bytes;
+    counters.poll_delay = row.poll_delay.read(POLL_DELAY_BOUNDS)?;
+    counters.unrecognized = row.unrecognized.0;
+    counters.inconsistencies = row.inconsistencies.0;
+    Ok(counters)
 }
 
 fn channel(name: &str) -> Result<Channel, RowError> {

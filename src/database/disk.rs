@@ -1,4 +1,4 @@
-//! Where the file lies.
+//! The storage of the file: a directory, or a simulated disk.
 
 use std::fmt::Debug;
 use std::io;
@@ -6,45 +6,46 @@ use std::path::{Path, PathBuf};
 
 use redb::{Builder, Database, DatabaseError};
 
-use super::file::FILE_NAME;
+/// The name of the file in the storage directory.
+pub const FILE_NAME: &str = "koreai_exporter.redb";
 
-/// A file that is not complete yet; it gets its name when it is, so that a crash leaves a whole file or none.
+/// The name of a file that is not complete yet; it is renamed when it is, so that a crash leaves a complete file or none.
 const UNFINISHED_NAME: &str = "koreai_exporter.redb.new";
 
-/// A place for one database: a folder, or what a simulation has for a disk.
+/// Storage for one database: a directory, or a simulated disk.
 pub trait Disk: Debug + Send + Sync + 'static {
-    /// The folder, for messages.
+    /// The directory, for messages.
     fn folder(&self) -> &Path;
 
-    /// Makes the folder where there is none, and says whether the file is in it.
+    /// Creates the directory if it is missing; returns whether the file exists.
     ///
     /// # Errors
-    /// The folder cannot be made or looked into.
+    /// The directory cannot be created or read.
     fn prepare(&self) -> io::Result<bool>;
 
-    /// Makes an empty file under another name, in place of one that an earlier start has left unfinished.
+    /// Creates an empty file under a temporary name, replacing an unfinished one of an earlier start.
     ///
     /// # Errors
-    /// It cannot be made.
+    /// The file cannot be created.
     fn create(&self, builder: &Builder) -> Result<Database, redb::Error>;
 
-    /// Gives the file that [`Self::create`] made its name.
+    /// Renames the file of [`Self::create`] to its final name.
     ///
     /// # Errors
-    /// The disk refuses.
+    /// The file cannot be renamed.
     fn complete(&self) -> io::Result<()>;
 
     /// Opens the file; an empty one is refused.
     ///
     /// # Errors
-    /// There is none, it is in use, damaged, or none of redb's.
+    /// The file is missing, in use, damaged, or not a redb file.
     fn open(&self, builder: &Builder) -> Result<Database, DatabaseError>;
 
-    /// The size of the file in bytes; 0 where it cannot be told.
+    /// The size of the file in bytes; 0 if it cannot be determined.
     fn size_bytes(&self) -> u64;
 }
 
-/// A folder of the file system.
+/// A directory of the file system.
 #[derive(Debug)]
 pub struct Folder {
     folder: PathBuf,
@@ -52,7 +53,7 @@ pub struct Folder {
 }
 
 impl Folder {
-    /// This folder, which need not be there yet.
+    /// This directory, which may be missing.
     pub fn new(folder: &Path) -> Self {
         Self { folder: folder.to_owned(), file: folder.join(FILE_NAME) }
     }

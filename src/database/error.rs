@@ -1,107 +1,107 @@
-//! What can go wrong with the database.
+//! Errors of the database.
 
 use std::io;
 use std::path::PathBuf;
 
-/// Why the database cannot be opened. Nothing in the file was changed, except for what a crash had left half done.
+/// Why the database cannot be opened. The file is unchanged, except that an unfinished transaction was rolled back.
 #[derive(Debug, thiserror::Error)]
 pub enum DatabaseError {
-    /// The folder cannot be made.
-    #[error("make the folder {} of the database; give another one as --storage.path", .folder.display())]
-    Folder {
-        /// The folder.
-        folder: PathBuf,
-        /// Why not.
+    /// The storage directory cannot be created.
+    #[error("cannot create storage directory {}; choose another with --storage.path", .directory.display())]
+    Directory {
+        /// The directory.
+        directory: PathBuf,
+        /// The cause.
         #[source]
         source: io::Error,
     },
-    /// A new file cannot be made.
-    #[error("make the database {}", .file.display())]
+    /// A new file cannot be created.
+    #[error("cannot create database {}", .file.display())]
     Create {
         /// The file.
         file: PathBuf,
-        /// Why not.
+        /// The cause.
         #[source]
         source: Box<redb::Error>,
     },
-    /// Another process has it.
-    #[error("the database {} is in use by another process; each exporter needs a --storage.path of its own", .file.display())]
+    /// Another process has the file open.
+    #[error("database {} is in use by another process; give each exporter its own --storage.path", .file.display())]
     InUse {
         /// The file.
         file: PathBuf,
     },
-    /// A later version of this program wrote it.
+    /// A later version of this program wrote the file.
     #[error(
-        "the database {} has format {found}, written by koreai_exporter {written_by}; this version knows format {known}: \
-         use that version or a later one, or move the file away to start anew", .file.display()
+        "database {} has format {found}, written by koreai_exporter {written_by}; this version reads formats up to {known}: \
+         use that version or a later one, or move the file away to start with an empty database", .file.display()
     )]
     Newer {
         /// The file.
         file: PathBuf,
-        /// Its format.
+        /// The format of the file.
         found: u32,
-        /// The latest format that this version knows.
+        /// The latest format that this version reads.
         known: u32,
-        /// Which version wrote it.
+        /// The version that wrote it.
         written_by: String,
     },
-    /// It is damaged, or was made by another program.
+    /// The file is damaged, or was created by another program.
     #[error(
-        "the database {} is damaged or not one of ours; restore a copy, or move the file away to start anew: all jobs that \
-         sources still name are then asked about and counted again", .file.display()
+        "database {} is damaged or not a koreai_exporter database; restore a copy, or move the file away to start with an \
+         empty database: all jobs that sources still name are then polled and counted again", .file.display()
     )]
     Damaged {
         /// The file.
         file: PathBuf,
-        /// What does not fit.
+        /// The damage.
         #[source]
         source: Damage,
     },
     /// The file cannot be read or written.
-    #[error("open the database {}", .file.display())]
+    #[error("cannot open database {}", .file.display())]
     Open {
         /// The file.
         file: PathBuf,
-        /// Why not.
+        /// The cause.
         #[source]
         source: Box<redb::Error>,
     },
 }
 
-/// What does not fit in a damaged file.
+/// The damage of a file.
 #[derive(Debug, thiserror::Error)]
 pub enum Damage {
-    /// Its pages.
+    /// In its pages.
     #[error(transparent)]
     Pages(Box<redb::Error>),
-    /// It does not say which format it has.
-    #[error("it does not say which format it has")]
+    /// The format is missing.
+    #[error("the format version is missing")]
     NoFormat,
-    /// A row.
-    #[error("a row of table {table} cannot be read")]
+    /// In a row.
+    #[error("invalid row in table {table}")]
     Row {
         /// The table.
         table: &'static str,
-        /// What is wrong with it.
+        /// The cause.
         #[source]
         source: RowError,
     },
-    /// Reading it ended in a panic.
-    #[error("reading it ended early; the log has more")]
+    /// Reading it panicked.
+    #[error("internal error: reading the database panicked; the log has the details")]
     Panicked,
 }
 
 /// Why a row cannot be read.
 #[derive(Debug, thiserror::Error)]
 pub enum RowError {
-    /// Its bytes.
-    #[error("its bytes are none of this format")]
+    /// Bytes that are not a row.
+    #[error("the bytes are not a row of this format")]
     Bytes(#[source] postcard::Error),
-    /// Bytes behind its end.
-    #[error("it is longer than it should be")]
+    /// Bytes after its end.
+    #[error("unexpected bytes after the end of the row")]
     TooLong,
-    /// A value.
-    #[error("its {0} is none")]
+    /// An invalid value.
+    #[error("invalid {0}")]
     Value(&'static str),
 }
 
@@ -109,15 +109,15 @@ pub enum RowError {
 #[derive(Debug, thiserror::Error)]
 pub enum WriteError {
     /// The file; most often the disk is full.
-    #[error("write to the database {}", .file.display())]
+    #[error("cannot write to database {}", .file.display())]
     File {
         /// The file.
         file: PathBuf,
-        /// Why not.
+        /// The cause.
         #[source]
         source: Box<redb::Error>,
     },
     /// The background task has ended.
-    #[error("the database's task has ended; this is a bug, please report it with the log")]
+    #[error("internal error: the database task ended unexpectedly; please report this with the log")]
     Ended,
 }

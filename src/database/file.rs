@@ -1,20 +1,15 @@
-//! The file: tables, format, transactions. Nothing else knows `redb`.
+//! The file: tables and transactions. The only code that uses `redb`.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use redb::{ReadableDatabase, ReadableTable, TableDefinition, TableError};
 
-use super::disk::Disk;
-use super::error::Damage;
-use super::{Batch, BotCalls, Contents, DatabaseError, RowError, bot_row, job_row};
+use super::batch::{Batch, BotCalls, Contents};
+use super::disk::{Disk, FILE_NAME};
+use super::error::{Damage, DatabaseError, RowError};
+use super::format::{FORMAT, reader};
 use crate::model::{BotName, JobKey, RequestId, Timestamp};
-
-/// The file in the folder.
-pub const FILE_NAME: &str = "koreai_exporter.redb";
-
-/// The format of tables and rows. A change to either raises it, and comes with code that reads the formats before.
-pub(super) const FORMAT: u32 = 1;
 
 const META: TableDefinition<'_, &str, &str> = TableDefinition::new("meta");
 /// Bot and request ID → row.
@@ -24,38 +19,44 @@ const BOTS: TableDefinition<'_, &str, &[u8]> = TableDefinition::new("bots");
 /// Bot and second, in milliseconds since the Unix epoch → calls that started in it.
 const CALLS: TableDefinition<'_, (&str, i64), u32> = TableDefinition::new("calls");
 
-/// Memory for pages: the store has all rows in memory anyway, this is for a commit's path through the trees.
+/// Memory for pages. The store has all rows in memory; this is for the pages that a commit visits.
 const CACHE_BYTES: usize = 8 << 20;
 
-/// A file below this size is never worth compacting.
+/// A smaller file is never compacted.
 const COMPACT_FROM_BYTES: u64 = 16 << 20;
 
-/// A file this many times larger than its rows is worth compacting; trees alone make it up to three times as large.
+/// A file this many times larger than its rows is compacted; trees alone make it up to three times as large.
 const COMPACT_FACTOR: u64 = 5;
 
 /// The open file.
 pub(super) struct File {
     disk: Arc<dyn Disk>,
     path: PathBuf,
-    /// `None` after a failure: redb goes on only with a file opened anew.
+    /// `None` after a failure: redb requires the file to be opened again.
     database: Option<redb::Database>,
-    /// What keys and rows took when it was opened.
+    /// Size of keys and rows when it was opened.
     row_bytes: u64,
 }
 
 impl File {
-    /// Opens the file of a folder, checks every page of it and reads all rows; makes a new file where there is none.
+    /// Opens the file of a directory, checks every page, reads all rows, and upgrades rows of an older format. Creates
+    /// the directory and the file if they are missing.
     pub(super) fn open(disk: Arc<dyn Disk>) -> Result<(Self, Contents), DatabaseError> {
-        let folder = disk.folder();
-        let path = folder.join(FILE_NAME);
-        let is_there = disk.prepare().map_err(|source| DatabaseError::Folder { folder: folder.to_owned(), source })?;
-        if !is_there {
+        let directory = disk.folder();
+        let path = directory.join(FILE_NAME);
+        let exists =
+            disk.prepare().map_err(|source| DatabaseError::Directory { directory: directory.to_owned(), source })?;
+        if !exists {
             create(&*disk).map_err(|source| DatabaseError::Create { file: path.clone(), source: Box::new(source) })?;
         }
-        // A page that was changed from outside is found here, not as a wrong number later.
+        // A page that was changed from outside is found here, not later as a wrong number.
         let mut builder = builder();
         let database = disk.open(builder.set_check_integrity_on_open(true)).map_err(|error| refused(&path, error))?;
-        let (contents, row_bytes) = read(&database).map_err(|why| why.at(&path))?;
+        let (contents, format, row_bytes) = read(&database).map_err(|error| error.at(&path))?;
+        if format < FORMAT {
+            upgrade(&database, &contents).map_err(|error| error.at(&path))?;
+            tracing::info!(from = format, to = FORMAT, "database upgraded");
+        }
         Ok((Self { disk, path, database: Some(database), row_bytes }, contents))
     }
 
@@ -70,7 +71,7 @@ impl File {
         Ok(())
     }
 
-    /// Makes the file smaller where that is worth it; says whether it was.
+    /// Compacts the file if that is worthwhile; returns whether it became smaller.
     pub(super) fn compact(&mut self) -> Result<bool, redb::Error> {
         if self.size_bytes() < COMPACT_FROM_BYTES.max(self.row_bytes.saturating_mul(COMPACT_FACTOR)) {
             return Ok(false);
@@ -81,7 +82,7 @@ impl File {
         Ok(compacted)
     }
 
-    /// The size of the file in bytes; 0 where it cannot be told.
+    /// The size of the file in bytes; 0 if it cannot be determined.
     pub(super) fn size_bytes(&self) -> u64 {
         self.disk.size_bytes()
     }
@@ -105,60 +106,80 @@ fn builder() -> redb::Builder {
 fn create(disk: &dyn Disk) -> Result<(), redb::Error> {
     let database = disk.create(&builder())?;
     let transaction = database.begin_write()?;
-    {
-        let mut meta = transaction.open_table(META)?;
-        meta.insert("format", FORMAT.to_string().as_str())?;
-        meta.insert("written_by", env!("CARGO_PKG_VERSION"))?;
-        transaction.open_table(JOBS)?;
-        transaction.open_table(BOTS)?;
-        transaction.open_table(CALLS)?;
-    }
+    write_format(&transaction)?;
+    write_rows(&transaction, &Batch::default())?;
     transaction.commit()?;
     database.close()?;
     disk.complete().map_err(redb::Error::Io)
 }
 
-fn write(database: &redb::Database, batch: &Batch) -> Result<(), redb::Error> {
-    let transaction = database.begin_write()?;
-    {
-        let mut jobs = transaction.open_table(JOBS)?;
-        for (key, row) in &batch.jobs {
-            let key = (key.bot.as_str(), key.id.as_str());
-            match row {
-                Some(bytes) => drop(jobs.insert(key, bytes.as_slice())?),
-                None => drop(jobs.remove(key)?),
-            }
-        }
-        let mut bots = transaction.open_table(BOTS)?;
-        let mut calls = transaction.open_table(CALLS)?;
-        for (name, row) in &batch.bots {
-            match row {
-                Some(bytes) => drop(bots.insert(name.as_str(), bytes.as_slice())?),
-                None => {
-                    bots.remove(name.as_str())?;
-                    calls.retain_in((name.as_str(), i64::MIN)..=(name.as_str(), i64::MAX), |_, _| false)?;
-                }
-            }
-        }
-        let since = batch.calls_since.as_millis();
-        for BotCalls { bot, by_second } in &batch.calls {
-            for (second, count) in by_second {
-                calls.insert((bot.as_str(), second.as_millis()), *count)?;
-            }
-            calls.retain_in((bot.as_str(), i64::MIN)..(bot.as_str(), since), |_, _| false)?;
-        }
+/// Rewrites all rows in the current format, in one transaction.
+fn upgrade(database: &redb::Database, contents: &Contents) -> Result<(), ReadError> {
+    let bad_row = |table| move |source| ReadError::Damaged(Damage::Row { table, source });
+    let mut batch = Batch::new(Timestamp::from_millis(i64::MIN));
+    for job in &contents.jobs {
+        batch.job(job.job.key.clone(), Some(job)).map_err(bad_row("jobs"))?;
     }
+    for (name, counters) in &contents.bots {
+        batch.bot(name.clone(), Some(counters)).map_err(bad_row("bots"))?;
+    }
+    let transaction = database.begin_write()?;
+    write_rows(&transaction, &batch)?;
+    write_format(&transaction)?;
     Ok(transaction.commit()?)
 }
 
-/// Why the rows of an open file are not taken.
-enum Unread {
+fn write(database: &redb::Database, batch: &Batch) -> Result<(), redb::Error> {
+    let transaction = database.begin_write()?;
+    write_rows(&transaction, batch)?;
+    Ok(transaction.commit()?)
+}
+
+fn write_format(transaction: &redb::WriteTransaction) -> Result<(), redb::Error> {
+    let mut meta = transaction.open_table(META)?;
+    meta.insert("format", FORMAT.to_string().as_str())?;
+    meta.insert("written_by", env!("CARGO_PKG_VERSION"))?;
+    Ok(())
+}
+
+fn write_rows(transaction: &redb::WriteTransaction, batch: &Batch) -> Result<(), redb::Error> {
+    let mut jobs = transaction.open_table(JOBS)?;
+    for (key, row) in &batch.jobs {
+        let key = (key.bot.as_str(), key.id.as_str());
+        match row {
+            Some(bytes) => drop(jobs.insert(key, bytes.as_slice())?),
+            None => drop(jobs.remove(key)?),
+        }
+    }
+    let mut bots = transaction.open_table(BOTS)?;
+    let mut calls = transaction.open_table(CALLS)?;
+    for (name, row) in &batch.bots {
+        match row {
+            Some(bytes) => drop(bots.insert(name.as_str(), bytes.as_slice())?),
+            None => {
+                bots.remove(name.as_str())?;
+                calls.retain_in((name.as_str(), i64::MIN)..=(name.as_str(), i64::MAX), |_, _| false)?;
+            }
+        }
+    }
+    let since = batch.calls_since.as_millis();
+    for BotCalls { bot, by_second } in &batch.calls {
+        for (second, count) in by_second {
+            calls.insert((bot.as_str(), second.as_millis()), *count)?;
+        }
+        calls.retain_in((bot.as_str(), i64::MIN)..(bot.as_str(), since), |_, _| false)?;
+    }
+    Ok(())
+}
+
+/// Why the rows of an open file cannot be read.
+enum ReadError {
     Newer { found: u32, written_by: String },
     Damaged(Damage),
     Failed(redb::Error),
 }
 
-impl Unread {
+impl ReadError {
     fn at(self, path: &Path) -> DatabaseError {
         let file = path.to_owned();
         match self {
@@ -169,34 +190,31 @@ impl Unread {
     }
 }
 
-impl<E: Into<redb::Error>> From<E> for Unread {
+impl<E: Into<redb::Error>> From<E> for ReadError {
     fn from(error: E) -> Self {
         Self::Failed(error.into())
     }
 }
 
-/// All rows, and how many bytes those of jobs take: of the others there are few.
-fn read(database: &redb::Database) -> Result<(Contents, u64), Unread> {
+/// All rows, their format, and the size of the rows of jobs in bytes; the other rows are few.
+fn read(database: &redb::Database) -> Result<(Contents, u32, u64), ReadError> {
     let transaction = database.begin_read()?;
     let meta = match transaction.open_table(META) {
-        Err(TableError::TableDoesNotExist(_)) => return Err(Unread::Damaged(Damage::NoFormat)),
+        Err(TableError::TableDoesNotExist(_)) => return Err(ReadError::Damaged(Damage::NoFormat)),
         meta => meta?,
     };
-    let text = |key| -> Result<Option<String>, Unread> { Ok(meta.get(key)?.map(|value| value.value().to_owned())) };
+    let text = |key| -> Result<Option<String>, ReadError> { Ok(meta.get(key)?.map(|value| value.value().to_owned())) };
     let format = text("format")?.and_then(|format| format.parse::<u32>().ok()).filter(|format| *format > 0);
-    match format {
-        None => return Err(Unread::Damaged(Damage::NoFormat)),
-        Some(found) if found > FORMAT => {
-            return Err(Unread::Newer { found, written_by: text("written_by")?.unwrap_or_default() });
-        }
-        Some(_) => {}
-    }
+    let Some(format) = format else { return Err(ReadError::Damaged(Damage::NoFormat)) };
+    let Some(reader) = reader(format) else {
+        return Err(ReadError::Newer { found: format, written_by: text("written_by")?.unwrap_or_default() });
+    };
     let mut contents = Contents::default();
-    let bad_row = |table| move |source| Unread::Damaged(Damage::Row { table, source });
+    let bad_row = |table| move |source| ReadError::Damaged(Damage::Row { table, source });
     for row in transaction.open_table(BOTS)?.iter()? {
         let (name, bytes) = row?;
-        let totals = bot_name(name.value()).and_then(|name| bot_row::from_bytes(name, bytes.value()));
-        contents.bots.push(totals.map_err(bad_row("bots"))?);
+        let counters = bot_name(name.value()).and_then(|name| Ok((name, (reader.bot)(bytes.value())?)));
+        contents.bots.push(counters.map_err(bad_row("bots"))?);
     }
     // Rows are sorted by bot: one copy of its name is enough.
     let mut last_bot: Option<BotName> = None;
@@ -211,7 +229,7 @@ fn read(database: &redb::Database) -> Result<(Contents, u64), Unread> {
         last_bot = Some(bot.clone());
         row_bytes += name.len() + id.len() + bytes.value().len();
         let id = RequestId::parse(id).map_err(|_| RowError::Value("request ID"));
-        let job = id.and_then(|id| job_row::from_bytes(JobKey { bot, id }, bytes.value()));
+        let job = id.and_then(|id| (reader.job)(JobKey { bot, id }, bytes.value()));
         contents.jobs.push(job.map_err(bad_row("jobs"))?);
     }
     for row in transaction.open_table(CALLS)?.iter()? {
@@ -226,14 +244,14 @@ fn read(database: &redb::Database) -> Result<(Contents, u64), Unread> {
             }
         }
     }
-    Ok((contents, u64::try_from(row_bytes).unwrap_or(u64::MAX)))
+    Ok((contents, format, u64::try_from(row_bytes).unwrap_or(u64::MAX)))
 }
 
 fn bot_name(text: &str) -> Result<BotName, RowError> {
     BotName::parse(text).map_err(|_| RowError::Value("bot"))
 }
 
-/// Tells a damaged file from one that cannot be read.
+/// Distinguishes a damaged file from one that cannot be read.
 fn refused(path: &Path, error: impl Into<redb::Error>) -> DatabaseError {
     let file = path.to_owned();
     match error.into() {
@@ -245,7 +263,7 @@ fn refused(path: &Path, error: impl Into<redb::Error>) -> DatabaseError {
     }
 }
 
-/// redb says so of a file that is none of its own, or that was cut off.
+/// The kinds of error that redb returns for a truncated file or one of another program.
 fn is_about_contents(error: &std::io::Error) -> bool {
     matches!(error.kind(), std::io::ErrorKind::InvalidData | std::io::ErrorKind::UnexpectedEof)
 }

@@ -2,141 +2,139 @@
 
 use std::sync::Arc;
 
+use enum_map::{EnumMap, enum_map};
 use serde::{Deserialize, Serialize};
 
-use super::RowError;
-use super::row::{decode, encode, finite, millis, place_of, time, value_at};
+use super::codes::{Code, JobText, JobTime};
+use super::encoding::{ByCode, decode, encode, finite, millis, time, variant};
+use super::error::RowError;
 use crate::model::{
-    ApiVersion, Channel, ChannelTally, DELIVERY_BOUNDS, EntryStatus, Job, JobKey, JobState, JobStatus, LabelName,
-    LabelValue, Reason, SourceId, SourceKind, Timestamp, UnrecognizedKind,
+    Channel, ChannelTally, DELIVERY_BOUNDS, EntryStatus, Inconsistency, Job, JobKey, JobNumber, LabelName, LabelValue,
+    Reason, SourceId, Timestamp, UnrecognizedKind,
 };
 use crate::store::PersistedJob;
 
-/// Text is borrowed from the bytes. Enums stand as their place in `ALL`, times as milliseconds since the Unix epoch.
+/// Text is borrowed from the bytes; enums are codes, times are milliseconds since the Unix epoch.
 #[derive(Serialize, Deserialize)]
-struct JobRow<'a> {
-    retired: bool,
-    state: u8,
-    api: u8,
-    status: u8,
+pub(super) struct JobRow<'a> {
+    pub(super) retired: bool,
+    pub(super) state: u8,
+    pub(super) api: u8,
+    pub(super) status: u8,
+    pub(super) completion: Option<f64>,
+    pub(super) poll_up: Option<bool>,
+    pub(super) misses: u8,
+    pub(super) added: i64,
     #[serde(borrow)]
-    campaign: Option<&'a str>,
-    labels: Vec<(&'a str, &'a str)>,
-    job_type: Option<&'a str>,
-    action: Option<&'a str>,
-    completion: Option<f64>,
-    recipients: Option<u64>,
-    reported_entries: Option<u64>,
-    created: Option<i64>,
-    requested: Option<i64>,
-    last_notification: Option<i64>,
-    last_change: Option<i64>,
-    finished: Option<i64>,
-    poll_up: Option<bool>,
-    last_poll_success: Option<i64>,
-    added: i64,
-    ended: Option<i64>,
-    last_poll: Option<i64>,
-    misses: u8,
-    inconsistencies: u16,
-    unrecognized: [u32; UnrecognizedKind::ALL.len()],
-    tallies: Vec<TallyRow<'a>>,
-    counted: Option<Vec<TallyRow<'a>>>,
-    wanted_by: Vec<(u8, &'a str)>,
+    pub(super) texts: ByCode<JobText, Option<&'a str>>,
+    pub(super) times: ByCode<JobTime, Option<i64>>,
+    pub(super) numbers: ByCode<JobNumber, Option<u64>>,
+    pub(super) labels: Vec<(&'a str, &'a str)>,
+    pub(super) inconsistencies: ByCode<Inconsistency, bool>,
+    pub(super) unrecognized: ByCode<UnrecognizedKind, u32>,
+    pub(super) tallies: Vec<TallyRow<'a>>,
+    pub(super) counted: Option<Vec<TallyRow<'a>>>,
+    pub(super) sources: Vec<(u8, &'a str)>,
 }
 
+/// The counts of one channel.
 #[derive(Serialize, Deserialize)]
-struct TallyRow<'a> {
+pub(super) struct TallyRow<'a> {
     #[serde(borrow)]
-    channel: &'a str,
-    entries: [u64; EntryStatus::ALL.len()],
-    failures: Vec<(&'a str, u64)>,
-    delivery: [u64; DELIVERY_BOUNDS.len() + 1],
-    delivery_sum: f64,
+    pub(super) channel: &'a str,
+    pub(super) entries: ByCode<EntryStatus, u64>,
+    pub(super) failures: Vec<(&'a str, u64)>,
+    pub(super) delivery: [u64; DELIVERY_BOUNDS.len() + 1],
+    pub(super) delivery_sum: f64,
 }
 
-/// The bytes of a job's row.
-pub(super) fn to_bytes(kept: &PersistedJob) -> Result<Vec<u8>, RowError> {
-    let job = &kept.job;
+/// Encodes the row of a job.
+pub(super) fn to_bytes(persisted: &PersistedJob) -> Result<Vec<u8>, RowError> {
+    let job = &persisted.job;
+    let texts = enum_map! {
+        JobText::Campaign => job.campaign.as_ref().map(LabelValue::as_str),
+        JobText::JobType => job.job_type.as_ref().map(LabelValue::as_str),
+        JobText::Action => job.action.as_ref().map(LabelValue::as_str),
+    };
+    let times = enum_map! {
+        JobTime::Created => millis(job.created),
+        JobTime::Requested => millis(job.requested),
+        JobTime::LastNotification => millis(job.last_notification),
+        JobTime::LastChange => millis(job.last_change),
+        JobTime::Finished => millis(job.finished),
+        JobTime::LastPollSuccess => millis(job.last_poll_success),
+        JobTime::Ended => millis(persisted.ended),
+        JobTime::LastPoll => millis(persisted.last_poll),
+    };
+    let sources = persisted.sources.iter();
     encode(&JobRow {
-        retired: kept.retired,
-        state: place_of(&JobState::ALL, &job.state),
-        api: place_of(&ApiVersion::ALL, &job.api),
-        status: place_of(&JobStatus::ALL, &job.status),
-        campaign: job.campaign.as_ref().map(LabelValue::as_str),
-        labels: job.labels.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect(),
-        job_type: job.job_type.as_ref().map(LabelValue::as_str),
-        action: job.action.as_ref().map(LabelValue::as_str),
+        retired: persisted.retired,
+        state: job.state.code(),
+        api: job.api.code(),
+        status: job.status.code(),
         completion: job.completion,
-        recipients: job.recipients,
-        reported_entries: job.reported_entries,
-        created: millis(job.created),
-        requested: millis(job.requested),
-        last_notification: millis(job.last_notification),
-        last_change: millis(job.last_change),
-        finished: millis(job.finished),
         poll_up: job.poll_up,
-        last_poll_success: millis(job.last_poll_success),
-        added: kept.added.as_millis(),
-        ended: millis(kept.ended),
-        last_poll: millis(kept.last_poll),
-        misses: kept.misses,
-        inconsistencies: kept.inconsistencies,
-        unrecognized: kept.unrecognized,
+        misses: persisted.misses,
+        added: persisted.added.as_millis(),
+        texts: ByCode(texts),
+        times: ByCode(times),
+        numbers: ByCode(job.numbers),
+        labels: job.labels.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect(),
+        inconsistencies: ByCode(persisted.inconsistencies),
+        unrecognized: ByCode(persisted.unrecognized),
         tallies: job.tallies.iter().map(TallyRow::from).collect(),
-        counted: kept.counted.as_ref().map(|counted| counted.iter().map(TallyRow::from).collect()),
-        wanted_by: kept
-            .wanted_by
-            .iter()
-            .map(|source| (place_of(&SourceKind::ALL, &source.kind), source.name.as_ref()))
-            .collect(),
+        counted: persisted.counted.as_ref().map(|counted| counted.iter().map(TallyRow::from).collect()),
+        sources: sources.map(|source| (source.kind.code(), source.name.as_ref())).collect(),
     })
 }
 
-/// A job from its key and its row's bytes.
+/// Decodes the row of a job.
 pub(super) fn from_bytes(key: JobKey, bytes: &[u8]) -> Result<PersistedJob, RowError> {
-    let row: JobRow<'_> = decode(bytes)?;
+    read(key, decode(bytes)?)
+}
+
+/// The job in a row.
+pub(super) fn read(key: JobKey, row: JobRow<'_>) -> Result<PersistedJob, RowError> {
     let mut labels = Vec::with_capacity(row.labels.len());
     for (name, value) in row.labels {
         let name = LabelName::parse(name).map_err(|_| RowError::Value("label name"))?;
         labels.push((name, LabelValue::parse(value).map_err(|_| RowError::Value("label value"))?));
     }
-    let mut wanted_by = Vec::with_capacity(row.wanted_by.len());
-    for (kind, name) in row.wanted_by {
-        let kind = value_at(&SourceKind::ALL, kind, "source")?;
-        wanted_by.push(SourceId { bot: key.bot.clone(), kind, name: Arc::from(name) });
+    let mut sources = Vec::with_capacity(row.sources.len());
+    for (kind, name) in row.sources {
+        sources.push(SourceId { bot: key.bot.clone(), kind: variant(kind)?, name: Arc::from(name) });
     }
+    let (texts, times): (EnumMap<_, _>, EnumMap<_, _>) = (row.texts.0, row.times.0);
     let job = Job {
         key,
-        campaign: label_value(row.campaign, "campaign")?,
+        campaign: label_value(texts[JobText::Campaign], "campaign")?,
         labels: labels.into(),
-        api: value_at(&ApiVersion::ALL, row.api, "API version")?,
-        state: value_at(&JobState::ALL, row.state, "state")?,
-        job_type: label_value(row.job_type, "job type")?,
-        action: label_value(row.action, "action")?,
-        status: value_at(&JobStatus::ALL, row.status, "status")?,
+        api: variant(row.api)?,
+        state: variant(row.state)?,
+        job_type: label_value(texts[JobText::JobType], "job type")?,
+        action: label_value(texts[JobText::Action], "action")?,
+        status: variant(row.status)?,
         completion: row.completion.map(|value| finite(value, "completion")).transpose()?,
         tallies: tallies(&row.tallies)?,
-        recipients: row.recipients,
-        reported_entries: row.reported_entries,
-        created: time(row.created),
-        requested: time(row.requested),
-        last_notification: time(row.last_notification),
-        last_change: time(row.last_change),
-        finished: time(row.finished),
+        numbers: row.numbers.0,
+        created: time(times[JobTime::Created]),
+        requested: time(times[JobTime::Requested]),
+        last_notification: time(times[JobTime::LastNotification]),
+        last_change: time(times[JobTime::LastChange]),
+        finished: time(times[JobTime::Finished]),
         poll_up: row.poll_up,
-        last_poll_success: time(row.last_poll_success),
+        last_poll_success: time(times[JobTime::LastPollSuccess]),
     };
     Ok(PersistedJob {
         job,
         added: Timestamp::from_millis(row.added),
-        ended: time(row.ended),
-        last_poll: time(row.last_poll),
+        ended: time(times[JobTime::Ended]),
+        last_poll: time(times[JobTime::LastPoll]),
         misses: row.misses,
         counted: row.counted.map(|counted| tallies(&counted)).transpose()?.map(Vec::into_boxed_slice),
-        inconsistencies: row.inconsistencies,
-        unrecognized: row.unrecognized,
-        wanted_by,
+        inconsistencies: row.inconsistencies.0,
+        unrecognized: row.unrecognized.0,
+        sources,
         retired: row.retired,
     })
 }
@@ -153,7 +151,7 @@ impl<'a> From<&'a ChannelTally> for TallyRow<'a> {
     fn from(tally: &'a ChannelTally) -> Self {
         Self {
             channel: tally.channel.as_str(),
-            entries: tally.entries,
+            entries: ByCode(tally.entries),
             failures: tally.failures.iter().map(|(reason, count)| (reason.as_str(), *count)).collect(),
             delivery: tally.delivery,
             delivery_sum: tally.delivery_sum,
@@ -169,7 +167,7 @@ impl TryFrom<&TallyRow<'_>> for ChannelTally {
         let failures: Option<Vec<_>> = row.failures.iter().map(failure).collect();
         Ok(Self {
             channel: Channel::clean(row.channel).ok_or(RowError::Value("channel"))?,
-            entries: row.entries,
+            entries: row.entries.0,
             failures: failures.ok_or(RowError::Value("reason"))?,
             delivery: row.delivery,
             delivery_sum: finite(row.delivery_sum, "sum of delivery times")?,

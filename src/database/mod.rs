@@ -1,30 +1,35 @@
-//! The embedded database: one file that keeps jobs, counters and calls over a restart.
+//! The embedded database: one file that keeps jobs, counters and calls across restarts.
 //!
-//! A [`Batch`] is one transaction: the marks of jobs ("so much of it was counted") and the counters of their bot always
-//! agree, so that a crash loses what was not written yet and counts nothing twice. One background task owns the file;
-//! it takes one batch at a time. In reading order:
+//! A [`Batch`] is one transaction: the counts of jobs and the counters of their bot always agree, so that a crash loses
+//! what was not written and counts nothing twice. One background task owns the file and takes one batch at a time. In
+//! reading order:
 //!
 //! - [`Database`]: the handle: open, write, close.
-//! - `file`: tables, format, transactions: all that knows `redb`.
-//! - [`Disk`]: where the file lies.
-//! - [`Batch`], [`Contents`]: what goes in and what comes out.
-//! - `job_row`, `bot_row`: how a row is encoded; a change there is a new `FORMAT`.
+//! - `writer`: the background task.
+//! - `file`: tables and transactions; the only code that uses `redb` but [`Disk`].
+//! - [`Disk`]: the storage of the file.
+//! - `format`: the format, its versions, and how a stored field is added.
+//! - [`Batch`], [`Contents`]: what is written and what is read.
+//! - `job_row`, `bot_row`, `v1`: the layout of rows, now and in format 1.
+//! - `codes`, `encoding`: the stored codes of enums, and how rows are encoded.
 
 mod batch;
 mod bot_row;
+mod codes;
 mod disk;
+mod encoding;
 mod error;
 mod file;
+mod format;
 mod handle;
 mod job_row;
-mod row;
+mod v1;
 mod writer;
 
 #[cfg(test)]
 mod tests;
 
 pub use batch::{Batch, BotCalls, Contents};
-pub use disk::{Disk, Folder};
+pub use disk::{Disk, FILE_NAME, Folder};
 pub use error::{DatabaseError, RowError, WriteError};
-pub use file::FILE_NAME;
-pub use handle::{Database, Operation};
+pub use handle::Database;

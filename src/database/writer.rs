@@ -1,24 +1,32 @@
 //! The background task that owns the file.
 
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use enum_map::EnumMap;
 use tokio::sync::{mpsc, oneshot};
 
+use super::batch::Batch;
+use super::error::WriteError;
 use super::file::File;
-use super::handle::Gauges;
-use super::{Batch, WriteError};
-use crate::model::error_chain;
+use crate::model::{StorageOperation, error_chain};
 
-/// A batch, and who waits for it.
+/// A batch, and the sender for its result.
 pub(super) type Request = (Batch, oneshot::Sender<Result<(), WriteError>>);
 
-/// The file and how it fares.
+/// What the background task reports about itself.
+#[derive(Debug, Default)]
+pub(super) struct Gauges {
+    pub(super) size_bytes: AtomicU64,
+    pub(super) errors: EnumMap<StorageOperation, AtomicU64>,
+}
+
+/// The file, and the failures since the last successful write.
 pub(super) struct Writer {
     file: File,
     gauges: Arc<Gauges>,
-    /// Failures in a row; the log tells the first and the end.
+    /// Consecutive failures; the first one and the recovery are logged.
     failures: u64,
 }
 
@@ -28,7 +36,7 @@ impl Writer {
         Self { file, gauges, failures: 0 }
     }
 
-    /// Writes batches until the other side is dropped; then closes the file.
+    /// Writes batches until the sender is dropped; then closes the file.
     pub(super) fn run(mut self, mut batches: mpsc::Receiver<Request>) {
         self.compact();
         while let Some(request) = batches.blocking_recv() {
@@ -37,7 +45,7 @@ impl Writer {
         self.close();
     }
 
-    /// The same as a task that blocks nothing but while it writes; each batch waits for as long as `pause` says.
+    /// As [`Self::run`], but blocks only while it writes; each batch first waits for the time that `pause` returns.
     pub(super) async fn run_in_place(
         mut self,
         mut batches: mpsc::Receiver<Request>,
@@ -54,13 +62,13 @@ impl Writer {
     fn take(&mut self, (batch, reply): Request) {
         let written = self.write(&batch);
         self.gauges.size_bytes.store(self.file.size_bytes(), Ordering::Relaxed);
-        // Who asked may have gone; the batch is written either way.
+        // The receiver may have been dropped; the batch is written either way.
         let _gone = reply.send(written);
     }
 
     fn close(self) {
         if let Err(error) = self.file.close() {
-            tracing::error!("the database could not be closed in good order: {}", error_chain(&error));
+            tracing::error!(error = error_chain(&error), "failed to close the database cleanly");
         }
     }
 
@@ -68,7 +76,7 @@ impl Writer {
         match self.file.write(batch) {
             Ok(()) => {
                 if self.failures > 0 {
-                    tracing::info!(failures = self.failures, "the database is written again");
+                    tracing::info!(failures = self.failures, "database writes succeed again");
                     self.failures = 0;
                 }
                 Ok(())
@@ -77,12 +85,13 @@ impl Writer {
                 let error = WriteError::File { file: self.file.path().to_owned(), source: Box::new(source) };
                 if self.failures == 0 {
                     tracing::error!(
-                        "{}; polling goes on, and writing is tried again: what is not written is lost by a restart",
-                        error_chain(&error)
+                        error = error_chain(&error),
+                        "failed to write to the database; polling continues, the write is retried, and a restart before \
+                         it succeeds loses unwritten data"
                     );
                 }
                 self.failures += 1;
-                self.gauges.write_errors.fetch_add(1, Ordering::Relaxed);
+                self.gauges.errors[StorageOperation::Write].fetch_add(1, Ordering::Relaxed);
                 Err(error)
             }
         }
@@ -92,10 +101,10 @@ impl Writer {
         let before = self.file.size_bytes();
         match self.file.compact() {
             Ok(false) => {}
-            Ok(true) => tracing::info!(before, after = self.file.size_bytes(), "the database was made smaller"),
+            Ok(true) => tracing::info!(before, after = self.file.size_bytes(), "database compacted"),
             Err(error) => {
-                self.gauges.compact_errors.fetch_add(1, Ordering::Relaxed);
-                tracing::warn!("the database could not be made smaller: {}", error_chain(&error));
+                self.gauges.errors[StorageOperation::Compact].fetch_add(1, Ordering::Relaxed);
+                tracing::warn!(error = error_chain(&error), "failed to compact the database");
             }
         }
         self.gauges.size_bytes.store(self.file.size_bytes(), Ordering::Relaxed);

@@ -1,39 +1,40 @@
-//! Which job stands in which block.
+//! The assignment of jobs to blocks.
 //!
-//! A job that is still polled stands in a small *hot* block, for that block is rendered again whenever one of its jobs
-//! changes. A job that has come to its end moves to a small *settling* block; when enough of them have settled, they
-//! move on together into large *cold* blocks, which compress better and are not touched until their jobs expire.
+//! A job that is polled is in a small *hot* block, because a block is rendered again whenever one of its jobs changes. A
+//! job that has ended moves to a small *aging* block. As soon as the aging jobs fill a large *cold* block, they move into
+//! it together: it compresses better and is not rendered again until its jobs expire. Jobs that do not fill a cold block
+//! stay in aging blocks.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::mem;
 
 use crate::model::JobSlot;
 
-/// The most jobs of a hot or settling block. A family with one line per job then has 10 KiB of text a block: small
-/// enough to be made again for one job, large enough for deflate to get going (with 64, a page of hot blocks only was
-/// 7 % larger than one deflated as a whole; with 96, it is 4 %).
+/// Limit of jobs in a hot or aging block. A family with one line per job then has 10 KiB of text per block: small enough
+/// to render again for one job, large enough to compress well (with 64, a page of hot blocks was 7 % larger than the same
+/// page compressed as a whole; with 96, it is 4 %).
 const HOT_JOBS: usize = 96;
-/// The most jobs of a cold block: 50 KiB of text and more a family, where a longer one gains nothing.
+/// Limit of jobs in a cold block: at least 50 KiB of text per family; a larger block compresses no better.
 const COLD_JOBS: usize = 512;
 
 /// The kind of a block.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Tier {
     Hot,
-    Settling,
+    Aging,
     Cold,
 }
 
 impl Tier {
     const fn capacity(self) -> usize {
         match self {
-            Self::Hot | Self::Settling => HOT_JOBS,
+            Self::Hot | Self::Aging => HOT_JOBS,
             Self::Cold => COLD_JOBS,
         }
     }
 }
 
-/// A block's number: ascending in the order in which blocks were begun.
+/// The number of a block; ascending in the order of creation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(super) struct BlockId(u64);
 
@@ -42,37 +43,37 @@ struct Members {
     slots: Vec<JobSlot>,
 }
 
-/// All blocks, and where each job stands.
+/// All blocks, and the block of each job.
 #[derive(Default)]
 pub(super) struct BlockLayout {
     blocks: BTreeMap<BlockId, Members>,
     block_of: HashMap<JobSlot, BlockId>,
-    begun: u64,
-    /// Blocks to render again; some may be gone by now.
+    next: u64,
+    /// Blocks to render again; some may have been dissolved since.
     touched: BTreeSet<BlockId>,
 }
 
 impl BlockLayout {
-    /// Notes that a job is new or has changed; `settled`: it will hardly change again.
-    pub(super) fn put(&mut self, slot: JobSlot, settled: bool) {
+    /// Inserts a job, or marks its block as changed. `ended`: the job is not polled any more.
+    pub(super) fn upsert(&mut self, slot: JobSlot, ended: bool) {
         if let Some(id) = self.block_of.get(&slot).copied() {
-            let stays = self.blocks.get(&id).is_some_and(|block| (block.tier == Tier::Hot) != settled);
+            let stays = self.blocks.get(&id).is_some_and(|block| (block.tier == Tier::Hot) != ended);
             if stays {
                 self.touched.insert(id);
                 return;
             }
-            self.take(slot);
+            self.remove(slot);
         }
-        self.append(slot, if settled { Tier::Settling } else { Tier::Hot });
+        self.append(slot, if ended { Tier::Aging } else { Tier::Hot });
     }
 
-    /// How many jobs have a place.
+    /// The number of jobs.
     pub(super) fn jobs(&self) -> usize {
         self.block_of.len()
     }
 
-    /// Notes that a job is gone.
-    pub(super) fn take(&mut self, slot: JobSlot) {
+    /// Removes a job.
+    pub(super) fn remove(&mut self, slot: JobSlot) {
         let Some(id) = self.block_of.remove(&slot) else { return };
         if let Some(block) = self.blocks.get_mut(&id) {
             block.slots.retain(|other| *other != slot);
@@ -80,23 +81,27 @@ impl BlockLayout {
         }
     }
 
-    /// Joins what has become too small, and moves what has settled into cold blocks.
+    /// Merges blocks that have become too small, and moves aging jobs into cold blocks that they fill.
     pub(super) fn pack(&mut self) {
         self.blocks.retain(|_, block| !block.slots.is_empty());
-        for tier in [Tier::Hot, Tier::Settling, Tier::Cold] {
+        for tier in [Tier::Hot, Tier::Aging, Tier::Cold] {
             let is_small = |block: &Members| block.tier == tier && block.slots.len() < tier.capacity() / 2;
             if self.blocks.values().filter(|block| is_small(block)).count() > 1 {
-                self.repack(is_small, tier);
+                let slots = self.dissolve(is_small);
+                self.fill(&slots, tier);
             }
         }
-        let settling = |block: &Members| block.tier == Tier::Settling;
-        let settled: usize = self.blocks.values().filter(|block| settling(block)).map(|block| block.slots.len()).sum();
-        if settled >= COLD_JOBS {
-            self.repack(settling, Tier::Cold);
+        let is_aging = |block: &Members| block.tier == Tier::Aging;
+        let aging: usize = self.blocks.values().filter(|block| is_aging(block)).map(|block| block.slots.len()).sum();
+        if aging >= COLD_JOBS {
+            let slots = self.dissolve(is_aging);
+            let (full, rest) = slots.split_at(slots.len() - slots.len() % COLD_JOBS);
+            self.fill(full, Tier::Cold);
+            self.fill(rest, Tier::Aging);
         }
     }
 
-    /// The blocks that are to be rendered again; clears the list. Those that are gone are left out.
+    /// The blocks to render again; clears the list.
     pub(super) fn take_touched(&mut self) -> Vec<BlockId> {
         mem::take(&mut self.touched).into_iter().filter(|id| self.blocks.contains_key(id)).collect()
     }
@@ -111,9 +116,9 @@ impl BlockLayout {
     }
 
     fn append(&mut self, slot: JobSlot, tier: Tier) {
-        // The youngest block of the tier is the one that fills up; room in older ones is won back by `pack`.
-        let youngest = self.blocks.iter().rev().find(|(_, block)| block.tier == tier);
-        let open = youngest.filter(|(_, block)| block.slots.len() < tier.capacity()).map(|(id, _)| *id);
+        // Only the latest block of the tier is filled up; `pack` merges the others.
+        let latest = self.blocks.iter().rev().find(|(_, block)| block.tier == tier);
+        let open = latest.filter(|(_, block)| block.slots.len() < tier.capacity()).map(|(id, _)| *id);
         match open.and_then(|id| self.blocks.get_mut(&id).map(|block| (id, block))) {
             Some((id, block)) => {
                 block.slots.push(slot);
@@ -125,8 +130,8 @@ impl BlockLayout {
     }
 
     fn begin(&mut self, tier: Tier, slots: Vec<JobSlot>) {
-        let id = BlockId(self.begun);
-        self.begun += 1;
+        let id = BlockId(self.next);
+        self.next += 1;
         for slot in &slots {
             self.block_of.insert(*slot, id);
         }
@@ -134,9 +139,8 @@ impl BlockLayout {
         self.touched.insert(id);
     }
 
-    /// Dissolves some blocks and fills new ones of a tier with their jobs, in the same order. What does not fill a cold
-    /// block goes on settling.
-    fn repack(&mut self, dissolves: impl Fn(&Members) -> bool, tier: Tier) {
+    /// Removes some blocks; returns their jobs in order.
+    fn dissolve(&mut self, dissolves: impl Fn(&Members) -> bool) -> Vec<JobSlot> {
         let mut slots = Vec::new();
         self.blocks.retain(|_, block| {
             let stays = !dissolves(block);
@@ -145,6 +149,11 @@ impl BlockLayout {
             }
             stays
         });
+        slots
+    }
+
+    /// Creates blocks of a tier for jobs, in the same order.
+    fn fill(&mut self, slots: &[JobSlot], tier: Tier) {
         for chunk in slots.chunks(tier.capacity()) {
             self.begin(tier, chunk.to_vec());
         }
@@ -155,8 +164,8 @@ impl BlockLayout {
 mod tests {
     use super::*;
 
-    fn shape(placement: &BlockLayout) -> Vec<(Tier, usize)> {
-        placement.blocks.values().map(|block| (block.tier, block.slots.len())).collect()
+    fn shape(layout: &BlockLayout) -> Vec<(Tier, usize)> {
+        layout.blocks.values().map(|block| (block.tier, block.slots.len())).collect()
     }
 
     fn slots(count: usize) -> impl Iterator<Item = JobSlot> {
@@ -164,59 +173,71 @@ mod tests {
     }
 
     #[test]
-    fn a_settled_job_leaves_its_hot_block_and_many_move_on_into_a_cold_one() {
-        let mut placement = BlockLayout::default();
-        slots(COLD_JOBS + HOT_JOBS).for_each(|slot| placement.put(slot, false));
-        placement.pack();
-        assert!(shape(&placement).iter().all(|(tier, jobs)| *tier == Tier::Hot && *jobs <= HOT_JOBS));
+    fn an_ended_job_leaves_its_hot_block_and_many_fill_a_cold_one() {
+        let mut layout = BlockLayout::default();
+        slots(COLD_JOBS + HOT_JOBS).for_each(|slot| layout.upsert(slot, false));
+        layout.pack();
+        assert!(shape(&layout).iter().all(|(tier, jobs)| *tier == Tier::Hot && *jobs <= HOT_JOBS));
 
-        placement.put(JobSlot::new(3), true);
-        placement.pack();
-        assert_eq!(shape(&placement).first(), Some(&(Tier::Hot, HOT_JOBS - 1)));
-        assert_eq!(shape(&placement).last(), Some(&(Tier::Settling, 1)));
+        layout.upsert(JobSlot::new(3), true);
+        layout.pack();
+        assert_eq!(shape(&layout).first(), Some(&(Tier::Hot, HOT_JOBS - 1)));
+        assert_eq!(shape(&layout).last(), Some(&(Tier::Aging, 1)));
 
-        slots(COLD_JOBS).for_each(|slot| placement.put(slot, true));
-        placement.pack();
-        assert_eq!(shape(&placement).last(), Some(&(Tier::Cold, COLD_JOBS)));
-        let hot: usize = shape(&placement).iter().filter(|(tier, _)| *tier == Tier::Hot).map(|(_, jobs)| jobs).sum();
+        slots(COLD_JOBS).for_each(|slot| layout.upsert(slot, true));
+        layout.pack();
+        assert_eq!(shape(&layout).last(), Some(&(Tier::Cold, COLD_JOBS)));
+        let hot: usize = shape(&layout).iter().filter(|(tier, _)| *tier == Tier::Hot).map(|(_, jobs)| jobs).sum();
         assert_eq!(hot, HOT_JOBS);
     }
 
     #[test]
+    fn jobs_that_do_not_fill_a_cold_block_stay_in_aging_blocks() {
+        let mut layout = BlockLayout::default();
+        slots(2 * COLD_JOBS + HOT_JOBS + 1).for_each(|slot| layout.upsert(slot, true));
+        layout.pack();
+        let (cold, aging) = (Tier::Cold, Tier::Aging);
+        assert_eq!(shape(&layout), [(cold, COLD_JOBS), (cold, COLD_JOBS), (aging, HOT_JOBS), (aging, 1)]);
+        slots(3 * COLD_JOBS).for_each(|slot| layout.upsert(slot, true));
+        layout.pack();
+        assert_eq!(shape(&layout), [(cold, COLD_JOBS); 3]);
+    }
+
+    #[test]
     fn a_finished_job_that_is_polled_again_becomes_hot_again() {
-        let mut placement = BlockLayout::default();
-        slots(COLD_JOBS).for_each(|slot| placement.put(slot, true));
-        placement.pack();
-        assert_eq!(shape(&placement), [(Tier::Cold, COLD_JOBS)]);
-        placement.put(JobSlot::new(7), false);
-        placement.pack();
-        assert_eq!(shape(&placement), [(Tier::Cold, COLD_JOBS - 1), (Tier::Hot, 1)]);
+        let mut layout = BlockLayout::default();
+        slots(COLD_JOBS).for_each(|slot| layout.upsert(slot, true));
+        layout.pack();
+        assert_eq!(shape(&layout), [(Tier::Cold, COLD_JOBS)]);
+        layout.upsert(JobSlot::new(7), false);
+        layout.pack();
+        assert_eq!(shape(&layout), [(Tier::Cold, COLD_JOBS - 1), (Tier::Hot, 1)]);
     }
 
     #[test]
     fn a_change_touches_one_block_and_nothing_is_touched_twice() {
-        let mut placement = BlockLayout::default();
-        slots(HOT_JOBS * 3).for_each(|slot| placement.put(slot, false));
-        placement.pack();
-        assert_eq!(placement.take_touched().len(), 3);
-        placement.put(JobSlot::new(0), false);
-        placement.put(JobSlot::new(1), false);
-        placement.pack();
-        let touched = placement.take_touched();
+        let mut layout = BlockLayout::default();
+        slots(HOT_JOBS * 3).for_each(|slot| layout.upsert(slot, false));
+        layout.pack();
+        assert_eq!(layout.take_touched().len(), 3);
+        layout.upsert(JobSlot::new(0), false);
+        layout.upsert(JobSlot::new(1), false);
+        layout.pack();
+        let touched = layout.take_touched();
         assert_eq!(touched.len(), 1);
-        assert!(placement.slots(touched[0]).contains(&JobSlot::new(1)));
-        assert!(placement.take_touched().is_empty());
+        assert!(layout.slots(touched[0]).contains(&JobSlot::new(1)));
+        assert!(layout.take_touched().is_empty());
     }
 
     #[test]
-    fn blocks_that_have_emptied_are_joined() {
-        let mut placement = BlockLayout::default();
-        slots(HOT_JOBS * 10).for_each(|slot| placement.put(slot, false));
-        slots(HOT_JOBS * 10).filter(|slot| slot.index() % 16 != 0).for_each(|slot| placement.take(slot));
-        placement.pack();
-        assert_eq!(shape(&placement), [(Tier::Hot, HOT_JOBS * 10 / 16)]);
-        slots(HOT_JOBS * 10).for_each(|slot| placement.take(slot));
-        placement.pack();
-        assert!(shape(&placement).is_empty() && placement.block_of.is_empty());
+    fn blocks_that_have_emptied_are_merged() {
+        let mut layout = BlockLayout::default();
+        slots(HOT_JOBS * 10).for_each(|slot| layout.upsert(slot, false));
+        slots(HOT_JOBS * 10).filter(|slot| slot.index() % 16 != 0).for_each(|slot| layout.remove(slot));
+        layout.pack();
+        assert_eq!(shape(&layout), [(Tier::Hot, HOT_JOBS * 10 / 16)]);
+        slots(HOT_JOBS * 10).for_each(|slot| layout.remove(slot));
+        layout.pack();
+        assert!(shape(&layout).is_empty() && layout.block_of.is_empty());
     }
 }

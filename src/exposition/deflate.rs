@@ -1,20 +1,20 @@
-//! Raw deflate segments that can be strung together into one gzip member.
+//! Raw deflate segments that can be concatenated into one gzip member.
 
 use bytes::Bytes;
 use flate2::{Compress, CompressError, Compression, FlushCompress, Status};
 
-/// The header of a gzip member without name, time or other extras; the last byte: made on a system that does not matter.
+/// The header of a gzip member without name, time and other optional fields; the last byte is "unknown system".
 pub(super) const GZIP_HEADER: &[u8] = &[0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 0xff];
 
 /// The most bytes that fit a stored deflate block.
 const MAX_STORED: usize = 65_535;
 
-/// How hard to try.
+/// The compression effort.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Effort {
-    /// Small: what is to be kept.
+    /// Small output, for segments that stay.
     Fine,
-    /// Four times as fast, some percent larger: what is needed at once.
+    /// Four times as fast and a few percent larger, for segments that are needed at once.
     Fast,
 }
 
@@ -27,7 +27,7 @@ impl Effort {
     }
 }
 
-/// Makes segments; holds the compressors' memory from one to the next.
+/// Compresses segments and reuses the memory of the compressors.
 pub(super) struct Deflater {
     fine: Compress,
     fast: Compress,
@@ -43,8 +43,8 @@ impl Deflater {
         }
     }
 
-    /// Compresses a text into a segment that looks back at nothing before it and ends on a byte boundary, so that it
-    /// may stand between any other two.
+    /// Compresses a text into a segment that refers to nothing before it and ends on a byte boundary, so that it can be
+    /// placed between any other two.
     pub(super) fn compress(&mut self, text: &[u8], effort: Effort) -> Bytes {
         let compress = match effort {
             Effort::Fine => &mut self.fine,
@@ -58,13 +58,13 @@ impl Deflater {
     }
 }
 
-/// Compresses the segment that ends the member.
+/// Compresses the last segment of a member.
 pub(super) fn last_segment(text: &[u8]) -> Vec<u8> {
     let mut out = Vec::new();
     let mut compress = Compress::new(Effort::Fast.level(), false);
     if deflate(&mut compress, text, FlushCompress::Finish, &mut out).is_err() {
         store(text, &mut out);
-        // An empty stored block that says that it is the last.
+        // An empty stored block with the flag "last block".
         out.extend_from_slice(&[1, 0, 0, 0xff, 0xff]);
     }
     out
@@ -79,7 +79,7 @@ fn deflate(compress: &mut Compress, text: &[u8], flush: FlushCompress, out: &mut
         let status = compress.compress_vec(rest, out, flush)?;
         let taken = usize::try_from(compress.total_in() - before).unwrap_or(usize::MAX);
         rest = rest.get(taken..).unwrap_or_default();
-        // A flush is complete when it left room in the output (zlib's manual on deflate()).
+        // A flush is complete if output space is left (manual of zlib, deflate()).
         let flushed = flush == FlushCompress::Sync && rest.is_empty() && out.len() < out.capacity();
         if flushed || status == Status::StreamEnd {
             return Ok(());
@@ -88,7 +88,7 @@ fn deflate(compress: &mut Compress, text: &[u8], flush: FlushCompress, out: &mut
     }
 }
 
-/// Writes stored blocks: a segment for the case that the compressor fails.
+/// Writes stored blocks: a segment in case the compressor fails.
 fn store(text: &[u8], out: &mut Vec<u8>) {
     out.clear();
     for block in text.chunks(MAX_STORED) {
@@ -113,7 +113,7 @@ mod tests {
     }
 
     #[test]
-    fn segments_can_be_strung_together_in_any_order() {
+    fn segments_can_be_concatenated_in_any_order() {
         let mut deflater = Deflater::new();
         let texts = ["", "a", &"koreai_job_info 1\n".repeat(20_000), &"x1y2".repeat(15)];
         for first in texts {

@@ -1,9 +1,10 @@
 //! The families of the exporter itself.
 
-use super::Row;
-use super::catalogue::row;
+use enum_map::EnumMap;
+
+use super::row::{Row, row};
 use super::sample::Samples;
-use crate::model::{DropReason, Timestamp};
+use crate::model::{DropReason, StorageOperation, Timestamp};
 
 /// What is published about the exporter itself.
 #[derive(Debug, Clone, PartialEq)]
@@ -16,11 +17,11 @@ pub struct ExporterView {
     pub rustversion: String,
     /// Whether the last attempt to load the configuration succeeded.
     pub config_last_reload_successful: bool,
-    /// When one last succeeded.
+    /// When the configuration was last loaded successfully.
     pub config_last_reload_success: Timestamp,
-    /// What was turned away, in the order of [`DropReason::ALL`].
-    pub dropped: [u64; DropReason::ALL.len()],
-    /// The embedded database; `None` where all is kept in memory.
+    /// Rejected items.
+    pub dropped: EnumMap<DropReason, u64>,
+    /// The embedded database; `None` with in-memory storage.
     pub storage: Option<StorageView>,
 }
 
@@ -29,8 +30,8 @@ pub struct ExporterView {
 pub struct StorageView {
     /// Size of its file in bytes.
     pub size_bytes: u64,
-    /// Failed operations, by the label `operation`, no operation twice; known ones are there from the start.
-    pub errors: Vec<(&'static str, u64)>,
+    /// Failed operations.
+    pub errors: EnumMap<StorageOperation, u64>,
 }
 
 /// The families of the exporter itself, in the order of the page.
@@ -39,7 +40,7 @@ pub static EXPORTER_FAMILIES: &[Row<ExporterView>] = &[
         Gauge,
         "koreai_exporter_build_info",
         &["version", "revision", "rustversion"],
-        "Which build of this exporter runs: always 1.",
+        "Version, revision and compiler of this exporter; always 1.",
         |view, samples| {
             let (revision, rust) = (("revision", view.revision.as_str()), ("rustversion", view.rustversion.as_str()));
             samples.sample(&[("version", &view.version), revision, rust], 1_u64);
@@ -49,28 +50,22 @@ pub static EXPORTER_FAMILIES: &[Row<ExporterView>] = &[
         Gauge,
         "koreai_exporter_config_last_reload_successful",
         &[],
-        "Whether the last attempt to load the configuration succeeded.",
+        "Whether the last attempt to load the configuration succeeded (1) or failed (0).",
         |view, samples| samples.sample(&[], view.config_last_reload_successful)
     ),
     row!(
         Gauge,
         "koreai_exporter_config_last_reload_success_timestamp_seconds",
         &[],
-        "When the configuration was last loaded successfully.",
+        "Time of the last successful load of the configuration, in Unix seconds.",
         |view, samples| samples.sample(&[], view.config_last_reload_success)
     ),
-    row!(
-        Counter,
-        "koreai_exporter_dropped_total",
-        &["reason"],
-        "What was turned away because a bound was reached or because it was invalid.",
-        dropped
-    ),
+    row!(Counter, "koreai_exporter_dropped_total", &["reason"], "Rejected items, by reason.", dropped),
     row!(
         Gauge,
         "koreai_exporter_storage_size_bytes",
         &[],
-        "Size of the embedded database; absent where all is kept in memory.",
+        "Size of the database file in bytes; absent with in-memory storage.",
         |view, samples| {
             if let Some(storage) = &view.storage {
                 samples.sample(&[], storage.size_bytes);
@@ -81,19 +76,19 @@ pub static EXPORTER_FAMILIES: &[Row<ExporterView>] = &[
         Counter,
         "koreai_exporter_storage_errors_total",
         &["operation"],
-        "Failed operations of the embedded database; absent where all is kept in memory.",
+        "Failed operations of the database, by operation; absent with in-memory storage.",
         storage_errors
     ),
 ];
 
 fn dropped(view: &ExporterView, samples: &mut Samples<'_>) {
-    for (reason, count) in DropReason::ALL.into_iter().zip(view.dropped) {
-        samples.sample(&[("reason", reason.as_label())], count);
+    for (reason, count) in &view.dropped {
+        samples.sample(&[("reason", reason.as_label())], *count);
     }
 }
 
 fn storage_errors(view: &ExporterView, samples: &mut Samples<'_>) {
     for (operation, count) in view.storage.iter().flat_map(|storage| &storage.errors) {
-        samples.sample(&[("operation", operation)], *count);
+        samples.sample(&[("operation", operation.as_label())], *count);
     }
 }

@@ -13,7 +13,7 @@ impl Format {
     /// Both.
     pub const ALL: [Self; 2] = [Self::Text, Self::OpenMetrics];
 
-    /// What stands after the last line.
+    /// The text after the last line.
     pub(super) const fn end(self) -> &'static str {
         match self {
             Self::Text => "",
@@ -35,7 +35,7 @@ impl Encoding {
     /// Both.
     pub const ALL: [Self; 2] = [Self::Identity, Self::Gzip];
 
-    /// The value of the header `Content-Encoding`; `None` where there is to be no such header.
+    /// The value of the header `Content-Encoding`; `None` if the header is omitted.
     pub const fn as_header(self) -> Option<&'static str> {
         match self {
             Self::Identity => None,

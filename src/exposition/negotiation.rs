@@ -1,11 +1,11 @@
-//! Which format and encoding a scrape gets, by its `Accept` and `Accept-Encoding` headers.
+//! Chooses format and encoding of a response by the `Accept` and `Accept-Encoding` headers.
 //!
 //! Rules: RFC 9110 §12.5 (quality values, the most specific range decides) and Prometheus' page "scrape protocol content
 //! negotiation" (the highest weight that we support, text 0.0.4 as the last resort).
 
-use super::{Encoding, Format};
+use super::format::{Encoding, Format};
 
-/// What was agreed on.
+/// The chosen format and encoding.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Negotiated {
     /// The format of the body.
@@ -16,8 +16,8 @@ pub struct Negotiated {
     pub content_type: &'static str,
 }
 
-/// Reads both headers, each as one list (several lines joined by commas). What cannot be read is passed over; where
-/// nothing that is served is acceptable the answer is text 0.0.4 without compression, for a scrape that fails tells less.
+/// Parses both headers, each as one list (several lines joined by commas). Invalid elements are ignored. If nothing is
+/// acceptable, the result is text 0.0.4 without compression, because a failed scrape is less useful.
 pub fn negotiate(accept: Option<&str>, accept_encoding: Option<&str>) -> Negotiated {
     let (format, content_type) = negotiate_format(accept.unwrap_or("*/*"));
     Negotiated { format, encoding: negotiate_encoding(accept_encoding.unwrap_or("identity")), content_type }
@@ -29,9 +29,9 @@ fn negotiate_format(accept: &str) -> (Format, &'static str) {
     let openmetrics = best_match(&ranges, "application", "openmetrics-text", "1.0.0");
     match openmetrics {
         Some((rank, range)) if text.as_ref().is_none_or(|(other, _)| rank > *other) => {
-            // The answer names an escaping scheme to those who speak of one. All our names are `[a-z_]`, which
-            // `underscores` leaves as they are (`dots` would not), so that is true whatever was asked for.
-            let content_type = if range.speaks_of_escaping {
+            // The response names an escaping scheme if the request does. All our names are `[a-z_]`, which the scheme
+            // `underscores` does not change (`dots` would), so it is correct whatever was requested.
+            let content_type = if range.has_escaping {
                 "application/openmetrics-text; version=1.0.0; charset=utf-8; escaping=underscores"
             } else {
                 "application/openmetrics-text; version=1.0.0; charset=utf-8"
@@ -47,7 +47,7 @@ struct MediaRange<'a> {
     kind: &'a str,
     subkind: &'a str,
     version: Option<&'a str>,
-    speaks_of_escaping: bool,
+    has_escaping: bool,
     weight: Weight,
 }
 
@@ -55,24 +55,24 @@ impl<'a> MediaRange<'a> {
     fn parse(text: &'a str) -> Option<Self> {
         let mut parts = text.split(';').map(str::trim);
         let (kind, subkind) = parts.next()?.split_once('/')?;
-        let mut range = Self { kind, subkind, version: None, speaks_of_escaping: false, weight: Weight::FULL };
+        let mut range = Self { kind, subkind, version: None, has_escaping: false, weight: Weight::FULL };
         for (name, value) in parts.filter_map(|part| part.split_once('=')) {
             match name.trim().to_ascii_lowercase().as_str() {
                 "q" => range.weight = Weight::parse(value)?,
                 "version" => range.version = Some(value.trim().trim_matches('"')),
-                "escaping" => range.speaks_of_escaping = true,
+                "escaping" => range.has_escaping = true,
                 _ => {}
             }
         }
         Some(range)
     }
 
-    /// How specifically this range speaks of a media type; `None` where it does not.
+    /// How specifically this range matches a media type; `None` if it does not match.
     fn specificity(&self, kind: &str, subkind: &str, version: &str) -> Option<u8> {
         let same_kind = self.kind.eq_ignore_ascii_case(kind);
         if same_kind && self.subkind.eq_ignore_ascii_case(subkind) {
             return match self.version {
-                Some(wanted) => (wanted == version).then_some(3),
+                Some(requested) => (requested == version).then_some(3),
                 None => Some(2),
             };
         }
@@ -84,8 +84,8 @@ impl<'a> MediaRange<'a> {
     }
 }
 
-/// The range that decides about a media type, and how it ranks: by weight, then by specificity, then by its place in
-/// the header. `None` where the media type is not wanted.
+/// The range that decides about a media type, and its rank: by weight, then by specificity, then by its position in the
+/// header. `None` if the media type is not acceptable.
 fn best_match<'r, 'a>(
     ranges: &'r [MediaRange<'a>],
     kind: &str,

@@ -1,7 +1,7 @@
-//! From text 0.0.4 to OpenMetrics 1.0.0, for what other libraries rendered.
+//! Converts text 0.0.4 of other libraries to OpenMetrics 1.0.0.
 
-/// Rewrites HELP and TYPE lines of counters, which OpenMetrics names without `_total`; sample lines read alike. Meant
-/// for gauges and counters (`process_*`); a histogram's buckets would keep their text form, which readers accept.
+/// Rewrites HELP and TYPE lines of counters, which OpenMetrics names without `_total`; sample lines are the same. For
+/// gauges and counters (`process_*`); buckets of a histogram would keep their text form, which readers accept.
 pub(super) fn from_text(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for line in text.lines() {

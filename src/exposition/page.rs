@@ -1,12 +1,13 @@
-//! What a scrape is answered with.
+//! A published page, and the bodies of responses.
 
 use std::sync::Arc;
 
 use bytes::Bytes;
 
 use super::deflate::{GZIP_HEADER, last_segment};
+use super::format::{Encoding, Format};
+use super::openmetrics;
 use super::segment::{SegmentList, joined_crc, length};
-use super::{Encoding, Format, openmetrics};
 
 /// Everything that is published at one point in time, in both formats and both encodings. Immutable; a clone is a
 /// reference.
@@ -14,7 +15,7 @@ use super::{Encoding, Format, openmetrics};
 pub struct Page(Arc<PageSegments>);
 
 struct PageSegments {
-    /// Jobs read alike in both formats.
+    /// Jobs, which are the same in both formats.
     jobs: SegmentList,
     text: SegmentList,
     openmetrics: SegmentList,
@@ -25,17 +26,17 @@ impl Page {
         Self(Arc::new(PageSegments { jobs, text, openmetrics }))
     }
 
-    /// The body of a response. `tail` is appended: whole families in text 0.0.4 that are not in the catalogue, of gauges
-    /// and counters, each line ended (`process_*`, read for this very scrape); it is rewritten for OpenMetrics.
+    /// The body of a response, with `tail` appended: complete families of gauges and counters in text 0.0.4 that are not in
+    /// the catalogue (`process_*`, read for this scrape). It is converted for OpenMetrics.
     ///
-    /// Only `tail` is looked at, copied or compressed; everything else is ready.
+    /// Only `tail` is parsed, copied or compressed; everything else is prepared.
     pub fn response(&self, format: Format, encoding: Encoding, tail: &str) -> Body {
         let tail = match format {
             Format::Text => tail.to_owned(),
             Format::OpenMetrics => openmetrics::from_text(tail) + format.end(),
         };
         let body = |head: &'static [u8], tail: Vec<u8>| {
-            let ready: u64 = self.strips(format).map(|strip| strip.bytes(encoding)).sum();
+            let ready: u64 = self.lists(format).map(|list| list.bytes(encoding)).sum();
             let length = length(head) + ready + length(&tail);
             Body {
                 page: self.clone(),
@@ -59,14 +60,14 @@ impl Page {
     /// CRC-32 and size (modulo 2³², RFC 1952) of the whole text, both little-endian.
     fn gzip_trailer(&self, format: Format, tail: &str) -> [u8; 8] {
         let tail = (crc32fast::hash(tail.as_bytes()), length(tail.as_bytes()));
-        let parts = self.strips(format).map(SegmentList::crc).chain([tail]);
+        let parts = self.lists(format).map(SegmentList::crc).chain([tail]);
         let (crc, size) = parts.fold((0, 0), |all, part| (joined_crc(all, part), all.1 + part.1));
         let size = u32::try_from(size & u64::from(u32::MAX)).unwrap_or_default();
         let ([a, b, c, d], [e, f, g, h]) = (crc.to_le_bytes(), size.to_le_bytes());
         [a, b, c, d, e, f, g, h]
     }
 
-    fn strips(&self, format: Format) -> impl Iterator<Item = &SegmentList> {
+    fn lists(&self, format: Format) -> impl Iterator<Item = &SegmentList> {
         let totals = match format {
             Format::Text => &self.0.text,
             Format::OpenMetrics => &self.0.openmetrics,
@@ -79,20 +80,20 @@ impl SegmentList {
     fn chunks(&self, encoding: Encoding) -> &[Bytes] {
         match encoding {
             Encoding::Identity => &self.texts,
-            Encoding::Gzip => &self.segments,
+            Encoding::Gzip => &self.deflated,
         }
     }
 
     fn bytes(&self, encoding: Encoding) -> u64 {
         match encoding {
             Encoding::Identity => self.text_bytes,
-            Encoding::Gzip => self.segment_bytes,
+            Encoding::Gzip => self.deflated_bytes,
         }
     }
 }
 
-/// A response body of known length, chunk by chunk; none is empty, none is copied. It holds its page, so that a slow
-/// reader delays nobody and sees one point in time.
+/// A response body of known length, as a sequence of chunks that are neither empty nor copied. It keeps its page alive, so
+/// that a slow reader delays nobody and gets one point in time.
 pub struct Body {
     page: Page,
     format: Format,
@@ -111,9 +112,9 @@ impl Body {
 
     fn chunk(&self, index: usize) -> Option<&Bytes> {
         let mut index = index;
-        let strips = self.page.strips(self.format).map(|strip| strip.chunks(self.encoding));
+        let lists = self.page.lists(self.format).map(|list| list.chunks(self.encoding));
         let parts =
-            [std::slice::from_ref(&self.head)].into_iter().chain(strips).chain([std::slice::from_ref(&self.tail)]);
+            [std::slice::from_ref(&self.head)].into_iter().chain(lists).chain([std::slice::from_ref(&self.tail)]);
         for part in parts {
             match part.get(index) {
                 Some(chunk) => return Some(chunk),

@@ -1,14 +1,18 @@
-//! The plain way: everything rendered at once.
+//! Renders a whole page at once.
 
+use super::bot_families::BOT_FAMILIES;
+use super::exporter_families::{EXPORTER_FAMILIES, ExporterView};
+use super::format::Format;
+use super::job_families::JOB_FAMILIES;
+use super::row::Row;
 use super::sample::{Samples, push_header};
-use super::{BOT_FAMILIES, EXPORTER_FAMILIES, ExporterView, Format, JOB_FAMILIES, Row};
-use crate::model::{BotTotals, Job};
+use crate::model::{BotMetrics, Job};
 
-/// Renders some jobs and bots in full, in the order in which they are given. `exporter` is `None` where the exporter's
-/// own families do not belong, as in the answer to a probe.
+/// Renders jobs and bots in the given order. `exporter` is `None` if the page has no families of the exporter itself, as
+/// in the response to a probe.
 pub fn render<'a>(
     jobs: impl Iterator<Item = &'a Job> + Clone,
-    bots: &[BotTotals],
+    bots: &[BotMetrics],
     exporter: Option<&ExporterView>,
     format: Format,
 ) -> String {
@@ -20,7 +24,7 @@ pub fn render<'a>(
     page
 }
 
-/// A family with HELP and TYPE; nothing where it has no samples.
+/// A family with HELP and TYPE; empty if it has no samples.
 pub(super) fn family_text<'a, S>(row: &Row<S>, sources: impl Iterator<Item = &'a S>, format: Format) -> String {
     let mut text = String::new();
     push_header(&mut text, &row.family, format);

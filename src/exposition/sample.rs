@@ -1,6 +1,7 @@
-//! One line of text per sample, written without going through `fmt`.
+//! One line of text per sample, written without `fmt`.
 
-use super::{Family, Format, Kind};
+use super::family::{Family, Kind};
+use super::format::Format;
 use crate::model::{Histogram, Timestamp};
 
 /// Writes the samples of one family.
@@ -15,7 +16,7 @@ impl<'a> Samples<'a> {
         Self { out, name: family.name, format }
     }
 
-    /// Writes one sample. An empty label value is the same as no such label (data model of Prometheus) and is left out.
+    /// Writes one sample. A label with an empty value is omitted, which is the same in the data model of Prometheus.
     pub(super) fn sample(&mut self, labels: &[(&str, &str)], value: impl Into<Number>) {
         self.sample_of(labels, "", value);
     }
@@ -38,7 +39,7 @@ impl<'a> Samples<'a> {
         self.sample_of(labels, "_count", all);
     }
 
-    /// Begins a sample whose labels come one by one.
+    /// Starts a sample whose labels are written one by one.
     pub(super) fn line(&mut self, suffix: &str) -> Line<'_> {
         self.out.push_str(self.name);
         self.out.push_str(suffix);
@@ -52,7 +53,7 @@ impl<'a> Samples<'a> {
     }
 }
 
-/// A sample under way: [`Line::end`] completes it.
+/// An unfinished sample; [`Line::end`] completes it.
 pub(super) struct Line<'a> {
     out: &'a mut String,
     labels: usize,
@@ -127,7 +128,7 @@ impl Number {
     }
 }
 
-/// Milliseconds as seconds, exactly; a detour through floats would cost digits and time.
+/// Milliseconds as seconds, exactly; floats would cost digits and time.
 fn push_seconds(out: &mut String, time: Timestamp) {
     if time.as_millis() < 0 {
         out.push('-');
@@ -143,7 +144,7 @@ fn push_seconds(out: &mut String, time: Timestamp) {
     }
 }
 
-/// A bucket's bound as the format wants it: OpenMetrics insists on `1.0`, text is customarily `1`.
+/// The bound of a bucket: OpenMetrics requires `1.0`, the text format usually has `1`.
 fn bound(bound: f64, format: Format, buffer: &mut ryu::Buffer) -> &str {
     let text = buffer.format(bound);
     match format {
@@ -199,7 +200,7 @@ mod tests {
     }
 
     #[test]
-    fn numbers_read_as_prometheus_wants_them() {
+    fn numbers_are_written_as_prometheus_writes_them() {
         assert_eq!(written(0_u64), "0");
         assert_eq!(written(true), "1");
         assert_eq!(written(0.5), "0.5");
@@ -225,7 +226,7 @@ mod tests {
     }
 
     #[test]
-    fn backslash_quote_and_newline_are_escaped_and_empty_labels_left_out() {
+    fn backslash_quote_and_newline_are_escaped_and_empty_labels_are_omitted() {
         let family = Family { name: "f", help: "", kind: Kind::Gauge, labels: &[] };
         let mut out = String::new();
         let mut samples = Samples::new(&mut out, &family, Format::Text);

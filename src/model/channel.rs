@@ -1,25 +1,25 @@
-//! The channel of a log entry: an open set upstream, a bounded one here.
+//! The channel of a log entry: an open set at the upstream, a bounded one here.
 
 use std::fmt;
 use std::sync::Arc;
 
-/// The most characters of a channel name; what is longer becomes [`Channel::other`].
+/// Limit of characters of a channel name; a longer one becomes [`Channel::other`].
 pub const MAX_CHANNEL_CHARS: usize = 32;
 
-/// A channel's code: lower case, a letter first, then letters, digits, `_` or `-`, at most [`MAX_CHANNEL_CHARS`].
+/// A channel code: lower case, starts with a letter, then letters, digits, `_` or `-`; at most [`MAX_CHANNEL_CHARS`].
 ///
-/// Upstream's samples misspell two of them (`msteam`, `hangoutchat`; pages of the V2 APIs): both are read as the
-/// documented code. `ivr` is upstream's code for a webhook, not telephony (page "channel enablement").
+/// The upstream's samples misspell two codes (`msteam`, `hangoutchat`; pages of the V2 APIs): both are read as the
+/// documented code. `ivr` is the upstream's code for a webhook, not for telephony (page "channel enablement").
 #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Channel(Arc<str>);
 
 impl Channel {
-    /// The bucket for what is no channel name and for what exceeds a bound.
+    /// The channel for invalid names and for channels beyond a limit.
     pub fn other() -> Self {
         Self(Arc::from("other"))
     }
 
-    /// Cleans a name (trim, lower case, known misspellings); `None` where nothing of the allowed form remains.
+    /// Normalises a name (trim, lower case, known misspellings); `None` if the result is not a valid code.
     pub fn clean(text: &str) -> Option<Self> {
         let text = text.trim();
         if text.is_empty() || text.len() > MAX_CHANNEL_CHARS {
@@ -38,7 +38,7 @@ impl Channel {
         })))
     }
 
-    /// The text, as it stands in the label `channel`.
+    /// The text, the value of the label `channel`.
     pub fn as_str(&self) -> &str {
         &self.0
     }
@@ -60,7 +60,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_are_cleaned_and_addresses_are_none() {
+    fn names_are_normalised_and_addresses_are_refused() {
         let clean = |text| Channel::clean(text).map(|c| c.to_string());
         assert_eq!(clean(" MSTeam ").as_deref(), Some("msteams"));
         assert_eq!(clean("hangoutchat").as_deref(), Some("hangouts"));

@@ -1,15 +1,15 @@
-//! Names of things: a request ID, a bot, and the two together.
+//! Identifiers: request ID, bot name, and job key.
 
 use std::fmt;
 use std::sync::Arc;
 
-/// Why a text is no identifier. Reads after "`key`: ".
+/// Why a text is not a valid identifier. Reads after "`key`: ".
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidId {
-    /// Nothing was given.
+    /// The text is empty.
     #[error("is empty")]
     Empty,
-    /// Longer than the bound.
+    /// The text is too long.
     #[error("has {chars} characters, at most {max} are allowed")]
     TooLong {
         /// Characters given.
@@ -18,7 +18,7 @@ pub enum InvalidId {
         max: usize,
     },
     /// A character outside the allowed set.
-    #[error("has the character {0:?} in it; letters, digits, `-`, `_` and `.` are allowed, a letter or digit first")]
+    #[error("contains {0:?}; only letters, digits, `-`, `_` and `.` are allowed, starting with a letter or digit")]
     BadCharacter(char),
 }
 
@@ -44,10 +44,10 @@ macro_rules! identifier {
         pub struct $name(Arc<str>);
 
         impl $name {
-            /// The most characters that one may have.
+            /// Limit of characters.
             pub const MAX_CHARS: usize = $max;
 
-            /// Takes a text that is one; surrounding white space is not forgiven.
+            /// Parses an identifier; surrounding white space is an error.
             pub fn parse(text: &str) -> Result<Self, InvalidId> {
                 checked(text, Self::MAX_CHARS).map(Self)
             }
@@ -73,13 +73,13 @@ macro_rules! identifier {
 }
 
 identifier!(
-    /// The ID of one job, `_id` of the upstream's send response, of the form `ds-<uuid>`. It becomes a path segment and
-    /// a label value, so its characters are few: letters, digits, `-`, `_`, `.`.
+    /// The ID of a job, `_id` of the upstream's send response, of the form `ds-<uuid>`. It is used as a path segment and as
+    /// a label value, so only letters, digits, `-`, `_` and `.` are allowed.
     RequestId,
     128
 );
 identifier!(
-    /// The value of the label `bot`: a name the operator chose, not the upstream's bot ID.
+    /// The value of the label `bot`: a name that the operator chose, not the upstream's bot ID.
     BotName,
     64
 );

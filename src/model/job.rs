@@ -2,33 +2,20 @@
 
 use std::sync::Arc;
 
-use super::{ApiVersion, ChannelTally, JobKey, JobStatus, LabelName, LabelValue, Timestamp};
+use super::closed_set::closed_set;
+use super::{ApiVersion, ChannelTally, JobKey, JobNumbers, JobStatus, LabelName, LabelValue, Timestamp};
 
-/// What this exporter does about a job; the label `state` of `koreai_jobs`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum JobState {
-    /// It is asked about.
-    Polling,
-    /// Upstream is done with it; it is not asked about again.
-    Finished,
-    /// Upstream does not know it (any more); its last values stay until `retention` is over.
-    Gone,
-    /// Unfinished at `job_deadline`; given up.
-    Abandoned,
-}
-
-impl JobState {
-    /// All of them.
-    pub const ALL: [Self; 4] = [Self::Polling, Self::Finished, Self::Gone, Self::Abandoned];
-
-    /// The value of the label `state`.
-    pub const fn as_label(self) -> &'static str {
-        match self {
-            Self::Polling => "polling",
-            Self::Finished => "finished",
-            Self::Gone => "gone",
-            Self::Abandoned => "abandoned",
-        }
+closed_set! {
+    /// The polling state of a job; the label `state` of `koreai_jobs`.
+    pub enum JobState {
+        /// The job is polled.
+        Polling = "polling",
+        /// The job has a terminal status and is not polled any more.
+        Finished = "finished",
+        /// The upstream does not know the job (any more); its last values stay until `retention` is over.
+        Gone = "gone",
+        /// The job was unfinished at `job_deadline` and is not polled any more.
+        Abandoned = "abandoned",
     }
 }
 
@@ -37,13 +24,13 @@ impl JobState {
 pub struct Job {
     /// Bot and request ID.
     pub key: JobKey,
-    /// The label `campaign`, where the target has one.
+    /// The label `campaign`, if the target has one.
     pub campaign: Option<LabelValue>,
-    /// The target's other labels, sorted by name; they stand on `koreai_job_info` only.
+    /// The target's other labels, sorted by name; they appear only on `koreai_job_info`.
     pub labels: Arc<[(LabelName, LabelValue)]>,
-    /// Which API it is read from.
+    /// The API that it is read from.
     pub api: ApiVersion,
-    /// What we do about it.
+    /// The polling state.
     pub state: JobState,
     /// `jobType` of the last report that had one.
     pub job_type: Option<LabelValue>,
@@ -55,28 +42,26 @@ pub struct Job {
     pub completion: Option<f64>,
     /// Counts of the last report, by channel.
     pub tallies: Vec<ChannelTally>,
-    /// Recipients, of the last report that had them.
-    pub recipients: Option<u64>,
-    /// `count`, of the last report that had it.
-    pub reported_entries: Option<u64>,
+    /// Plain counts, each of the last report that had it.
+    pub numbers: JobNumbers,
     /// `createdOn`.
     pub created: Option<Timestamp>,
     /// `requestedTime`.
     pub requested: Option<Timestamp>,
-    /// The newest log entry.
+    /// Time of the latest log entry.
     pub last_notification: Option<Timestamp>,
-    /// When a report last differed from the one before it.
+    /// Time of the first poll whose report differed from the report before.
     pub last_change: Option<Timestamp>,
-    /// When we first saw it finished.
+    /// Time of the first poll that found the job finished.
     pub finished: Option<Timestamp>,
-    /// Whether the last poll told us something; `None` before the first.
+    /// Whether the last poll succeeded; `None` before the first.
     pub poll_up: Option<bool>,
-    /// When a poll last told us something.
+    /// Time of the last successful poll.
     pub last_poll_success: Option<Timestamp>,
 }
 
 impl Job {
-    /// One that was never asked about.
+    /// A job that was never polled.
     pub fn new(
         key: JobKey,
         api: ApiVersion,
@@ -94,8 +79,7 @@ impl Job {
             status: JobStatus::Unknown,
             completion: None,
             tallies: Vec::new(),
-            recipients: None,
-            reported_entries: None,
+            numbers: JobNumbers::default(),
             created: None,
             requested: None,
             last_notification: None,

@@ -1,38 +1,38 @@
-//! Labels that a target brings along: names as Prometheus wants them, values bounded.
+//! Labels of targets: valid Prometheus names, bounded values.
 
 use std::fmt;
 use std::sync::Arc;
 
-/// The most characters of a label value; longer ones are refused at the door.
+/// Limit of characters of a label value; longer values are rejected.
 pub const MAX_LABEL_VALUE_CHARS: usize = 128;
 
-/// Why a text is no label name or value.
+/// Why a text is not a valid label name or value. Reads after the name of the label.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidLabel {
     /// Not `[a-zA-Z_][a-zA-Z0-9_]*`, or longer than 64 characters.
-    #[error("is no label name: letters, digits and `_`, no digit first, at most 64 characters")]
+    #[error("must have only letters, digits and `_`, not start with a digit, and have at most 64 characters")]
     Name,
-    /// Kept by Prometheus (`__…`) or by this exporter.
-    #[error("is a label that Prometheus or this exporter sets itself")]
+    /// Reserved for Prometheus (`__…`) or this exporter.
+    #[error("is reserved for Prometheus or this exporter")]
     Reserved,
     /// Longer than [`MAX_LABEL_VALUE_CHARS`].
     #[error("has {0} characters, at most {MAX_LABEL_VALUE_CHARS} are allowed")]
     TooLong(usize),
-    /// Control characters have no place in a label.
-    #[error("has a control character in it")]
+    /// Has a control character.
+    #[error("contains a control character")]
     Control,
 }
 
-/// A label name of a target: `[a-zA-Z_][a-zA-Z0-9_]*`, none of ours and none of Prometheus'.
+/// A label name of a target: `[a-zA-Z_][a-zA-Z0-9_]*`, not reserved.
 #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct LabelName(Arc<str>);
 
-/// Labels of `koreai_job_info` that a target cannot set. `campaign` is one too: it travels apart.
+/// Labels that a target cannot set. `campaign` is among them because [`super::Target`] has a field for it.
 const RESERVED: [&str; 10] =
     ["bot", "request_id", "campaign", "api", "job_type", "action", "job", "instance", "le", "quantile"];
 
 impl LabelName {
-    /// Takes a name that a target may bring.
+    /// Parses a label name of a target.
     pub fn parse(text: &str) -> Result<Self, InvalidLabel> {
         let mut chars = text.chars();
         let first_fits = chars.next().is_some_and(|c| c.is_ascii_alphabetic() || c == '_');
@@ -56,7 +56,7 @@ impl LabelName {
 pub struct LabelValue(Arc<str>);
 
 impl LabelValue {
-    /// Takes a value within the bounds.
+    /// Parses a label value.
     pub fn parse(text: &str) -> Result<Self, InvalidLabel> {
         let chars = text.chars().count();
         if chars > MAX_LABEL_VALUE_CHARS {
@@ -100,7 +100,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_that_prometheus_or_we_keep_are_refused() {
+    fn reserved_and_invalid_names_are_refused() {
         assert!(LabelName::parse("team").is_ok());
         for reserved in ["__address__", "bot", "request_id", "campaign", "job"] {
             assert_eq!(LabelName::parse(reserved), Err(InvalidLabel::Reserved), "{reserved}");

@@ -1,12 +1,15 @@
-//! Plain data that every room speaks: identifiers, reports, jobs, counters, time.
+//! Plain data that every module uses: identifiers, reports, jobs, counters, time.
 //!
-//! Nothing here does I/O, knows JSON or names a metric. A value that exists is valid.
+//! No I/O, no JSON, no metric names. Types are valid by construction.
 
+mod bot_metrics;
 mod channel;
+mod closed_set;
 mod error_chain;
 mod histogram;
 mod ids;
 mod job;
+mod job_number;
 mod labels;
 mod outcome;
 mod reason;
@@ -14,22 +17,24 @@ mod report;
 mod shard;
 mod slot;
 mod status;
+mod storage_operation;
 mod target;
 mod time;
-mod totals;
 
+pub use bot_metrics::{BotCounters, BotGauges, BotMetrics, BudgetWindow};
 pub use channel::{Channel, MAX_CHANNEL_CHARS};
 pub use error_chain::error_chain;
 pub use histogram::{DELIVERY_BOUNDS, Histogram, JOB_DURATION_BOUNDS, POLL_DELAY_BOUNDS, REQUEST_DURATION_BOUNDS};
 pub use ids::{BotName, InvalidId, JobKey, RequestId};
 pub use job::{Job, JobState};
+pub use job_number::{JobNumber, JobNumbers};
 pub use labels::{InvalidLabel, LabelName, LabelValue, MAX_LABEL_VALUE_CHARS};
 pub use outcome::Outcome;
 pub use reason::Reason;
 pub use report::{ChannelTally, Inconsistency, Report, Unrecognized, UnrecognizedKind};
 pub use shard::Shard;
 pub use slot::JobSlot;
-pub use status::{ApiVersion, EntryStatus, JobStatus};
+pub use status::{ApiVersion, EntryStatus, JobStatus, TerminalStatus};
+pub use storage_operation::StorageOperation;
 pub use target::{DropReason, SourceId, SourceKind, Target, TargetUpdate};
 pub use time::Timestamp;
-pub use totals::{BotTotals, BudgetWindow};

@@ -1,25 +1,25 @@
-//! Why a notification failed, as a small closed set.
+//! The reason of a failed notification: one of a small closed set.
 
 use std::fmt;
 use std::sync::Arc;
 
 /// The value of the label `reason`: `[a-z][a-z0-9_]*`, at most 64 characters. The set is closed at start: the built-in
-/// table and what the configuration adds. The text it was read from is never kept.
+/// table and the configured rules. The text that a reason was derived from is never stored.
 #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Reason(Arc<str>);
 
 impl Reason {
-    /// The bucket for texts that no rule matches.
+    /// The reason of texts that match no rule.
     pub fn other() -> Self {
         Self(Arc::from("other"))
     }
 
-    /// Takes a name of the right form.
+    /// Parses a name of the right form.
     pub fn parse(text: &str) -> Option<Self> {
-        let fits = text.len() <= 64
+        let valid = text.len() <= 64
             && text.starts_with(|c: char| c.is_ascii_lowercase())
             && text.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_');
-        fits.then(|| Self(Arc::from(text)))
+        valid.then(|| Self(Arc::from(text)))
     }
 
     /// The text.

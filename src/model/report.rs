@@ -1,35 +1,36 @@
-//! What one status body said, counted: no entry of it is kept.
+//! The content of a status body as counts: no log entry is stored.
 
-use super::{Channel, DELIVERY_BOUNDS, EntryStatus, JobStatus, LabelValue, Reason, Timestamp};
+use enum_map::EnumMap;
 
-/// A status body, read and counted. What was missing in the body is `None`, never zero.
+use super::closed_set::closed_set;
+use super::{Channel, DELIVERY_BOUNDS, EntryStatus, JobNumbers, JobStatus, LabelValue, Reason, Timestamp};
+
+/// A parsed status body. A field that the body does not have is `None`, never zero.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Report {
     /// `status`.
     pub status: JobStatus,
     /// `percentageComplete` / 100, clamped to 0..=1. Absent in V2.
     pub completion: Option<f64>,
-    /// `store.identitiesCount`: recipients submitted.
-    pub recipients: Option<u64>,
-    /// `count`, as upstream says it.
-    pub reported_entries: Option<u64>,
-    /// The log entries that were in the body.
+    /// The fields that are plain counts.
+    pub numbers: JobNumbers,
+    /// The number of log entries in the body.
     pub entries: u64,
     /// `createdOn`.
     pub created: Option<Timestamp>,
     /// `requestedTime`.
     pub requested: Option<Timestamp>,
-    /// The newest `statusLogs[].createdOn`.
+    /// The latest `statusLogs[].createdOn`.
     pub last_notification: Option<Timestamp>,
-    /// `jobType`, where it fits a label.
+    /// `jobType`, if it is a valid label value.
     pub job_type: Option<LabelValue>,
-    /// `action`, where it fits a label.
+    /// `action`, if it is a valid label value.
     pub action: Option<LabelValue>,
-    /// Counts by channel, in the order of first appearance; no channel twice.
+    /// Counts by channel, in the order of first appearance; each channel once.
     pub tallies: Vec<ChannelTally>,
-    /// What the body says that cannot be so.
+    /// Contradictions in the body.
     pub inconsistencies: Vec<Inconsistency>,
-    /// Words that this exporter does not know; bounded, the first of each kind.
+    /// Unrecognized values, at most one of each kind.
     pub unrecognized: Vec<Unrecognized>,
 }
 
@@ -38,124 +39,74 @@ pub struct Report {
 pub struct ChannelTally {
     /// The channel.
     pub channel: Channel,
-    /// Entries by status, in the order of [`EntryStatus::ALL`].
-    pub entries: [u64; EntryStatus::ALL.len()],
+    /// Log entries by status.
+    pub entries: EnumMap<EntryStatus, u64>,
     /// FAILURE entries by reason; their sum is the FAILURE count.
     pub failures: Vec<(Reason, u64)>,
-    /// Entries by the time from the request to the entry, by [`DELIVERY_BOUNDS`]; all zero where a time is missing.
+    /// Log entries by the seconds from the request to the entry, in the buckets of [`DELIVERY_BOUNDS`]; all zero if a
+    /// time is missing.
     pub delivery: [u64; DELIVERY_BOUNDS.len() + 1],
     /// The sum of those times in seconds.
     pub delivery_sum: f64,
 }
 
 impl ChannelTally {
-    /// One without entries.
+    /// A tally without log entries.
     pub fn new(channel: Channel) -> Self {
         Self {
             channel,
-            entries: [0; 3],
+            entries: EnumMap::default(),
             failures: Vec::new(),
             delivery: [0; DELIVERY_BOUNDS.len() + 1],
             delivery_sum: 0.0,
         }
     }
+}
 
-    /// How many entries have this status.
-    pub fn count(&self, status: EntryStatus) -> u64 {
-        let [success, failure, unknown] = self.entries;
-        match status {
-            EntryStatus::Success => success,
-            EntryStatus::Failure => failure,
-            EntryStatus::Unknown => unknown,
-        }
+closed_set! {
+    /// A contradiction in upstream reports; the label `kind` of `koreai_exporter_inconsistencies_total`.
+    pub enum Inconsistency {
+        /// `count` differs from the number of log entries.
+        CountMismatch = "count_mismatch",
+        /// More log entries than `store.identitiesCount`.
+        MoreEntriesThanRecipients = "more_entries_than_recipients",
+        /// `percentageComplete` outside 0..=100.
+        PercentageOutOfRange = "percentage_out_of_range",
+        /// `percentageComplete` lower than in an earlier report.
+        PercentageDecreased = "percentage_decreased",
+        /// Fewer log entries of a channel and status than in an earlier report.
+        EntriesDecreased = "entries_decreased",
+        /// `lMod` before `createdOn`.
+        ModifiedBeforeCreated = "modified_before_created",
+        /// An invalid timestamp.
+        BadTimestamp = "bad_timestamp",
+        /// An invalid or negative number.
+        BadNumber = "bad_number",
     }
 }
 
-/// What upstream says that cannot be so; the label `kind` of `koreai_exporter_inconsistencies_total`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum Inconsistency {
-    /// `count` differs from the number of log entries.
-    CountMismatch,
-    /// More log entries than `store.identitiesCount`.
-    MoreEntriesThanRecipients,
-    /// `percentageComplete` outside 0..=100.
-    PercentageOutOfRange,
-    /// `percentageComplete` lower than in an earlier report.
-    PercentageDecreased,
-    /// Fewer log entries of a channel and status than in an earlier report.
-    EntriesDecreased,
-    /// `lMod` before `createdOn`.
-    ModifiedBeforeCreated,
-    /// A timestamp that is none.
-    BadTimestamp,
-    /// A number that is none, or negative.
-    BadNumber,
-}
-
-impl Inconsistency {
-    /// All of them.
-    pub const ALL: [Self; 8] = [
-        Self::CountMismatch,
-        Self::MoreEntriesThanRecipients,
-        Self::PercentageOutOfRange,
-        Self::PercentageDecreased,
-        Self::EntriesDecreased,
-        Self::ModifiedBeforeCreated,
-        Self::BadTimestamp,
-        Self::BadNumber,
-    ];
-
-    /// The value of the label `kind`.
-    pub const fn as_label(self) -> &'static str {
-        match self {
-            Self::CountMismatch => "count_mismatch",
-            Self::MoreEntriesThanRecipients => "more_entries_than_recipients",
-            Self::PercentageOutOfRange => "percentage_out_of_range",
-            Self::PercentageDecreased => "percentage_decreased",
-            Self::EntriesDecreased => "entries_decreased",
-            Self::ModifiedBeforeCreated => "modified_before_created",
-            Self::BadTimestamp => "bad_timestamp",
-            Self::BadNumber => "bad_number",
-        }
+closed_set! {
+    /// The field of an unrecognized value; the label `kind` of `koreai_exporter_unrecognized_total`.
+    pub enum UnrecognizedKind {
+        /// The job's `status`.
+        JobStatus = "job_status",
+        /// A log entry's `status`.
+        EntryStatus = "entry_status",
+        /// A log entry's `channel` that is not a channel name, or is beyond the limit of learned channels.
+        Channel = "channel",
+        /// A FAILURE entry's `comments` that no rule matches.
+        FailureReason = "failure_reason",
     }
 }
 
-/// Where a word that is not known stood; the label `kind` of `koreai_exporter_unrecognized_total`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum UnrecognizedKind {
-    /// The job's `status`.
-    JobStatus,
-    /// A log entry's `status`.
-    EntryStatus,
-    /// A log entry's `channel` that is no channel name, or beyond the bound of learnt ones.
-    Channel,
-    /// A FAILURE entry's `comments` that no rule matches.
-    FailureReason,
-}
-
-impl UnrecognizedKind {
-    /// All of them.
-    pub const ALL: [Self; 4] = [Self::JobStatus, Self::EntryStatus, Self::Channel, Self::FailureReason];
-
-    /// The value of the label `kind`.
-    pub const fn as_label(self) -> &'static str {
-        match self {
-            Self::JobStatus => "job_status",
-            Self::EntryStatus => "entry_status",
-            Self::Channel => "channel",
-            Self::FailureReason => "failure_reason",
-        }
-    }
-}
-
-/// A word that is not known. Its text is there only for statuses, and only where it is a harmless word: what stands in
-/// `channel` or `comments` may be personal and is never kept.
+/// An unrecognized value. Its text is present only for statuses, and only if it is a harmless word: `channel` and
+/// `comments` may hold personal data and are never stored.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Unrecognized {
-    /// Where it stood.
+    /// The field.
     pub kind: UnrecognizedKind,
-    /// The first such word of the body that is one: a letter and at most 47 characters of `[A-Za-z0-9_ -]`.
+    /// The first value of the body that is a word: a letter and at most 47 characters of `[A-Za-z0-9_ -]`.
     pub sample: Option<String>,
-    /// How many there were.
+    /// The number of such values.
     pub count: u64,
 }

@@ -1,10 +1,10 @@
-//! Which part of the request IDs is ours, where several exporters share them.
+//! Splits request IDs between several exporters.
 
 use super::{BotName, RequestId};
 
-/// One of `total` parts, `index` counted from 0.
+/// One of `total` shards, with an index from 0.
 ///
-/// A job belongs to part `xxh3_64("<bot>/<request ID>", seed 0) mod total`, so that others can compute it.
+/// The shard of a job is `xxh3_64("<bot>/<request ID>", seed 0) mod total`; the formula is documented for other programs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Shard {
     index: u32,
@@ -12,40 +12,40 @@ pub struct Shard {
 }
 
 impl Shard {
-    /// The most parts.
+    /// Limit of shards.
     pub const MAX_TOTAL: u32 = 1024;
 
-    /// All of it.
+    /// The only shard.
     pub const WHOLE: Self = Self { index: 0, total: 1 };
 
-    /// One part; `None` where `index` is not below `total`, or `total` is not 1 to [`Self::MAX_TOTAL`].
+    /// A shard; `None` unless `index` is below `total` and `total` is 1 to [`Self::MAX_TOTAL`].
     pub fn new(index: u32, total: u32) -> Option<Self> {
         (index < total && total <= Self::MAX_TOTAL).then_some(Self { index, total })
     }
 
-    /// Which part this is.
+    /// The index of this shard.
     pub const fn index(self) -> u32 {
         self.index
     }
 
-    /// How many parts there are.
+    /// The number of shards.
     pub const fn total(self) -> u32 {
         self.total
     }
 
-    /// The part that a job belongs to.
+    /// The index of the shard of a job.
     pub fn owner(self, bot: &BotName, id: &RequestId) -> u32 {
         let hash = xxhash_rust::xxh3::xxh3_64(format!("{bot}/{id}").as_bytes());
         u32::try_from(hash % u64::from(self.total)).unwrap_or(0)
     }
 
-    /// Whether a job is ours.
+    /// Whether a job belongs to this shard.
     pub fn owns(self, bot: &BotName, id: &RequestId) -> bool {
         self.total == 1 || self.owner(bot, id) == self.index
     }
 
-    /// Our share of a budget, at least 1. The first parts get what does not divide evenly, so that the shares of all
-    /// parts together never exceed the budget, unless it is smaller than their number.
+    /// The share of this shard in a budget, at least 1. The first shards get the remainder, so that all shares together do
+    /// not exceed the budget, unless it is smaller than the number of shards.
     pub fn share(self, budget: u32) -> u32 {
         let rest = u32::from(self.index < budget % self.total);
         (budget / self.total + rest).max(1)

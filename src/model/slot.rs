@@ -1,18 +1,19 @@
-//! The handle by which rooms speak of a followed job.
+//! The index by which modules refer to a followed job.
 
-/// A small copyable handle of a followed job: what the store gives out when it takes a job on, and what the scheduler and
-/// the exposition know it by. It means nothing outside this process, and is not given to another job while a call for
-/// this one is under way.
+/// An index into the store's slab of followed jobs.
+///
+/// The store issues it when it inserts a job; the scheduler and the exposition refer to the job by it. It is valid only
+/// within this process, and is not reused while a call for the job is in flight.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct JobSlot(u32);
 
 impl JobSlot {
-    /// The handle with this number.
+    /// The slot with this index.
     pub const fn new(index: u32) -> Self {
         Self(index)
     }
 
-    /// Its number.
+    /// The index.
     pub const fn index(self) -> u32 {
         self.0
     }

@@ -1,33 +1,32 @@
-//! Closed sets of states. The upstream's own are open: what is not known here becomes `Unknown`.
+//! Statuses as closed sets. The upstream's are open: an unknown one becomes `Unknown`.
 
-/// Upper case, trimmed, spaces and hyphens as `_`: how upstream's APIs spell a status differs between siblings.
+use enum_map::Enum;
+
+use super::closed_set::closed_set;
+
+/// Upper case, trimmed, spaces and hyphens as `_`: the upstream's APIs spell a status in different ways.
 fn normalised(text: &str) -> String {
     text.trim().chars().map(|c| if matches!(c, ' ' | '-') { '_' } else { c.to_ascii_uppercase() }).collect()
 }
 
-/// The status of a job, as upstream reports it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum JobStatus {
-    /// Upstream is still at it. Documented in send responses only.
-    InProgress,
-    /// Every recipient was reached. Terminal.
-    Success,
-    /// Some were reached, some not. Terminal.
-    PartialSuccess,
-    /// None was reached. Terminal.
-    Failure,
-    /// No report yet, or a status that this exporter does not know. Not terminal.
-    Unknown,
+closed_set! {
+    /// The status of a job, as the upstream reports it.
+    pub enum JobStatus {
+        /// The upstream is working on the job. Documented in send responses only.
+        InProgress = "IN_PROGRESS",
+        /// Every recipient was reached. Terminal.
+        Success = "SUCCESS",
+        /// Some recipients were reached, some were not. Terminal.
+        PartialSuccess = "PARTIAL_SUCCESS",
+        /// No recipient was reached. Terminal.
+        Failure = "FAILURE",
+        /// No report yet, or a status that this exporter does not know. Not terminal.
+        Unknown = "UNKNOWN",
+    }
 }
 
 impl JobStatus {
-    /// All of them, in the order of the label values on `/metrics`.
-    pub const ALL: [Self; 5] = [Self::InProgress, Self::Success, Self::PartialSuccess, Self::Failure, Self::Unknown];
-
-    /// The statuses after which upstream changes nothing any more.
-    pub const TERMINAL: [Self; 3] = [Self::Success, Self::PartialSuccess, Self::Failure];
-
-    /// Reads upstream's word, whatever its casing; aliases are those of sibling APIs.
+    /// Parses the upstream's spelling, in any case; aliases are those of sibling APIs.
     pub fn parse(text: &str) -> Self {
         match normalised(text).as_str() {
             "IN_PROGRESS" | "INPROGRESS" | "PENDING" | "QUEUED" | "RUNNING" => Self::InProgress,
@@ -38,39 +37,57 @@ impl JobStatus {
         }
     }
 
-    /// The value of the label `status`.
-    pub const fn as_label(self) -> &'static str {
+    /// The terminal status; `None` while the upstream may still change the job.
+    pub const fn terminal(self) -> Option<TerminalStatus> {
         match self {
-            Self::InProgress => "IN_PROGRESS",
-            Self::Success => "SUCCESS",
-            Self::PartialSuccess => "PARTIAL_SUCCESS",
-            Self::Failure => "FAILURE",
-            Self::Unknown => "UNKNOWN",
+            Self::Success => Some(TerminalStatus::Success),
+            Self::PartialSuccess => Some(TerminalStatus::PartialSuccess),
+            Self::Failure => Some(TerminalStatus::Failure),
+            Self::InProgress | Self::Unknown => None,
         }
     }
 
-    /// Whether upstream is done with the job.
+    /// Whether the job has ended at the upstream.
     pub const fn is_terminal(self) -> bool {
-        matches!(self, Self::Success | Self::PartialSuccess | Self::Failure)
+        self.terminal().is_some()
     }
 }
 
-/// The status of one log entry.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum EntryStatus {
-    /// The notification was delivered.
+/// A status after which the upstream changes nothing any more.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Enum)]
+pub enum TerminalStatus {
+    /// [`JobStatus::Success`].
     Success,
-    /// It was not.
+    /// [`JobStatus::PartialSuccess`].
+    PartialSuccess,
+    /// [`JobStatus::Failure`].
     Failure,
-    /// A word that this exporter does not know, or none.
-    Unknown,
+}
+
+impl From<TerminalStatus> for JobStatus {
+    fn from(status: TerminalStatus) -> Self {
+        match status {
+            TerminalStatus::Success => Self::Success,
+            TerminalStatus::PartialSuccess => Self::PartialSuccess,
+            TerminalStatus::Failure => Self::Failure,
+        }
+    }
+}
+
+closed_set! {
+    /// The status of one log entry.
+    pub enum EntryStatus {
+        /// The notification was delivered.
+        Success = "SUCCESS",
+        /// The notification was not delivered.
+        Failure = "FAILURE",
+        /// A status that this exporter does not know, or none.
+        Unknown = "UNKNOWN",
+    }
 }
 
 impl EntryStatus {
-    /// All of them.
-    pub const ALL: [Self; 3] = [Self::Success, Self::Failure, Self::Unknown];
-
-    /// Reads upstream's word, whatever its casing.
+    /// Parses the upstream's spelling, in any case.
     pub fn parse(text: &str) -> Self {
         match text {
             "SUCCESS" => return Self::Success,
@@ -83,36 +100,15 @@ impl EntryStatus {
             _ => Self::Unknown,
         }
     }
-
-    /// The value of the label `status`.
-    pub const fn as_label(self) -> &'static str {
-        match self {
-            Self::Success => "SUCCESS",
-            Self::Failure => "FAILURE",
-            Self::Unknown => "UNKNOWN",
-        }
-    }
 }
 
-/// Which of upstream's two status APIs a bot's jobs are read from.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum ApiVersion {
-    /// `…/notify/status/{requestId}`.
-    V1,
-    /// `…/notifyV2/status/{dockstatusId}`.
-    V2,
-}
-
-impl ApiVersion {
-    /// Both.
-    pub const ALL: [Self; 2] = [Self::V1, Self::V2];
-
-    /// The value of the label `api` and of the configuration key.
-    pub const fn as_label(self) -> &'static str {
-        match self {
-            Self::V1 => "v1",
-            Self::V2 => "v2",
-        }
+closed_set! {
+    /// The status API that the jobs of a bot are read from; the label `api` and the value of the configuration key.
+    pub enum ApiVersion {
+        /// `…/notify/status/{requestId}`.
+        V1 = "v1",
+        /// `…/notifyV2/status/{dockstatusId}`.
+        V2 = "v2",
     }
 }
 
@@ -141,6 +137,9 @@ mod tests {
     fn every_label_reads_back_as_itself() {
         for status in JobStatus::ALL {
             assert_eq!(JobStatus::parse(status.as_label()), status);
+        }
+        for status in JobStatus::ALL {
+            assert_eq!(status.terminal().map_or(status, JobStatus::from), status);
         }
         for status in EntryStatus::ALL {
             assert_eq!(EntryStatus::parse(status.as_label()), status);

@@ -1,10 +1,11 @@
-//! What discovery hands on: targets, in whole sets, by source.
+//! What discovery passes on: complete sets of targets, by source.
 
 use std::sync::Arc;
 
+use super::closed_set::closed_set;
 use super::{BotName, LabelName, LabelValue, RequestId};
 
-/// A request ID that someone wants followed, with the labels it brings.
+/// A request ID to follow, with its labels.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Target {
     /// The request ID.
@@ -15,85 +16,57 @@ pub struct Target {
     pub labels: Arc<[(LabelName, LabelValue)]>,
 }
 
-/// The kind of a source; the label `source`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum SourceKind {
-    /// `static_configs`.
-    Static,
-    /// `file_sd_configs`.
-    File,
-    /// `http_sd_configs`.
-    Http,
-    /// `POST /api/v1/jobs`.
-    Api,
-}
-
-impl SourceKind {
-    /// All of them.
-    pub const ALL: [Self; 4] = [Self::Static, Self::File, Self::Http, Self::Api];
-
-    /// The value of the label `source`.
-    pub const fn as_label(self) -> &'static str {
-        match self {
-            Self::Static => "static",
-            Self::File => "file",
-            Self::Http => "http",
-            Self::Api => "api",
-        }
+closed_set! {
+    /// The kind of a source; the label `source`.
+    pub enum SourceKind {
+        /// `static_configs`.
+        Static = "static",
+        /// `file_sd_configs`.
+        File = "file",
+        /// `http_sd_configs`.
+        Http = "http",
+        /// `POST /api/v1/jobs`.
+        Api = "api",
     }
 }
 
 /// One source of one bot.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct SourceId {
-    /// The bot it feeds.
+    /// The bot that it provides targets for.
     pub bot: BotName,
-    /// What it is.
+    /// Its kind.
     pub kind: SourceKind,
-    /// Which one of its kind: where it stands in the configuration, `file_sd_configs[0]`.
+    /// Its position in the configuration, for example `file_sd_configs[0]`.
     pub name: Arc<str>,
 }
 
-/// What a source says now.
+/// The current state of a source.
 #[derive(Debug, Clone, PartialEq)]
 pub struct TargetUpdate {
-    /// Who says it.
+    /// The source.
     pub source: SourceId,
-    /// The whole set that it names now: what it named before and does not name here is no longer wanted by it, unless it
-    /// is not `up`: then nothing is taken away.
-    /// `None`: it could not be read, its last set stands; the reason is in the log.
+    /// The complete set of targets now. Targets of the previous set that are missing here lose this source, but only if
+    /// the source is `up`.
+    /// `None`: the source could not be read and its previous set stays in force; the log has the cause.
     pub targets: Option<Vec<Target>>,
-    /// Whether all of it could be read. A source of many files of which one is broken is down, and still says what the
-    /// others name, with what the broken one named last.
+    /// Whether the whole source could be read. A source of several files of which one is broken is down; its set then
+    /// has the targets of the readable files and the previous targets of the broken one.
     pub up: bool,
-    /// Targets that the set would have had, but that were turned away: no request ID, a label out of bounds, one too many.
+    /// Targets that were rejected: invalid request ID, label out of bounds, too many targets.
     pub invalid: u64,
 }
 
-/// Why something was turned away; the label `reason` of `koreai_exporter_dropped_total`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum DropReason {
-    /// A job beyond `max_jobs`.
-    MaxJobs,
-    /// A campaign beyond the bound; its jobs carry the campaign `other`.
-    MaxCampaigns,
-    /// A channel beyond the bound; its entries are counted as `other`.
-    MaxChannels,
-    /// A target that is no request ID, or with a label out of bounds.
-    InvalidTarget,
-}
-
-impl DropReason {
-    /// All of them.
-    pub const ALL: [Self; 4] = [Self::MaxJobs, Self::MaxCampaigns, Self::MaxChannels, Self::InvalidTarget];
-
-    /// The value of the label `reason`.
-    pub const fn as_label(self) -> &'static str {
-        match self {
-            Self::MaxJobs => "max_jobs",
-            Self::MaxCampaigns => "max_campaigns",
-            Self::MaxChannels => "max_channels",
-            Self::InvalidTarget => "invalid_target",
-        }
+closed_set! {
+    /// Why an item was rejected; the label `reason` of `koreai_exporter_dropped_total`.
+    pub enum DropReason {
+        /// A job beyond `max_jobs`.
+        MaxJobs = "max_jobs",
+        /// A campaign beyond the limit; its jobs carry the campaign `other`.
+        MaxCampaigns = "max_campaigns",
+        /// A channel beyond the limit; its entries are counted as `other`.
+        MaxChannels = "max_channels",
+        /// A target with an invalid request ID or a label out of bounds.
+        InvalidTarget = "invalid_target",
     }
 }

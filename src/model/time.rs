@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-/// A point in time with millisecond precision, the precision of upstream's timestamps.
+/// A point in time with millisecond precision, the precision of the upstream's timestamps.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Default)]
 pub struct Timestamp(i64);
 
@@ -17,24 +17,24 @@ impl Timestamp {
         self.0
     }
 
-    /// Seconds since the Unix epoch, as the `_timestamp_seconds` families show them.
+    /// Seconds since the Unix epoch, the unit of the `_timestamp_seconds` families.
     pub fn as_seconds(self) -> f64 {
         self.0 as f64 / 1000.0
     }
 
-    /// This much later; stays at the end of time rather than overflow.
+    /// Adds a duration; saturates.
     #[must_use]
     pub fn plus(self, duration: Duration) -> Self {
         Self(self.0.saturating_add(i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)))
     }
 
-    /// This much earlier; stays at the beginning of time rather than overflow.
+    /// Subtracts a duration; saturates.
     #[must_use]
     pub fn minus(self, duration: Duration) -> Self {
         Self(self.0.saturating_sub(i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)))
     }
 
-    /// How long after `earlier` this is; zero when it is not.
+    /// The duration since `earlier`; zero if this is before it.
     pub fn since(self, earlier: Self) -> Duration {
         Duration::from_millis(u64::try_from(self.0.saturating_sub(earlier.0)).unwrap_or(0))
     }

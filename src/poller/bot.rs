@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::log_dedup::LogDedup;
 use super::setup::BotSetup;
 use crate::auth::TokenSource;
-use crate::model::{BotTotals, Outcome, Timestamp};
+use crate::model::{BotGauges, BotMetrics, BudgetWindow, Outcome, Timestamp};
 use crate::scheduler::{self, Scheduler};
 use crate::upstream::Client;
 
@@ -33,7 +33,7 @@ pub(super) struct BotFailure {
 #[derive(Debug, Clone)]
 pub struct BotStatus {
     /// Its counters and gauges.
-    pub totals: BotTotals,
+    pub metrics: BotMetrics,
     /// Time of the last report from the upstream.
     pub last_success: Option<Timestamp>,
     /// The current failure of the bot as a whole, since when, and its description.
@@ -94,20 +94,23 @@ impl BotRuntime {
         new
     }
 
-    /// Writes the gauges that change with time into the totals of the bot.
-    pub(super) fn update_gauges(&self, totals: &mut BotTotals, now: Timestamp) {
-        totals.budget = [u64::from(self.schedule.per_minute), u64::from(self.schedule.per_hour)];
-        totals.budget_used = self.scheduler.budget_used(now);
-        totals.paused_until = self.scheduler.paused_until(now);
-        totals.polls_overdue = u64::try_from(self.scheduler.overdue(now)).unwrap_or(u64::MAX);
-        totals.token_expiry = self.token_expiry;
+    /// Updates the gauges that change with time.
+    pub(super) fn update_gauges(&self, gauges: &mut BotGauges, now: Timestamp) {
+        gauges.budget = enum_map::enum_map! {
+            BudgetWindow::Minute => u64::from(self.schedule.per_minute),
+            BudgetWindow::Hour => u64::from(self.schedule.per_hour),
+        };
+        gauges.budget_used = self.scheduler.budget_used(now);
+        gauges.paused_until = self.scheduler.paused_until(now);
+        gauges.polls_overdue = u64::try_from(self.scheduler.overdue(now)).unwrap_or(u64::MAX);
+        gauges.token_expiry = self.token_expiry;
     }
 
-    pub(super) fn status(&self, totals: &BotTotals, now: Timestamp) -> BotStatus {
-        let mut totals = totals.clone();
-        self.update_gauges(&mut totals, now);
+    pub(super) fn status(&self, metrics: &BotMetrics, now: Timestamp) -> BotStatus {
+        let mut metrics = metrics.clone();
+        self.update_gauges(&mut metrics.gauges, now);
         let failure = self.failure.as_ref().map(|failure| (failure.outcome, failure.since, failure.detail.clone()));
-        BotStatus { totals, last_success: self.last_success, trouble: failure }
+        BotStatus { metrics, last_success: self.last_success, trouble: failure }
     }
 }
 

@@ -7,7 +7,7 @@ use super::handle::ProbeError;
 use super::in_flight::{EndedCall, Purpose};
 use super::logging;
 use super::run::Poller;
-use crate::model::{BotName, JobKey, JobSlot, Outcome, Timestamp, error_chain};
+use crate::model::{BotName, JobKey, JobNumber, JobSlot, Outcome, Timestamp, error_chain};
 use crate::scheduler::{Next, Observation, Progress, RateLimitDetails};
 use crate::store::Transition;
 
@@ -31,8 +31,8 @@ impl Poller {
                 bot.scheduler.observe(slot, now, Observation::Finished);
                 continue;
             };
-            if let Some(totals) = self.store.totals_mut(name) {
-                totals.poll_delay.observe(delay.as_secs_f64());
+            if let Some(counters) = self.store.counters_mut(name) {
+                counters.poll_delay.observe(delay.as_secs_f64());
             }
             self.start_call(key, Purpose::Poll { slot, removed: false });
         }
@@ -66,13 +66,11 @@ impl Poller {
                 bot.record_report(now);
             }
         }
-        let Some(totals) = self.store.totals_mut(name) else { return };
-        let index = Outcome::ALL.iter().position(|known| *known == called.outcome());
-        if let Some(count) = index.and_then(|index| totals.requests.get_mut(index)) {
-            *count = count.saturating_add(1);
-        }
-        totals.request_duration.observe(duration.as_secs_f64());
-        totals.response_bytes = totals.response_bytes.saturating_add(called.bytes);
+        let Some(counters) = self.store.counters_mut(name) else { return };
+        let count = &mut counters.requests[called.outcome()];
+        *count = count.saturating_add(1);
+        counters.request_duration.observe(duration.as_secs_f64());
+        counters.response_bytes = counters.response_bytes.saturating_add(called.bytes);
     }
 
     fn poll_ended(&mut self, slot: JobSlot, removed: bool, key: &JobKey, called: CallResult, now: Timestamp) {
@@ -101,7 +99,7 @@ impl Poller {
         let progress = report.as_ref().map(|report| Progress {
             completion: report.completion,
             entries: report.entries,
-            recipients: report.recipients,
+            recipients: report.numbers[JobNumber::Recipients],
         });
         if removed {
             bot.scheduler.observe(slot, now, observation(outcome, rate_limit, progress, &Transition::NotFollowed));
@@ -112,7 +110,7 @@ impl Poller {
         if let Some(job) = self.store.job(slot) {
             logging::recorded(job, &recorded, &mut bot.logged);
         }
-        bot.scheduler.observe(slot, now, observation(outcome, rate_limit, progress, &recorded.standing));
+        bot.scheduler.observe(slot, now, observation(outcome, rate_limit, progress, &recorded.transition));
     }
 
     fn probe_ended(&mut self, key: JobKey, called: CallResult, now: Timestamp) {

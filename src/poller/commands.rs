@@ -83,8 +83,8 @@ impl Poller {
     }
 
     fn bot_statuses(&self, now: Timestamp) -> Vec<BotStatus> {
-        let with_totals = self.store.totals().filter_map(|totals| Some((self.bots.get(&totals.bot)?, totals)));
-        with_totals.map(|(bot, totals)| bot.status(totals, now)).collect()
+        let with_metrics = self.store.bots().filter_map(|metrics| Some((self.bots.get(&metrics.bot)?, metrics)));
+        with_metrics.map(|(bot, metrics)| bot.status(metrics, now)).collect()
     }
 
     /// Replies when the change is in the database and on the page.

@@ -15,7 +15,7 @@ impl Poller {
         self.store.configure(setup.life, &specs, &setup.sources, now);
         for persisted in jobs.iter_mut().filter(|row| !setup.shard.owns(&row.job.key.bot, &row.job.key.id)) {
             // Another shard polls it now.
-            persisted.wanted_by.clear();
+            persisted.sources.clear();
         }
         self.store.restore(bots, jobs);
         self.configure(setup, now);

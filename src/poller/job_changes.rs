@@ -46,8 +46,8 @@ impl Poller {
             if self.calls.contains(key) { Some(now) } else { entry.last_poll().max(self.probes.last_probe(key)) };
         let progress = entry.job.last_poll_success.map(|_| Progress {
             completion: entry.job.completion,
-            entries: entry.job.tallies.iter().flat_map(|tally| tally.entries).sum(),
-            recipients: entry.job.recipients,
+            entries: entry.job.tallies.iter().flat_map(|tally| tally.entries.values()).sum(),
+            recipients: entry.job.numbers[crate::model::JobNumber::Recipients],
         });
         let start = Start { jitter: self.rng.random(), last: last.map(|answered| LastPoll { answered, progress }) };
         self.bots.start_polling(slot, now, start);

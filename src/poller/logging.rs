@@ -3,7 +3,7 @@
 use super::bot::{BotRuntime, concerns_bot};
 use super::call::CallError;
 use super::log_dedup::LogDedup;
-use crate::model::{Job, JobKey, Outcome, Timestamp, error_chain};
+use crate::model::{EntryStatus, Job, JobKey, JobStatus, Outcome, Timestamp, error_chain};
 use crate::store::{RecordOutcome, Transition};
 
 /// Logs what a call did to a job.
@@ -38,15 +38,15 @@ pub(super) fn recorded(job: &Job, recorded: &RecordOutcome, logged: &mut LogDedu
             tracing::debug!(bot, request_id, kind, sample, count, "unrecognized value in a report");
         }
     }
-    match &recorded.standing {
+    match &recorded.transition {
         Transition::Finished(status) => {
-            let count = |index: usize| -> u64 { job.tallies.iter().filter_map(|tally| tally.entries.get(index)).sum() };
+            let count = |status| -> u64 { job.tallies.iter().map(|tally| tally.entries[status]).sum() };
             tracing::info!(
                 bot,
                 request_id,
-                status = status.as_label(),
-                success = count(0),
-                failure = count(1),
+                status = JobStatus::from(*status).as_label(),
+                success = count(EntryStatus::Success),
+                failure = count(EntryStatus::Failure),
                 "job finished"
             );
         }
@@ -58,7 +58,7 @@ pub(super) fn recorded(job: &Job, recorded: &RecordOutcome, logged: &mut LogDedu
         Transition::Running { changed, entries } => {
             tracing::debug!(bot, request_id, status = job.status.as_label(), entries, changed, "job is running");
         }
-        Transition::Unanswered | Transition::NotFollowed => {}
+        Transition::PollFailed | Transition::NotFollowed => {}
     }
 }
 

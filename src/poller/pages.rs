@@ -122,14 +122,14 @@ impl PagePublisher {
         now: Timestamp,
     ) -> RenderedPage {
         for (name, bot) in bots.iter() {
-            if let Some(totals) = store.gauges_mut(name) {
-                bot.update_gauges(totals, now);
+            if let Some(gauges) = store.gauges_mut(name) {
+                bot.update_gauges(gauges, now);
             }
         }
         self.exporter.dropped = store.dropped();
         self.exporter.storage = storage;
-        let totals: Vec<_> = store.totals().cloned().collect();
-        let page = self.blocks.publish(|slot| store.job(slot), &totals, &self.exporter);
+        let bots: Vec<_> = store.bots().cloned().collect();
+        let page = self.blocks.publish(|slot| store.job(slot), &bots, &self.exporter);
         self.rendered_at = now;
         self.due = None;
         RenderedPage { page, complete: self.unread_sources.is_empty() }

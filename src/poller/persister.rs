@@ -11,7 +11,7 @@ use std::time::Duration;
 use tokio::sync::oneshot;
 
 use super::pages::RenderedPage;
-use crate::database::{Batch, BotCalls, Database, Operation, RowError, WriteError};
+use crate::database::{Batch, BotCalls, Database, RowError, WriteError};
 use crate::exposition::StorageView;
 use crate::model::{Timestamp, error_chain};
 use crate::scheduler::CALLS_RETENTION;
@@ -203,8 +203,7 @@ impl Persister {
     /// What is published about the database; `None` with in-memory storage.
     pub(super) fn view(&self) -> Option<StorageView> {
         let database = self.database.as_ref()?;
-        let errors = Operation::ALL.iter().map(|operation| (operation.as_label(), database.errors(*operation)));
-        Some(StorageView { size_bytes: database.size_bytes(), errors: errors.collect() })
+        Some(StorageView { size_bytes: database.size_bytes(), errors: database.errors() })
     }
 }
 
@@ -219,7 +218,7 @@ fn batch(store: &Store, dirty: &Dirty, calls: Vec<BotCalls>, now: Timestamp) -> 
     let mut bots: Vec<_> = dirty.bots.iter().collect();
     bots.sort_unstable();
     for bot in bots {
-        batch.bot(bot.clone(), store.persisted_totals(bot))?;
+        batch.bot(bot.clone(), store.persisted_counters(bot))?;
     }
     calls.into_iter().for_each(|calls| batch.calls(calls));
     Ok(batch)

@@ -9,7 +9,7 @@ use crate::clock::Clock;
 use crate::config::{Algorithm, Auth, ClientId, KeySource, SigningAuth};
 use crate::database::Database;
 use crate::exposition::{Encoding, ExporterView, Format};
-use crate::model::{ApiVersion, BotName, DropReason, RequestId, Shard, Target, Timestamp};
+use crate::model::{ApiVersion, BotName, RequestId, Shard, Target, Timestamp};
 use crate::upstream::{BodyBudget, Client, ClientSettings, ReasonTable};
 use crate::{scheduler, store};
 
@@ -60,7 +60,7 @@ fn exporter() -> ExporterView {
         rustversion: String::new(),
         config_last_reload_successful: true,
         config_last_reload_success: START,
-        dropped: [0; DropReason::ALL.len()],
+        dropped: Default::default(),
         storage: None,
     }
 }
@@ -122,7 +122,7 @@ async fn a_call_is_stored_for_as_long_as_it_counts_in_the_budget() {
 
 /// Writes a batch with the counters of the bot.
 async fn write(poller: &mut Poller, bot: &BotName, now: Timestamp) {
-    poller.store.totals_mut(bot).unwrap();
+    poller.store.counters_mut(bot).unwrap();
     poller.publish(now);
     assert!(poller.persister.page_delayed_until().is_some(), "a batch is being written");
     let written = poller.persister.written().await;

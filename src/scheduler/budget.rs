@@ -2,10 +2,12 @@
 
 use std::time::Duration;
 
+use enum_map::{EnumMap, enum_map};
+
 use super::pacer::Pacer;
 use super::settings::{HOUR_SPAN, MINUTE_SPAN, Settings};
 use super::window::RollingWindow;
-use crate::model::Timestamp;
+use crate::model::{BudgetWindow, Timestamp};
 
 /// The burst of the minute's pacer, as a divisor of the limit: few jobs are polled at once, many at a steady rate.
 const MINUTE_BURST_DIVISOR: u32 = 20;
@@ -90,9 +92,10 @@ impl Budget {
         self.minute_pacer.step().max(self.hour_pacer.step())
     }
 
-    /// Calls in the windows that end at `now`, in the order of [`crate::model::BudgetWindow::ALL`].
-    pub(super) fn used(&self, now: Timestamp) -> [u64; 2] {
-        [&self.minute, &self.hour].map(|window| window.calls(now).map(|(_, count)| u64::from(count)).sum())
+    /// Calls in the windows that end now.
+    pub(super) fn used(&self, now: Timestamp) -> EnumMap<BudgetWindow, u64> {
+        let calls = |window: &RollingWindow| window.calls(now).map(|(_, count)| u64::from(count)).sum();
+        enum_map! { BudgetWindow::Minute => calls(&self.minute), BudgetWindow::Hour => calls(&self.hour) }
     }
 
     /// The calls of the hour, summed by the second in which they started.
@@ -197,8 +200,8 @@ mod tests {
         let saved: Vec<_> = budget.calls_by_second(now).collect();
         let mut after = Budget::new(&settings(600, 18_000));
         after.restore(&saved, now);
-        assert_eq!(after.used(now)[1], budget.used(now)[1]);
-        assert!(after.used(now)[0] >= budget.used(now)[0]);
+        assert_eq!(after.used(now)[BudgetWindow::Hour], budget.used(now)[BudgetWindow::Hour]);
+        assert!(after.used(now)[BudgetWindow::Minute] >= budget.used(now)[BudgetWindow::Minute]);
         let (lived, restored) = (budget.free_at(now, Urgency::Urgent), after.free_at(now, Urgency::Urgent));
         assert!(restored >= lived && restored <= lived.map(|at| at.plus(Duration::from_secs(1))), "{restored:?}");
     }

@@ -9,7 +9,7 @@ use super::observation::{Observation, Start};
 use super::poll_interval::{NextPoll, PollInterval};
 use super::queue::{Lane, Queue};
 use super::settings::{MIN_GAP, Settings};
-use crate::model::{JobSlot, Timestamp};
+use crate::model::{BudgetWindow, JobSlot, Timestamp};
 
 /// The starvation limit, in percent of the time of a round over all jobs.
 const STARVATION_PERCENT: u32 = 105;
@@ -190,8 +190,8 @@ impl Scheduler {
         self.circuit_breaker.paused_until(now.max(self.latest))
     }
 
-    /// Calls started in the windows that end at `now`, in the order of [`crate::model::BudgetWindow::ALL`].
-    pub fn budget_used(&self, now: Timestamp) -> [u64; 2] {
+    /// Calls started in the windows that end at `now`.
+    pub fn budget_used(&self, now: Timestamp) -> enum_map::EnumMap<BudgetWindow, u64> {
         self.budget.used(now.max(self.latest))
     }
 

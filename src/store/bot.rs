@@ -1,90 +1,94 @@
-//! The counters of one bot, and the bounded sets that its labels come from.
+//! The state of one bot: its counters and gauges, and the bounded sets of their labels.
 
 use crate::model::{
-    Channel, ChannelTally, Histogram, JobStatus, Reason, Report, UnrecognizedKind,
-    {BotName, BotTotals, DELIVERY_BOUNDS},
+    ApiVersion, BotCounters, BotMetrics, BotName, Channel, ChannelTally, DELIVERY_BOUNDS, Histogram, Reason, Report,
+    TerminalStatus, Unrecognized, UnrecognizedKind,
 };
 
-/// The most channels that one bot's series may have, configured and learnt together; the rest is `other`.
-/// Upstream documents six; a sender's typing errors must not become series without end.
+/// Limit of channels with series per bot, configured and learned together; further ones become `other`.
+/// The upstream documents six; a sender's typing errors must not create unlimited series.
 pub const MAX_CHANNELS: usize = 40;
 
-/// The most campaigns over all bots; jobs of any further one carry the campaign `other`.
+/// Limit of campaigns over all bots; jobs of further campaigns carry the campaign `other`.
 pub const MAX_CAMPAIGNS: usize = 10_000;
 
-/// The counters of one bot.
+/// A configured bot.
 #[derive(Debug)]
 pub(super) struct BotState {
-    pub(super) totals: BotTotals,
+    pub(super) api: ApiVersion,
+    pub(super) metrics: BotMetrics,
 }
 
 impl BotState {
-    pub(super) fn new(bot: BotName, channels: &[Channel]) -> Self {
-        let mut book = Self { totals: BotTotals::new(bot, &[]) };
-        book.add_channels(channels);
-        book
+    pub(super) fn new(bot: BotName, api: ApiVersion, channels: &[Channel]) -> Self {
+        let mut state = Self { api, metrics: BotMetrics::new(bot, &[]) };
+        state.add_channels(channels);
+        state
     }
 
-    /// Makes channels known, so that their series stand at 0.
+    /// Adds channels, with their series initialised to 0.
     pub(super) fn add_channels(&mut self, channels: &[Channel]) {
+        let counters = &mut self.metrics.counters;
         for channel in channels {
-            self.totals.notifications.entry(channel.clone()).or_default();
-            self.totals.delivery.entry(channel.clone()).or_insert_with(|| Histogram::new(DELIVERY_BOUNDS));
-            self.totals.failures.entry((channel.clone(), Reason::other())).or_default();
+            counters.notifications.entry(channel.clone()).or_default();
+            counters.delivery.entry(channel.clone()).or_insert_with(|| Histogram::new(DELIVERY_BOUNDS));
+            counters.failures.entry((channel.clone(), Reason::other())).or_default();
         }
     }
 
-    /// Goes on from counters of an earlier run; the channels known so far stay known.
-    pub(super) fn restore(&mut self, totals: BotTotals) {
-        let known: Vec<Channel> = self.totals.notifications.keys().cloned().collect();
-        self.totals = totals;
+    /// Continues from the counters of an earlier run; the known channels stay.
+    pub(super) fn restore(&mut self, counters: BotCounters) {
+        let known: Vec<Channel> = self.metrics.counters.notifications.keys().cloned().collect();
+        self.metrics.counters = counters;
         self.add_channels(&known);
     }
 
-    /// Bounds the channels of a report: a new one is learnt while there is room, then it is `other`.
-    /// Returns how many entries were moved to `other`.
-    pub(super) fn bound_channels(&mut self, report: &mut Report) -> u64 {
+    /// Limits the channels of a report: a new channel is learned up to [`MAX_CHANNELS`], then it becomes `other`.
+    /// Returns the number of log entries that were moved to `other`.
+    pub(super) fn limit_channels(&mut self, report: &mut Report) -> u64 {
         let mut moved = 0;
-        let mut bounded: Vec<ChannelTally> = Vec::with_capacity(report.tallies.len());
+        let mut limited: Vec<ChannelTally> = Vec::with_capacity(report.tallies.len());
         for mut tally in std::mem::take(&mut report.tallies) {
-            let known = self.totals.notifications.contains_key(&tally.channel);
+            let notifications = &self.metrics.counters.notifications;
+            let known = notifications.contains_key(&tally.channel);
             let is_other = tally.channel == Channel::other();
-            if !known && !is_other && self.totals.notifications.len() >= MAX_CHANNELS {
-                moved += tally.entries.iter().sum::<u64>();
+            if !known && !is_other && notifications.len() >= MAX_CHANNELS {
+                moved += tally.entries.values().sum::<u64>();
                 tally.channel = Channel::other();
             }
             if !known {
                 self.add_channels(std::slice::from_ref(&tally.channel));
             }
-            match bounded.iter_mut().find(|earlier| earlier.channel == tally.channel) {
+            match limited.iter_mut().find(|earlier| earlier.channel == tally.channel) {
                 Some(earlier) => merge(earlier, tally),
-                None => bounded.push(tally),
+                None => limited.push(tally),
             }
         }
         if moved > 0 {
             let kind = UnrecognizedKind::Channel;
             match report.unrecognized.iter_mut().find(|seen| seen.kind == kind) {
                 Some(seen) => seen.count = seen.count.saturating_add(moved),
-                None => report.unrecognized.push(crate::model::Unrecognized { kind, sample: None, count: moved }),
+                None => report.unrecognized.push(Unrecognized { kind, sample: None, count: moved }),
             }
         }
-        report.tallies = bounded;
+        report.tallies = limited;
         moved
     }
 
     /// Adds log entries that were not counted before.
     pub(super) fn count_entries(&mut self, added: &[ChannelTally]) {
+        let counters = &mut self.metrics.counters;
         for tally in added {
-            let counts = self.totals.notifications.entry(tally.channel.clone()).or_default();
-            for (sum, plus) in counts.iter_mut().zip(tally.entries) {
-                *sum = sum.saturating_add(plus);
+            let counts = counters.notifications.entry(tally.channel.clone()).or_default();
+            for (status, plus) in tally.entries {
+                counts[status] = counts[status].saturating_add(plus);
             }
             for (reason, plus) in &tally.failures {
-                let sum = self.totals.failures.entry((tally.channel.clone(), reason.clone())).or_default();
+                let sum = counters.failures.entry((tally.channel.clone(), reason.clone())).or_default();
                 *sum = sum.saturating_add(*plus);
             }
             let histogram =
-                self.totals.delivery.entry(tally.channel.clone()).or_insert_with(|| Histogram::new(DELIVERY_BOUNDS));
+                counters.delivery.entry(tally.channel.clone()).or_insert_with(|| Histogram::new(DELIVERY_BOUNDS));
             for (bucket, count) in tally.delivery.iter().enumerate() {
                 histogram.add(bucket, *count, 0.0);
             }
@@ -92,21 +96,19 @@ impl BotState {
         }
     }
 
-    /// Counts a job that was seen finished.
-    pub(super) fn count_finished(&mut self, status: JobStatus, duration_seconds: Option<f64>) {
-        let Some(index) = JobStatus::TERMINAL.iter().position(|terminal| *terminal == status) else { return };
-        if let Some(count) = self.totals.jobs_finished.get_mut(index) {
-            *count = count.saturating_add(1);
-        }
-        if let (Some(histogram), Some(seconds)) = (self.totals.job_duration.get_mut(index), duration_seconds) {
-            histogram.observe(seconds);
+    /// Counts a finished job.
+    pub(super) fn count_finished(&mut self, status: TerminalStatus, duration_seconds: Option<f64>) {
+        let counters = &mut self.metrics.counters;
+        counters.jobs_finished[status] = counters.jobs_finished[status].saturating_add(1);
+        if let Some(seconds) = duration_seconds {
+            counters.job_duration[status].observe(seconds);
         }
     }
 }
 
 fn merge(into: &mut ChannelTally, from: ChannelTally) {
-    for (sum, plus) in into.entries.iter_mut().zip(from.entries) {
-        *sum = sum.saturating_add(plus);
+    for (status, plus) in from.entries {
+        into.entries[status] = into.entries[status].saturating_add(plus);
     }
     for (sum, plus) in into.delivery.iter_mut().zip(from.delivery) {
         *sum = sum.saturating_add(plus);

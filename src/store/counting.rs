@@ -1,33 +1,32 @@
-//! Once-only counting: log entries that a report adds to what was counted before.
+//! Counts each log entry once: computes what a report adds to the entries that were counted before.
 
-use crate::model::{Channel, ChannelTally, EntryStatus};
+use crate::model::{Channel, ChannelTally, EntryStatus, Reason};
 
 /// What a report adds to the counters.
 #[derive(Debug, Default, PartialEq)]
 pub(super) struct Advance {
-    /// By channel, what was not counted before.
+    /// By channel, the entries that were not counted before.
     pub(super) added: Vec<ChannelTally>,
-    /// Some count is lower than it was: the log list shrank.
+    /// A count is lower than before: the log list shrank.
     pub(super) decreased: bool,
 }
 
-/// Moves `counted`, the most that was ever seen of each channel, on to what `seen` says.
+/// Raises `counted`, the highest counts of each channel so far, to the counts of a report.
 ///
-/// The log list grows while a job runs (UPSTREAM: one entry a recipient, at its outcome) and entries carry no name that
-/// could be trusted to be unique (a published sample has two entries with one ID), so the most ever seen by channel and
-/// status is what tells new from old. A list that shrinks and grows again adds only what exceeds the earlier mark.
+/// The log list grows while a job runs (docs/UPSTREAM.md: one entry per recipient, with its outcome). Entries have no
+/// unique key (a published sample has two entries with the same ID), so an entry is new if the count of its channel and
+/// status exceeds the highest count so far. A list that shrinks and grows again adds only what exceeds that mark.
 ///
-/// Entries of unknown status are no mark: they may become a success or a failure, and the list has not shrunk then.
+/// The mark of the status UNKNOWN may fall: such an entry may still become a success or a failure, and then the list did
+/// not shrink.
 pub(super) fn advance(counted: &mut Vec<ChannelTally>, seen: &[ChannelTally]) -> Advance {
     let mut result = Advance::default();
     for tally in seen {
-        let before = slot(counted, &tally.channel);
+        let before = tally_of(counted, &tally.channel);
         let mut added = ChannelTally::new(tally.channel.clone());
-        for (status, (mark, plus)) in
-            EntryStatus::ALL.into_iter().zip(before.entries.iter_mut().zip(added.entries.iter_mut()))
-        {
-            let now = tally.count(status);
-            *plus = now.saturating_sub(*mark);
+        for (status, now) in tally.entries {
+            let mark = &mut before.entries[status];
+            added.entries[status] = now.saturating_sub(*mark);
             if status == EntryStatus::Unknown {
                 *mark = now;
                 continue;
@@ -35,21 +34,20 @@ pub(super) fn advance(counted: &mut Vec<ChannelTally>, seen: &[ChannelTally]) ->
             result.decreased |= now < *mark;
             *mark = now.max(*mark);
         }
-        let [_, new_failures, _] = added.entries;
-        added.failures = added_failures(&mut before.failures, tally, new_failures);
+        added.failures = added_failures(&mut before.failures, tally, added.entries[EntryStatus::Failure]);
         added_delivery(before, tally, &mut added);
-        if added.entries.iter().any(|count| *count > 0) || added.delivery.iter().any(|count| *count > 0) {
+        if added.entries.values().any(|count| *count > 0) || added.delivery.iter().any(|count| *count > 0) {
             result.added.push(added);
         }
     }
     let vanished = |mark: &ChannelTally| {
-        mark.entries.iter().any(|count| *count > 0) && !seen.iter().any(|tally| tally.channel == mark.channel)
+        mark.entries.values().any(|count| *count > 0) && !seen.iter().any(|tally| tally.channel == mark.channel)
     };
     result.decreased |= counted.iter().any(vanished);
     result
 }
 
-fn slot<'a>(counted: &'a mut Vec<ChannelTally>, channel: &Channel) -> &'a mut ChannelTally {
+fn tally_of<'a>(counted: &'a mut Vec<ChannelTally>, channel: &Channel) -> &'a mut ChannelTally {
     let position = counted.iter().position(|tally| tally.channel == *channel).unwrap_or_else(|| {
         counted.push(ChannelTally::new(channel.clone()));
         counted.len() - 1
@@ -58,13 +56,9 @@ fn slot<'a>(counted: &'a mut Vec<ChannelTally>, channel: &Channel) -> &'a mut Ch
     &mut counted[position]
 }
 
-/// New failures by reason. Never more than there are new failures: when the rules of classification change, old entries
-/// wander from one reason to another and must not be counted again.
-fn added_failures(
-    marks: &mut Vec<(crate::model::Reason, u64)>,
-    tally: &ChannelTally,
-    mut left: u64,
-) -> Vec<(crate::model::Reason, u64)> {
+/// New failures by reason, at most as many as there are new failures: when the classification rules change, old entries
+/// move from one reason to another and must not be counted again.
+fn added_failures(marks: &mut Vec<(Reason, u64)>, tally: &ChannelTally, mut left: u64) -> Vec<(Reason, u64)> {
     let mut added = Vec::new();
     for (reason, now) in &tally.failures {
         let mark = marks.iter_mut().find(|(known, _)| known == reason);
@@ -81,10 +75,10 @@ fn added_failures(
     added
 }
 
-/// New deliveries by bucket, never more of them in all than there are entries: a request time that changes between two
+/// New deliveries by bucket, in total at most as many as there are entries: a request time that changes between two
 /// reports moves old entries to other buckets.
 fn added_delivery(before: &mut ChannelTally, tally: &ChannelTally, added: &mut ChannelTally) {
-    let entries: u64 = before.entries.iter().sum();
+    let entries: u64 = before.entries.values().sum();
     let mut left = entries.saturating_sub(before.delivery.iter().sum());
     for ((mark, now), plus) in before.delivery.iter_mut().zip(tally.delivery).zip(added.delivery.iter_mut()) {
         *plus = now.saturating_sub(*mark).min(left);
@@ -99,12 +93,13 @@ fn added_delivery(before: &mut ChannelTally, tally: &ChannelTally, added: &mut C
 
 #[cfg(test)]
 mod tests {
+    use enum_map::EnumMap;
+
     use super::*;
-    use crate::model::Reason;
 
     fn tally(entries: [u64; 3], failures: &[(&str, u64)]) -> ChannelTally {
         let mut tally = ChannelTally::new(Channel::clean("msteams").unwrap());
-        tally.entries = entries;
+        tally.entries = EnumMap::from_array(entries);
         tally.failures = failures.iter().map(|(r, n)| (Reason::parse(r).unwrap(), *n)).collect();
         tally
     }
@@ -119,7 +114,7 @@ mod tests {
             let advance = advance(&mut counted, &[tally(seen, &[("other", seen[1])])]);
             assert_eq!(advance.decreased, decreased, "{seen:?}");
             for added in &advance.added {
-                for (sum, plus) in total.iter_mut().zip(added.entries) {
+                for (sum, plus) in total.iter_mut().zip(added.entries.into_array()) {
                     *sum += plus;
                 }
             }

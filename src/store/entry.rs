@@ -1,32 +1,33 @@
-//! One job, with what only the store needs to know of it.
+//! One job with the store's bookkeeping.
 
-use crate::model::{ChannelTally, Inconsistency, Job, Timestamp, UnrecognizedKind};
+use enum_map::EnumMap;
 
 use super::sources::SourceIndex;
+use crate::model::{ChannelTally, Inconsistency, Job, Timestamp, UnrecognizedKind};
 
 /// A followed job and its bookkeeping.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Entry {
-    /// What is published.
+    /// The published values.
     pub job: Job,
-    /// When it was first wanted; `job_deadline` runs from here.
+    /// When a source first named it; `job_deadline` starts here.
     pub(super) added: Timestamp,
-    /// When it left the state `polling`; `retention` runs from here.
+    /// When it left the state `polling`; `retention` starts here.
     pub(super) ended: Option<Timestamp>,
-    /// When an answer last came, whatever it was.
+    /// When the last poll ended, whatever its outcome.
     pub(super) last_poll: Option<Timestamp>,
-    /// Polls in a row that found upstream not knowing it.
+    /// Consecutive polls with the outcome [`crate::model::Outcome::NotFound`].
     pub(super) misses: u8,
-    /// The most that was ever seen of each channel, where that is not `job.tallies` itself.
+    /// The highest counts of each channel, if they differ from `job.tallies`.
     pub(super) counted: Option<Box<[ChannelTally]>>,
-    /// Kinds of inconsistency that were counted for it, a bit each: each kind once a job.
-    pub(super) inconsistencies: u16,
-    /// How many unknown words of each kind were counted for it.
-    pub(super) unrecognized: [u32; UnrecognizedKind::ALL.len()],
-    /// The sources that want it.
-    pub(super) wanted_by: Vec<SourceIndex>,
-    /// Since when no source wants it.
-    pub(super) unwanted_since: Option<Timestamp>,
+    /// Kinds of inconsistency that were counted for this job; each kind is counted once per job.
+    pub(super) inconsistencies: EnumMap<Inconsistency, bool>,
+    /// Unrecognized values that were counted for this job.
+    pub(super) unrecognized: EnumMap<UnrecognizedKind, u32>,
+    /// The sources that name it, longest reference first.
+    pub(super) sources: Vec<SourceIndex>,
+    /// Since when no source names it.
+    pub(super) orphaned_since: Option<Timestamp>,
 }
 
 impl Entry {
@@ -38,28 +39,25 @@ impl Entry {
             last_poll: None,
             misses: 0,
             counted: None,
-            inconsistencies: 0,
-            unrecognized: [0; 4],
-            wanted_by: Vec::new(),
-            unwanted_since: None,
+            inconsistencies: EnumMap::default(),
+            unrecognized: EnumMap::default(),
+            sources: Vec::new(),
+            orphaned_since: None,
         }
     }
 
-    /// When an answer last came, whatever it was.
+    /// When the last poll ended, whatever its outcome.
     pub fn last_poll(&self) -> Option<Timestamp> {
         self.last_poll
     }
 
-    /// The most that was ever seen of each channel.
+    /// The highest counts of each channel in all reports.
     pub(super) fn counted(&self) -> &[ChannelTally] {
         self.counted.as_deref().unwrap_or(&self.job.tallies)
     }
 
-    /// Whether this kind of inconsistency is new for the job; it is not, the next time.
-    pub(super) fn is_new(&mut self, kind: Inconsistency) -> bool {
-        let bit = 1_u16 << Inconsistency::ALL.iter().position(|known| *known == kind).unwrap_or(0);
-        let new = self.inconsistencies & bit == 0;
-        self.inconsistencies |= bit;
-        new
+    /// Marks a kind of inconsistency as counted; `true` the first time.
+    pub(super) fn mark_counted(&mut self, kind: Inconsistency) -> bool {
+        !std::mem::replace(&mut self.inconsistencies[kind], true)
     }
 }

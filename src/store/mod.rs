@@ -1,28 +1,28 @@
-//! What is known: the state of every job, and counters that count each thing once.
+//! The state of every job, and counters that count each event once.
 //!
-//! One task owns the [`Store`] and is its only writer (see `poller`). Every function takes `now`; nothing here does I/O.
-//! In reading order:
+//! One task owns the [`Store`] and is its only writer (see `poller`). Every function takes `now`; no I/O. In reading
+//! order:
 //!
-//! - `books`: [`Store`]: what it is made of, configurations, and what the passing of time does.
-//! - `wanted`: what sources and the job API want, and what becomes of jobs that nobody wants any more.
-//! - `look`, `gauges`: what others may look at; what is counted, not kept.
-//! - `record`: what an answer of upstream does to a job and to the counters.
-//! - `counting`: once-only counting of log entries.
-//! - `kept`, `dirty`: what a database has to keep, and what it has not been told yet.
-//! - `entry`, `book`, `sources`, `retired`: one job, one bot's counters, who wants what, what is remembered.
+//! - `store`: [`Store`]: fields, accessors, configuration, and what happens as time passes.
+//! - `references`: which sources name which jobs, and the removal of jobs without a source.
+//! - `record`: applies the outcome of a poll to its job and to the counters.
+//! - `counting`: counts each log entry once.
+//! - `gauges`: gauges that are computed from jobs and sources.
+//! - `persisted`, `dirty`: what the database stores, and what changed since the last batch.
+//! - `entry`, `bot`, `sources`, `retired`: one job, one bot, the table of sources, jobs whose series have expired.
 
 mod bot;
 mod counting;
 mod dirty;
 mod entry;
 mod gauges;
-mod look;
 mod persisted;
 mod record;
 mod references;
 mod retired;
 mod sizes;
 mod sources;
+#[expect(clippy::module_inception, reason = "the type `Store` is in the file of its name")]
 mod store;
 
 pub use bot::{MAX_CAMPAIGNS, MAX_CHANNELS};

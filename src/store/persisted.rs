@@ -1,42 +1,64 @@
-//! What a database has to keep, and how a store begins with it.
+//! What the database stores of jobs and bots, and how a store starts from it.
 
-use crate::model::{BotName, BotTotals, ChannelTally, Job, JobKey, SourceId, SourceKind, Timestamp, UnrecognizedKind};
+use enum_map::EnumMap;
 
 use super::dirty::Dirty;
-use super::{Entry, Store};
+use super::entry::Entry;
+use super::store::Store;
+use crate::model::{
+    BotCounters, BotName, ChannelTally, Inconsistency, Job, JobKey, SourceId, SourceKind, Timestamp, UnrecognizedKind,
+};
 
 /// A job with its bookkeeping, as plain data.
 #[derive(Debug, Clone, PartialEq)]
 pub struct PersistedJob {
-    /// What is published of it.
+    /// The published values.
     pub job: Job,
-    /// When it was first wanted.
+    /// When a source first named it.
     pub added: Timestamp,
     /// When it left the state `polling`.
     pub ended: Option<Timestamp>,
-    /// When an answer last came, whatever it was.
+    /// When the last poll ended, whatever its outcome.
     pub last_poll: Option<Timestamp>,
-    /// Polls in a row that found upstream not knowing it.
+    /// Consecutive polls with the outcome [`crate::model::Outcome::NotFound`].
     pub misses: u8,
-    /// The most that was ever seen of each channel, where that is not `job.tallies`.
+    /// The highest counts of each channel, if they differ from `job.tallies`.
     pub counted: Option<Box<[ChannelTally]>>,
-    /// Kinds of inconsistency that were counted for it, a bit each.
-    pub inconsistencies: u16,
-    /// How many unknown words of each kind were counted for it.
-    pub unrecognized: [u32; UnrecognizedKind::ALL.len()],
-    /// The sources that want it.
-    pub wanted_by: Vec<SourceId>,
-    /// Its series have gone: what was counted of it is remembered.
+    /// Kinds of inconsistency that were counted for this job.
+    pub inconsistencies: EnumMap<Inconsistency, bool>,
+    /// Unrecognized values that were counted for this job.
+    pub unrecognized: EnumMap<UnrecognizedKind, u32>,
+    /// The sources that name it.
+    pub sources: Vec<SourceId>,
+    /// The job has no series any more; it is remembered so that nothing is counted twice.
     pub retired: bool,
 }
 
 impl Store {
-    /// A job as the database has to keep it; `None` where it is to be forgotten.
+    /// Starts to track changes, for [`Self::take_dirty`].
+    pub fn track(&mut self) {
+        self.dirty.get_or_insert_default();
+    }
+
+    /// The changes since the last call.
+    pub fn take_dirty(&mut self) -> Dirty {
+        self.dirty.as_mut().map(std::mem::take).unwrap_or_default()
+    }
+
+    /// Takes back changes that could not be written.
+    pub fn return_dirty(&mut self, unwritten: Dirty) {
+        if let Some(dirty) = &mut self.dirty {
+            dirty.jobs.extend(unwritten.jobs);
+            dirty.bots.extend(unwritten.bots);
+        }
+    }
+
+    /// A job as the database stores it; `None` if its row is to be deleted.
     pub fn persisted_job(&self, key: &JobKey) -> Option<PersistedJob> {
         let followed = self.find(key).and_then(|slot| self.entry(slot));
         let retired = followed.is_none();
         let entry = followed.or_else(|| self.retired.get(key))?;
-        let sources = entry.wanted_by.iter().filter_map(|index| self.sources.get(*index));
+        let sources = entry.sources.iter().filter_map(|index| self.sources.get(*index));
         Some(PersistedJob {
             job: entry.job.clone(),
             added: entry.added,
@@ -46,71 +68,72 @@ impl Store {
             counted: entry.counted.clone(),
             inconsistencies: entry.inconsistencies,
             unrecognized: entry.unrecognized,
-            wanted_by: sources.map(|source| source.id.clone()).collect(),
+            sources: sources.map(|source| source.id.clone()).collect(),
             retired,
         })
     }
 
-    /// The counters of a bot; `None` where they are to be forgotten.
-    pub fn persisted_totals(&self, bot: &BotName) -> Option<&BotTotals> {
-        self.bots.get(bot).map(|bot| &bot.book.totals)
+    /// The counters of a bot; `None` if its row is to be deleted.
+    pub fn persisted_counters(&self, bot: &BotName) -> Option<&BotCounters> {
+        self.bots.get(bot).map(|bot| &bot.metrics.counters)
     }
 
-    /// Begins with what an earlier run kept; to be called once, after [`Self::configure`] and before any source has spoken.
+    /// Starts from the data of an earlier run; to be called once, after [`Self::configure`] and before the first update
+    /// of a source.
     ///
-    /// Jobs stay wanted by the sources that wanted them, until those say otherwise. Jobs of which no source is left are
-    /// remembered without series. What belongs to bots that are not configured is to be forgotten.
-    pub fn restore(&mut self, totals: Vec<BotTotals>, mut jobs: Vec<PersistedJob>) {
+    /// Jobs keep their sources until those are read. Jobs without a configured source are remembered without series.
+    /// The rows of bots that are not configured are to be deleted.
+    pub fn restore(&mut self, bots: Vec<(BotName, BotCounters)>, mut jobs: Vec<PersistedJob>) {
         self.track();
-        for totals in totals {
-            match self.bots.get_mut(&totals.bot) {
-                Some(bot) => bot.book.restore(totals),
-                None => Dirty::bot(&mut self.dirty, &totals.bot),
+        for (name, counters) in bots {
+            match self.bots.get_mut(&name) {
+                Some(bot) => bot.restore(counters),
+                None => Dirty::mark_bot(&mut self.dirty, &name),
             }
         }
-        // The longest retired are to be forgotten first.
-        jobs.sort_by_key(|kept| kept.ended.or(kept.last_poll).unwrap_or(kept.added));
-        for kept in jobs {
-            self.restore_job(kept);
+        // The longest retired jobs are the first to be deleted.
+        jobs.sort_by_key(|persisted| persisted.ended.or(persisted.last_poll).unwrap_or(persisted.added));
+        for persisted in jobs {
+            self.restore_job(persisted);
         }
         self.count_sources();
     }
 
-    fn restore_job(&mut self, kept: PersistedJob) {
-        let key = kept.job.key.clone();
-        let Some(api) = self.bots.get(&key.bot).map(|bot| bot.api()) else {
-            Dirty::job(&mut self.dirty, &key);
+    fn restore_job(&mut self, persisted: PersistedJob) {
+        let key = persisted.job.key.clone();
+        let Some(api) = self.bots.get(&key.bot).map(|bot| bot.api) else {
+            Dirty::mark_job(&mut self.dirty, &key);
             return;
         };
-        let mut wanted_by = Vec::new();
-        for source in &kept.wanted_by {
-            // The job API is no source of the configuration: it is there as soon as it has a job.
+        let mut sources = Vec::new();
+        for source in &persisted.sources {
+            // The job API is not in the configuration: it becomes a source with its first job.
             let is_api = source.kind == SourceKind::Api;
-            wanted_by.extend(if is_api { self.sources.place(source) } else { self.sources.find(source) });
+            sources.extend(if is_api { self.sources.find_or_insert(source) } else { self.sources.find(source) });
         }
         let mut entry = Entry {
-            job: Job { api, ..kept.job },
-            added: kept.added,
-            ended: kept.ended,
-            last_poll: kept.last_poll,
-            misses: kept.misses,
-            counted: kept.counted,
-            inconsistencies: kept.inconsistencies,
-            unrecognized: kept.unrecognized,
-            wanted_by,
-            unwanted_since: None,
+            job: Job { api, ..persisted.job },
+            added: persisted.added,
+            ended: persisted.ended,
+            last_poll: persisted.last_poll,
+            misses: persisted.misses,
+            counted: persisted.counted,
+            inconsistencies: persisted.inconsistencies,
+            unrecognized: persisted.unrecognized,
+            sources,
+            orphaned_since: None,
         };
-        let insert = if kept.retired || entry.wanted_by.is_empty() { None } else { self.free_slot() };
-        match insert {
+        let slot = if persisted.retired || entry.sources.is_empty() { None } else { self.free_slot() };
+        match slot {
             Some(slot) => {
                 entry.job.campaign = self.enter_campaign(entry.job.campaign.take());
                 self.insert(slot, entry);
             }
             None => {
-                if !kept.retired {
-                    Dirty::job(&mut self.dirty, &key);
+                if !persisted.retired {
+                    Dirty::mark_job(&mut self.dirty, &key);
                 }
-                entry.wanted_by = Vec::new();
+                entry.sources = Vec::new();
                 self.retire(entry);
             }
         }

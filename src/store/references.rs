@@ -1,24 +1,25 @@
-//! What sources and the job API want, and what becomes of jobs that nobody wants any more.
+//! References of sources and the job API to jobs, and the removal of jobs without a reference.
 
 use std::cmp::Reverse;
 use std::collections::HashSet;
 
-use super::Entry;
 use super::bot::MAX_CAMPAIGNS;
 use super::dirty::Dirty;
+use super::entry::Entry;
 use super::sources::{MAX_WAITING, SourceIndex};
 use super::store::{Change, RegisterError, Registered, Store};
 use crate::model::{
-    BotName, DropReason, Job, JobKey, JobSlot, LabelValue, SourceId, SourceKind, Target, TargetUpdate, Timestamp,
+    BotName, DropReason, Job, JobKey, JobSlot, LabelValue, RequestId, SourceId, SourceKind, Target, TargetUpdate,
+    Timestamp,
 };
 
-/// The campaign of jobs whose own is beyond [`MAX_CAMPAIGNS`].
+/// The campaign of jobs whose campaign is beyond [`MAX_CAMPAIGNS`].
 const OTHER_CAMPAIGN: &str = "other";
 
 impl Store {
-    /// Takes what a source says now.
+    /// Applies an update of a source.
     pub fn apply(&mut self, update: TargetUpdate, now: Timestamp) {
-        // What a source of an earlier configuration still had to say is passed over.
+        // An update from a source of an earlier configuration is ignored.
         let Some(index) = self.sources.find(&update.source) else { return };
         let Some(source) = self.sources.get_mut(index) else { return };
         source.up = update.up;
@@ -27,20 +28,20 @@ impl Store {
         if let Some(targets) = update.targets {
             source.targets = u64::try_from(targets.len()).unwrap_or(u64::MAX);
             let named: HashSet<&str> = targets.iter().map(|target| target.id.as_str()).collect();
-            let mut unnamed = Vec::new();
+            let mut dropped = Vec::new();
             for slot in self.slots() {
-                // A source of which a part cannot be read takes nothing away: that part may name it.
+                // A source that is down drops no job: its unreadable part may still name it.
                 if let Some(entry) = self.entry(slot).filter(|_| update.up)
-                    && entry.wanted_by.contains(&index)
+                    && entry.sources.contains(&index)
                     && !named.contains(entry.job.key.id.as_str())
                 {
-                    unnamed.push(slot);
+                    dropped.push(slot);
                 }
             }
-            for slot in unnamed {
+            for slot in dropped {
                 self.drop_reference(slot, index, now);
             }
-            let was_waiting: HashSet<crate::model::RequestId> = self
+            let was_waiting: HashSet<RequestId> = self
                 .sources
                 .waiting
                 .iter()
@@ -56,7 +57,7 @@ impl Store {
         self.count_sources();
     }
 
-    /// Takes one job in through the job API. After the last of several, [`Self::recount`] is due.
+    /// Registers a job through the job API. Call [`Self::recount`] after the last of several.
     pub fn register(&mut self, bot: &BotName, target: Target, now: Timestamp) -> Result<Registered, RegisterError> {
         if !self.bots.contains_key(bot) {
             return Err(RegisterError::UnknownBot);
@@ -68,20 +69,20 @@ impl Store {
             return Err(RegisterError::Full);
         }
         let source = SourceId { bot: bot.clone(), kind: SourceKind::Api, name: "api".into() };
-        if let Some(index) = self.sources.place(&source) {
+        if let Some(index) = self.sources.find_or_insert(&source) {
             self.add_reference(index, bot, target, true, now);
         }
         Ok(if known { Registered::Known } else { Registered::New })
     }
 
-    /// Forgets a job that the job API took in: its series go at once unless another source wants it. What was counted is
-    /// remembered, so that a job taken in again is not counted again. `false`: there was none.
+    /// Deletes a job that was registered through the job API: its series end at once unless another source names it. Its
+    /// counts are remembered, so that a job that is registered again is not counted again. `false`: no such job.
     pub fn forget(&mut self, key: &JobKey, now: Timestamp) -> bool {
         let Some(slot) = self.index.get(key).copied() else { return false };
         let source = SourceId { bot: key.bot.clone(), kind: SourceKind::Api, name: "api".into() };
-        let Some(index) = self.sources.place(&source) else { return false };
+        let Some(index) = self.sources.find_or_insert(&source) else { return false };
         let Some(entry) = self.entry(slot) else { return false };
-        if !entry.wanted_by.contains(&index) {
+        if !entry.sources.contains(&index) {
             return false;
         }
         self.drop_reference(slot, index, now);
@@ -92,19 +93,19 @@ impl Store {
         true
     }
 
-    /// Whether a job was followed to its end and its series have expired: it is not taken in again.
+    /// Whether a job has ended and its series have expired: it is not followed again.
     pub(super) fn is_over(&self, key: &JobKey, now: Timestamp) -> bool {
         let ended = self.retired.get(key).and_then(|entry| entry.ended);
         ended.is_some_and(|ended| ended.plus(self.settings.retention) <= now)
     }
 
-    /// A source names a target. `refused_before`: that it has no room was counted already, or is told otherwise.
+    /// A source names a target. `rejection_counted`: a rejection was counted before, or is reported in another way.
     pub(super) fn add_reference(
         &mut self,
         index: SourceIndex,
         bot: &BotName,
         target: Target,
-        refused_before: bool,
+        rejection_counted: bool,
         now: Timestamp,
     ) {
         let key = JobKey { bot: bot.clone(), id: target.id.clone() };
@@ -116,7 +117,7 @@ impl Store {
             return;
         }
         let Some(slot) = (self.index.len() < self.settings.max_jobs).then(|| self.free_slot()).flatten() else {
-            if !refused_before {
+            if !rejection_counted {
                 self.dropped.add(DropReason::MaxJobs, 1);
             }
             if self.sources.waiting.len() < MAX_WAITING {
@@ -124,7 +125,7 @@ impl Store {
             }
             return;
         };
-        let Some(api) = self.bots.get(bot).map(|bot| bot.api()) else { return };
+        let Some(api) = self.bots.get(bot).map(|bot| bot.api) else { return };
         let campaign = self.enter_campaign(target.campaign);
         let mut entry = match self.retired.take(&key) {
             Some(mut known) => {
@@ -135,23 +136,23 @@ impl Store {
             }
             None => Entry::new(Job::new(key.clone(), api, campaign, target.labels), now),
         };
-        entry.wanted_by = vec![index];
-        entry.unwanted_since = None;
+        entry.sources = vec![index];
+        entry.orphaned_since = None;
         self.insert(slot, entry);
         self.mark_dirty(slot);
     }
 
-    /// A source names a job that is followed. Its labels are those of the source that has wanted it longest.
+    /// A source names a job that is followed. The labels are those of the source with the longest reference.
     pub(super) fn update_reference(&mut self, slot: JobSlot, index: SourceIndex, target: Target) {
         self.orphaned.remove(&slot);
         let Some(entry) = self.entry_mut(slot) else { return };
-        entry.unwanted_since = None;
-        if !entry.wanted_by.contains(&index) {
-            entry.wanted_by.push(index);
+        entry.orphaned_since = None;
+        if !entry.sources.contains(&index) {
+            entry.sources.push(index);
             self.mark_dirty(slot);
         }
         let Some(entry) = self.entry_mut(slot) else { return };
-        if entry.wanted_by.first() != Some(&index) {
+        if entry.sources.first() != Some(&index) {
             return;
         }
         if entry.job.labels != target.labels {
@@ -173,49 +174,50 @@ impl Store {
 
     pub(super) fn drop_reference(&mut self, slot: JobSlot, index: SourceIndex, now: Timestamp) {
         let Some(entry) = self.entry_mut(slot) else { return };
-        entry.wanted_by.retain(|source| *source != index);
-        if entry.wanted_by.is_empty() {
-            entry.unwanted_since = Some(now);
+        entry.sources.retain(|source| *source != index);
+        if entry.sources.is_empty() {
+            entry.orphaned_since = Some(now);
             self.orphaned.insert(slot);
         }
         self.mark_dirty(slot);
     }
 
-    /// Takes a job's series away and remembers what was counted of it.
+    /// Removes a job and its series, and remembers its counts.
     pub(super) fn remove(&mut self, slot: JobSlot) {
         let Some(mut entry) = self.entries.get_mut(slot.index() as usize).and_then(Option::take) else { return };
         self.orphaned.remove(&slot);
         self.index.remove(&entry.job.key);
         self.leave_campaign(entry.job.campaign.as_ref());
-        entry.wanted_by = Vec::new();
-        entry.unwanted_since = None;
-        Dirty::job(&mut self.dirty, &entry.job.key);
+        entry.sources = Vec::new();
+        entry.orphaned_since = None;
+        Dirty::mark_job(&mut self.dirty, &entry.job.key);
         if self.bots.contains_key(&entry.job.key.bot) {
             self.retire(entry);
         }
         self.changes.push(Change::Removed(slot));
-        self.states_moved = true;
+        self.job_states_changed = true;
     }
 
     /// Remembers a job without series.
     pub(super) fn retire(&mut self, entry: Entry) {
-        for forgotten in self.retired.insert(entry) {
-            Dirty::job(&mut self.dirty, &forgotten);
+        for dropped in self.retired.insert(entry) {
+            Dirty::mark_job(&mut self.dirty, &dropped);
         }
     }
 
-    /// Puts a job into its slot; its deadline or expiry goes by the times that it has.
+    /// Inserts a job into its slot, and schedules its deadline or expiry.
     pub(super) fn insert(&mut self, slot: JobSlot, entry: Entry) {
         match entry.ended {
             Some(ended) => self.expiries.push(Reverse((ended.plus(self.settings.retention), slot))),
             None => self.deadlines.push(Reverse((entry.added.plus(self.settings.job_deadline), slot))),
         }
-        if let Some(place) = self.entries.get_mut(slot.index() as usize) {
+        if let Some(vacant) = self.entries.get_mut(slot.index() as usize) {
             self.index.insert(entry.job.key.clone(), slot);
-            *place = Some(entry);
+            *vacant = Some(entry);
             self.changes.push(Change::Added(slot));
-            self.states_moved = true;
+            self.job_states_changed = true;
         }
+        self.prune_timers();
     }
 
     pub(super) fn free_slot(&mut self) -> Option<JobSlot> {

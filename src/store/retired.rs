@@ -1,54 +1,54 @@
-//! What is remembered of jobs whose series are gone, so that they are neither polled nor counted again.
+//! Jobs whose series have expired, remembered so that they are neither polled nor counted again.
 
 use std::collections::{HashMap, VecDeque};
 
 use crate::model::JobKey;
 
-use super::Entry;
+use super::entry::Entry;
 
-/// The most retired jobs that are remembered; the longest retired are forgotten first. An entry of a job with one channel
-/// takes about 600 bytes, so the bound stands at 60 MB in the worst case.
+/// Limit of remembered jobs; the longest retired are dropped first. An entry with one channel takes about 600 bytes, so
+/// the limit is about 60 MB.
 pub(super) const MAX_RETIRED: usize = 100_000;
 
-/// Jobs that were followed and whose series have gone.
+/// Jobs that were followed and whose series have expired.
 #[derive(Debug, Default)]
 pub(super) struct Retired {
     by_key: HashMap<JobKey, (u64, Box<Entry>)>,
-    /// Keys by the number of their retirement. Those of entries that were taken out stay until they come to the front.
+    /// Keys with their sequence number, oldest first. Keys of entries that were taken out stay until they are at the front.
     order: VecDeque<(u64, JobKey)>,
     next: u64,
 }
 
 impl Retired {
-    /// Remembers an entry; the longest remembered make room for it. Returns those that did.
+    /// Adds an entry. Returns the keys that were dropped to stay within [`MAX_RETIRED`].
     #[must_use]
     pub(super) fn insert(&mut self, entry: Entry) -> Vec<JobKey> {
         let (number, key) = (self.next, entry.job.key.clone());
         self.next = self.next.wrapping_add(1);
         self.by_key.insert(key.clone(), (number, Box::new(entry)));
         self.order.push_back((number, key));
-        let mut forgotten = Vec::new();
+        let mut dropped = Vec::new();
         while self.by_key.len() > MAX_RETIRED {
             let Some((number, oldest)) = self.order.pop_front() else { break };
-            if self.stands_at(number, &oldest) {
+            if self.is_current(number, &oldest) {
                 self.by_key.remove(&oldest);
-                forgotten.push(oldest);
+                dropped.push(oldest);
             }
         }
         if self.order.len() > 2 * MAX_RETIRED {
             let order = std::mem::take(&mut self.order);
-            self.order = order.into_iter().filter(|(number, key)| self.stands_at(*number, key)).collect();
+            self.order = order.into_iter().filter(|(number, key)| self.is_current(*number, key)).collect();
         }
-        forgotten
+        dropped
     }
 
-    /// How many entries and places in the order there are.
+    /// The number of entries, and the length of the order.
     pub(super) fn sizes(&self) -> (usize, usize) {
         (self.by_key.len(), self.order.len())
     }
 
-    /// Whether a place in the order is still that of the entry.
-    fn stands_at(&self, number: u64, key: &JobKey) -> bool {
+    /// Whether the entry of the key still has this sequence number.
+    fn is_current(&self, number: u64, key: &JobKey) -> bool {
         self.by_key.get(key).is_some_and(|(last, _)| *last == number)
     }
 
@@ -60,7 +60,7 @@ impl Retired {
         self.by_key.remove(key).map(|(_, entry)| *entry)
     }
 
-    /// Forgets those that `keep` does not want; returns them.
+    /// Drops the entries for which `keep` is false; returns their keys.
     pub(super) fn retain(&mut self, keep: impl Fn(&Entry) -> bool) -> Vec<JobKey> {
         self.by_key.extract_if(|_, (_, entry)| !keep(entry)).map(|(key, _)| key).collect()
     }
@@ -80,7 +80,7 @@ mod tests {
     }
 
     #[test]
-    fn the_longest_retired_are_forgotten_first() {
+    fn the_longest_retired_are_dropped_first() {
         let mut retired = Retired::default();
         (0..MAX_RETIRED).for_each(|number| assert_eq!(retired.insert(entry(number)), []));
         // The first one comes back and retires again: it is now the last.
@@ -91,7 +91,7 @@ mod tests {
     }
 
     #[test]
-    fn jobs_that_come_and_go_take_no_more_room() {
+    fn jobs_that_come_and_go_do_not_grow_the_order() {
         let mut retired = Retired::default();
         for _ in 0..3 * MAX_RETIRED {
             assert_eq!(retired.insert(entry(0)), []);

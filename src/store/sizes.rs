@@ -1,9 +1,9 @@
-//! How much the store holds.
+//! The sizes of the collections of the store.
 
-use super::Store;
+use super::store::Store;
 
 impl Store {
-    /// How many elements each collection has, by its name: none may grow with time.
+    /// The number of elements of each collection, by its name: none may grow without limit.
     pub fn sizes(&self) -> Vec<(&'static str, usize)> {
         let (retired, retirements) = self.retired.sizes();
         let dirty = self.dirty.as_ref().map_or(0, |dirty| dirty.jobs.len() + dirty.bots.len());

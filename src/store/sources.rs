@@ -1,17 +1,17 @@
-//! Which source wants what. A job is followed while at least one source wants it.
+//! The table of sources. A job is followed while at least one source names it.
 
 use std::collections::VecDeque;
 use std::time::Duration;
 
 use crate::model::{SourceId, Target};
 
-/// How long a job outlives the last source that named it: a file that is written in two steps must not lose its jobs.
+/// How long a job stays after the last source dropped it: a file that is written in two steps must not lose its jobs.
 pub const REMOVAL_GRACE: Duration = Duration::from_secs(5);
 
-/// The most targets that wait for room under `max_jobs`; beyond it they are dropped until their source names them anew.
+/// Limit of targets that wait because of `max_jobs`; further ones are dropped until the next update of their source.
 pub(super) const MAX_WAITING: usize = 100_000;
 
-/// A source's place in the table of sources; it never changes while the process lives.
+/// An index into the table of sources; it never changes while the process runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) struct SourceIndex(u16);
 
@@ -19,27 +19,27 @@ pub(super) struct SourceIndex(u16);
 #[derive(Debug)]
 pub(super) struct Source {
     pub(super) id: SourceId,
-    /// Whether it could be read the last time.
+    /// Whether the last read succeeded.
     pub(super) up: bool,
-    /// How many targets it names.
+    /// Targets in its current set.
     pub(super) targets: u64,
-    /// How many of them could not be taken.
+    /// Targets of the current set that were rejected.
     pub(super) invalid: u64,
-    /// Whether the configuration still has it.
+    /// Whether it is in the current configuration.
     pub(super) configured: bool,
 }
 
-/// The table of sources and the targets that wait for room.
+/// The table of sources, and the targets that wait because of `max_jobs`.
 #[derive(Debug, Default)]
 pub(super) struct Sources {
     table: Vec<Source>,
-    /// Targets beyond `max_jobs`, in the order in which they came.
+    /// Targets beyond `max_jobs`, oldest first.
     pub(super) waiting: VecDeque<(SourceIndex, Target)>,
 }
 
 impl Sources {
-    /// The place of a source, which is made where there is none; `None` beyond 65,536 of them.
-    pub(super) fn place(&mut self, id: &SourceId) -> Option<SourceIndex> {
+    /// The index of a source, which is added if it is new; `None` beyond 65,536 sources.
+    pub(super) fn find_or_insert(&mut self, id: &SourceId) -> Option<SourceIndex> {
         if let Some(known) = self.table.iter().position(|source| source.id == *id) {
             if let Some(source) = self.table.get_mut(known) {
                 source.configured = true;
@@ -51,7 +51,7 @@ impl Sources {
         Some(SourceIndex(index))
     }
 
-    /// The place of a source that the configuration has.
+    /// The index of a configured source.
     pub(super) fn find(&self, id: &SourceId) -> Option<SourceIndex> {
         let position = self.table.iter().position(|source| source.configured && source.id == *id)?;
         u16::try_from(position).ok().map(SourceIndex)
@@ -65,27 +65,27 @@ impl Sources {
         self.table.get_mut(usize::from(index.0))
     }
 
-    /// How many places there are.
+    /// The length of the table.
     pub(super) fn len(&self) -> usize {
         self.table.len()
     }
 
-    /// The sources that the configuration has.
+    /// The configured sources.
     pub(super) fn configured(&self) -> impl Iterator<Item = &Source> {
         self.table.iter().filter(|source| source.configured)
     }
 
-    /// Forgets those that `keep` does not want; returns their places.
+    /// Removes the sources for which `keep` is false; returns their indices.
     pub(super) fn retain(&mut self, keep: impl Fn(&SourceId) -> bool) -> Vec<SourceIndex> {
-        let mut gone = Vec::new();
+        let mut removed = Vec::new();
         for (index, source) in self.table.iter_mut().enumerate() {
             if source.configured && !keep(&source.id) {
                 source.configured = false;
                 source.targets = 0;
-                gone.extend(u16::try_from(index).ok().map(SourceIndex));
+                removed.extend(u16::try_from(index).ok().map(SourceIndex));
             }
         }
-        self.waiting.retain(|(index, _)| !gone.contains(index));
-        gone
+        self.waiting.retain(|(index, _)| !removed.contains(index));
+        removed
     }
 }

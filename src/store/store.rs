@@ -1,101 +1,90 @@
-//! All jobs and bots: what is known of them, which configuration holds, and what the passing of time does.
+//! The store: all jobs and bots, the configuration in force, and what happens as time passes.
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet, BinaryHeap, HashMap, HashSet};
 use std::time::Duration;
 
+use enum_map::EnumMap;
+
 use crate::model::{
-    ApiVersion, BotName, Channel, DropReason, JobKey, JobSlot, JobState, LabelValue, SourceId, SourceKind, Timestamp,
+    ApiVersion, BotCounters, BotGauges, BotMetrics, BotName, Channel, DropReason, Job, JobKey, JobSlot, JobState,
+    LabelValue, SourceId, SourceKind, Timestamp,
 };
 
-use super::Entry;
 use super::bot::BotState;
 use super::dirty::Dirty;
+use super::entry::Entry;
 use super::retired::Retired;
 use super::sources::{REMOVAL_GRACE, Sources};
 
-/// What the configuration says of the life of a job.
+/// Outdated deadlines and expiries that are tolerated besides two for each slot.
+const SPARE_TIMERS: usize = 64;
+
+/// The configured limits of the life of a job.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Settings {
-    /// A job unfinished so long after it was first wanted is given up.
+    /// A job that is unfinished this long after a source first named it is abandoned.
     pub job_deadline: Duration,
     /// How long the series of an ended job stay.
     pub retention: Duration,
-    /// The most jobs that have series at a time.
+    /// Limit of jobs with series.
     pub max_jobs: usize,
 }
 
-/// What the store needs to know of a bot.
+/// The configuration of a bot, as far as the store needs it.
 #[derive(Debug, Clone)]
 pub struct BotSpec {
     /// Its name.
     pub name: BotName,
-    /// Which API its jobs are read from.
+    /// The API that its jobs are read from.
     pub api: ApiVersion,
-    /// Channels whose series stand at 0 from the start.
+    /// Channels whose series are initialised to 0.
     pub channels: Vec<Channel>,
 }
 
-/// What happened to a job: what the schedulers and the exposition must follow.
+/// A change of a job that the schedulers and the exposition must follow.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Change {
-    /// It is followed now: show it, and poll it if its state is `polling`.
+    /// It is followed now: render it, and poll it if its state is `polling`.
     Added(JobSlot),
-    /// Something of it changed: show it anew.
+    /// Its values changed: render it again.
     Changed(JobSlot),
-    /// It is not to be polled any more; it is still shown.
+    /// It is not polled any more; it is still rendered.
     Ended(JobSlot),
-    /// It is gone. The slot stays taken until [`Store::release`].
+    /// It was removed. The slot stays reserved until [`Store::release`].
     Removed(JobSlot),
 }
 
-/// A job taken in through the job API.
+/// The result of a registration through the job API.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Registered {
     /// It was not followed before.
     New,
-    /// It was followed already, or has been followed to its end.
+    /// It is followed already, or has ended.
     Known,
 }
 
-/// Why a job was not taken in.
+/// Why a job was not registered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum RegisterError {
     /// No bot of that name.
-    #[error("there is no bot of that name in the configuration")]
+    #[error("no bot with this name is configured")]
     UnknownBot,
     /// `max_jobs` is reached.
-    #[error("max_jobs is reached; a job is taken again when others have expired")]
+    #[error("max_jobs is reached; register the job again when other jobs have expired, or raise max_jobs")]
     Full,
-    /// The database could not keep it, so that a restart would lose it.
-    #[error("it could not be written to the database; see the log")]
+    /// The database could not store it, so that a restart would lose it.
+    #[error("cannot write the job to the database; the log has the cause")]
     NotPersisted,
 }
 
-/// One bot.
-#[derive(Debug)]
-pub(super) struct Bot {
-    pub(super) book: BotState,
-    api: ApiVersion,
-}
-
-impl Bot {
-    pub(super) fn api(&self) -> ApiVersion {
-        self.api
-    }
-}
-
-/// What was turned away, by reason.
+/// Rejected items, by reason.
 #[derive(Debug, Default)]
-pub(super) struct Dropped(pub(super) [u64; DropReason::ALL.len()]);
+pub(super) struct Dropped(EnumMap<DropReason, u64>);
 
 impl Dropped {
     pub(super) fn add(&mut self, reason: DropReason, count: u64) {
-        if let Some(sum) =
-            DropReason::ALL.iter().position(|known| *known == reason).and_then(|index| self.0.get_mut(index))
-        {
-            *sum = sum.saturating_add(count);
-        }
+        self.0[reason] = self.0[reason].saturating_add(count);
     }
 }
 
@@ -103,29 +92,29 @@ impl Dropped {
 #[derive(Debug)]
 pub struct Store {
     pub(super) settings: Settings,
-    pub(super) bots: BTreeMap<BotName, Bot>,
+    pub(super) bots: BTreeMap<BotName, BotState>,
     pub(super) entries: Vec<Option<Entry>>,
     pub(super) free: Vec<JobSlot>,
     pub(super) index: HashMap<JobKey, JobSlot>,
     pub(super) retired: Retired,
     pub(super) sources: Sources,
     pub(super) campaigns: HashMap<LabelValue, usize>,
-    /// When ended jobs expire; entries that are out of date are passed over.
+    /// When ended jobs expire; outdated elements are skipped.
     pub(super) expiries: BinaryHeap<Reverse<(Timestamp, JobSlot)>>,
-    /// When running jobs are given up.
+    /// When running jobs are abandoned; outdated elements are skipped.
     pub(super) deadlines: BinaryHeap<Reverse<(Timestamp, JobSlot)>>,
-    /// Jobs that no source wants any more, until the grace is over.
+    /// Jobs that no source names any more, until [`REMOVAL_GRACE`] is over.
     pub(super) orphaned: BTreeSet<JobSlot>,
     pub(super) dropped: Dropped,
     pub(super) changes: Vec<Change>,
-    /// What the database has not been told; `None` where there is no database.
+    /// What differs from the database; `None` with in-memory storage.
     pub(super) dirty: Option<Dirty>,
-    /// A job came, went, or changed its state since [`crate::model::BotTotals::jobs`] was counted.
-    pub(super) states_moved: bool,
+    /// A job was added, removed or changed its state since [`BotGauges::jobs`] was counted.
+    pub(super) job_states_changed: bool,
 }
 
 impl Store {
-    /// One that knows no bot and no job.
+    /// A store without bots and jobs.
     pub fn new(settings: Settings) -> Self {
         Self {
             settings,
@@ -142,53 +131,55 @@ impl Store {
             dropped: Dropped::default(),
             changes: Vec::new(),
             dirty: None,
-            states_moved: false,
+            job_states_changed: false,
         }
     }
 
-    /// Takes a configuration: the bots and sources that it does not have are forgotten, the others keep what they have.
-    /// The jobs of a bot that is gone go at once; those of a source that is gone have [`REMOVAL_GRACE`] to be named by
-    /// another one, so that moving them from one source to another leaves no gap.
+    /// Applies a configuration: bots and sources that it does not have are removed, the others keep their state.
+    ///
+    /// The jobs of a removed bot are removed at once. The jobs of a removed source stay for [`REMOVAL_GRACE`], so that
+    /// moving them to another source leaves no gap.
     pub fn configure(&mut self, settings: Settings, bots: &[BotSpec], sources: &[SourceId], now: Timestamp) {
         self.settings = settings;
         for spec in bots {
             match self.bots.get_mut(&spec.name) {
                 Some(bot) => {
                     bot.api = spec.api;
-                    bot.book.add_channels(&spec.channels);
+                    bot.add_channels(&spec.channels);
                 }
                 None => {
-                    let bot = Bot { book: BotState::new(spec.name.clone(), &spec.channels), api: spec.api };
+                    let bot = BotState::new(spec.name.clone(), spec.api, &spec.channels);
                     self.bots.insert(spec.name.clone(), bot);
                 }
             }
         }
-        let wanted: HashSet<&BotName> = bots.iter().map(|spec| &spec.name).collect();
-        for name in self.bots.keys().filter(|name| !wanted.contains(name)) {
-            Dirty::bot(&mut self.dirty, name);
+        let configured: HashSet<&BotName> = bots.iter().map(|spec| &spec.name).collect();
+        for name in self.bots.keys().filter(|name| !configured.contains(name)) {
+            Dirty::mark_bot(&mut self.dirty, name);
         }
-        self.bots.retain(|name, _| wanted.contains(name));
+        self.bots.retain(|name, _| configured.contains(name));
         for source in sources {
-            self.sources.place(source);
+            self.sources.find_or_insert(source);
         }
-        let kept: HashSet<&SourceId> = sources.iter().collect();
-        let gone =
-            self.sources.retain(|id| kept.contains(id) || (id.kind == SourceKind::Api && wanted.contains(&id.bot)));
+        let configured_sources: HashSet<&SourceId> = sources.iter().collect();
+        let removed = self.sources.retain(|id| {
+            configured_sources.contains(id) || (id.kind == SourceKind::Api && configured.contains(&id.bot))
+        });
         for slot in self.slots().collect::<Vec<_>>() {
             let Some(entry) = self.entry_mut(slot) else { continue };
             let bot = entry.job.key.bot.clone();
-            let sources_before = entry.wanted_by.len();
-            entry.wanted_by.retain(|source| !gone.contains(source));
-            let orphan = entry.wanted_by.is_empty();
+            let sources_before = entry.sources.len();
+            entry.sources.retain(|source| !removed.contains(source));
+            let orphan = entry.sources.is_empty();
             let orphaned_now = orphan && sources_before > 0;
             if orphaned_now {
-                entry.unwanted_since = Some(now);
+                entry.orphaned_since = Some(now);
                 self.orphaned.insert(slot);
             }
-            if self.entry(slot).is_some_and(|entry| entry.wanted_by.len() != sources_before) {
+            if self.entry(slot).is_some_and(|entry| entry.sources.len() != sources_before) {
                 self.mark_dirty(slot);
             }
-            if !wanted.contains(&bot) {
+            if !configured.contains(&bot) {
                 self.remove(slot);
                 continue;
             }
@@ -200,15 +191,15 @@ impl Store {
                 self.note(Change::Changed(slot));
             }
         }
-        for key in self.retired.retain(|entry| wanted.contains(&entry.job.key.bot)) {
-            Dirty::job(&mut self.dirty, &key);
+        for key in self.retired.retain(|entry| configured.contains(&entry.job.key.bot)) {
+            Dirty::mark_job(&mut self.dirty, &key);
         }
         self.reschedule();
         self.count_sources();
     }
 
-    /// Lets time pass: gives jobs up at their deadline, expires ended ones, lets go of orphaned ones, takes waiting
-    /// targets in where there is room.
+    /// Advances to `now`: abandons jobs at their deadline, removes expired and orphaned jobs, and admits waiting targets
+    /// within `max_jobs`.
     pub fn tick(&mut self, now: Timestamp) {
         while let Some(Reverse((due, slot))) = self.deadlines.peek().copied().filter(|Reverse((due, _))| *due <= now) {
             self.deadlines.pop();
@@ -228,7 +219,7 @@ impl Store {
         let mut over = Vec::new();
         for slot in self.orphaned.iter().copied() {
             let Some(entry) = self.entries.get_mut(slot.index() as usize).and_then(Option::as_mut) else { continue };
-            if entry.unwanted_since.get_or_insert(now).plus(REMOVAL_GRACE) <= now {
+            if entry.orphaned_since.get_or_insert(now).plus(REMOVAL_GRACE) <= now {
                 over.push(slot);
             }
         }
@@ -240,30 +231,88 @@ impl Store {
             let Some(bot) = self.sources.get_mut(index).map(|source| source.id.bot.clone()) else { continue };
             self.add_reference(index, &bot, target, true, now);
         }
-        // Ticks come with every answer, which seldom changes a state.
-        if self.states_moved {
+        // There is a tick for every poll, and few polls change a state.
+        if self.job_states_changed {
             self.count_jobs();
         }
     }
 
-    /// The next moment at which [`Self::tick`] has something to do.
+    /// The next time at which [`Self::tick`] has work.
     pub fn next_tick(&self) -> Option<Timestamp> {
         let heads = [self.deadlines.peek(), self.expiries.peek()];
         let earliest = heads.into_iter().flatten().map(|Reverse((due, _))| *due).min();
-        let grace = self.orphaned.iter().filter_map(|slot| self.entry(*slot)?.unwanted_since).min();
+        let grace = self.orphaned.iter().filter_map(|slot| self.entry(*slot)?.orphaned_since).min();
         [earliest, grace.map(|since| since.plus(REMOVAL_GRACE))].into_iter().flatten().min()
     }
 
-    /// What happened since this was last called.
+    /// The changes since the last call.
     pub fn take_changes(&mut self) -> Vec<Change> {
         std::mem::take(&mut self.changes)
     }
 
-    /// Gives a removed job's slot back; to be called when no call for it is under way.
+    /// Releases the slot of a removed job; to be called when no call for it is in flight.
     pub fn release(&mut self, slot: JobSlot) {
         if self.entry(slot).is_none() {
             self.free.push(slot);
         }
+    }
+
+    /// A followed job with its bookkeeping.
+    pub fn entry(&self, slot: JobSlot) -> Option<&Entry> {
+        self.entries.get(slot.index() as usize)?.as_ref()
+    }
+
+    /// A followed job.
+    pub fn job(&self, slot: JobSlot) -> Option<&Job> {
+        self.entry(slot).map(|entry| &entry.job)
+    }
+
+    /// The slot of a followed job.
+    pub fn find(&self, key: &JobKey) -> Option<JobSlot> {
+        self.index.get(key).copied()
+    }
+
+    /// A job that has ended and whose series have expired.
+    pub fn over(&self, key: &JobKey) -> Option<&Job> {
+        let entry = self.retired.get(key)?;
+        matches!(entry.job.state, JobState::Finished | JobState::Gone).then_some(&entry.job)
+    }
+
+    /// All followed jobs, in the order of their slots.
+    pub fn jobs(&self) -> impl Iterator<Item = &Job> {
+        self.entries.iter().flatten().map(|entry| &entry.job)
+    }
+
+    /// The kinds of the sources that name a job.
+    pub fn sources_of(&self, slot: JobSlot) -> Vec<SourceKind> {
+        let Some(entry) = self.entry(slot) else { return Vec::new() };
+        let mut kinds: Vec<SourceKind> =
+            entry.sources.iter().filter_map(|index| self.sources.get(*index)).map(|source| source.id.kind).collect();
+        kinds.sort_unstable();
+        kinds.dedup();
+        kinds
+    }
+
+    /// The metrics of all bots, by name.
+    pub fn bots(&self) -> impl Iterator<Item = &BotMetrics> {
+        self.bots.values().map(|bot| &bot.metrics)
+    }
+
+    /// The counters of a bot, to be persisted with the next batch.
+    pub fn counters_mut(&mut self, name: &BotName) -> Option<&mut BotCounters> {
+        let bot = self.bots.get_mut(name)?;
+        Dirty::mark_bot(&mut self.dirty, name);
+        Some(&mut bot.metrics.counters)
+    }
+
+    /// The gauges of a bot, which are not persisted.
+    pub fn gauges_mut(&mut self, name: &BotName) -> Option<&mut BotGauges> {
+        self.bots.get_mut(name).map(|bot| &mut bot.metrics.gauges)
+    }
+
+    /// Rejected items.
+    pub fn dropped(&self) -> EnumMap<DropReason, u64> {
+        self.dropped.0
     }
 
     pub(super) fn entry_mut(&mut self, slot: JobSlot) -> Option<&mut Entry> {
@@ -271,26 +320,34 @@ impl Store {
     }
 
     pub(super) fn slots(&self) -> impl Iterator<Item = JobSlot> + use<'_> {
-        let taken = self.entries.iter().enumerate().filter(|(_, entry)| entry.is_some());
-        taken.filter_map(|(index, _)| u32::try_from(index).ok().map(JobSlot::new))
+        let occupied = self.entries.iter().enumerate().filter(|(_, entry)| entry.is_some());
+        occupied.filter_map(|(index, _)| u32::try_from(index).ok().map(JobSlot::new))
     }
 
-    /// Something of a job changed, and of its bot's counters.
+    /// Records a change of a job, and with it of its bot's counters.
     pub(super) fn note(&mut self, change: Change) {
         let (Change::Added(slot) | Change::Changed(slot) | Change::Ended(slot) | Change::Removed(slot)) = change;
         self.mark_dirty(slot);
         self.changes.push(change);
     }
 
-    /// The database is to be told of a job and its bot.
+    /// Marks a job and its bot for the next batch.
     pub(super) fn mark_dirty(&mut self, slot: JobSlot) {
         if let Some(entry) = self.entries.get(slot.index() as usize).and_then(Option::as_ref) {
-            Dirty::job(&mut self.dirty, &entry.job.key);
-            Dirty::bot(&mut self.dirty, &entry.job.key.bot);
+            Dirty::mark_job(&mut self.dirty, &entry.job.key);
+            Dirty::mark_bot(&mut self.dirty, &entry.job.key.bot);
         }
     }
 
-    /// Deadlines and expiries after the settings changed.
+    /// Drops outdated deadlines and expiries when most of them are: jobs that are removed early leave theirs behind.
+    pub(super) fn prune_timers(&mut self) {
+        let limit = 2 * self.entries.len() + SPARE_TIMERS;
+        if self.deadlines.len() > limit || self.expiries.len() > limit {
+            self.reschedule();
+        }
+    }
+
+    /// Rebuilds deadlines and expiries after the settings changed.
     pub(super) fn reschedule(&mut self) {
         let mut deadlines = Vec::new();
         let mut expiries = Vec::new();

@@ -4,7 +4,7 @@ use std::fmt::{self, Write as _};
 use std::time::Duration;
 
 use super::html::Escaped;
-use crate::model::{BudgetWindow, Job, JobState, JobStatus, Outcome, Timestamp};
+use crate::model::{EntryStatus, Job, JobNumber, JobStatus, Outcome, Timestamp};
 use crate::poller::{BotStatus, ListedJob, Listing};
 
 /// What the page shows.
@@ -79,10 +79,9 @@ fn write_bots(page: &mut String, view: &StatusView<'_>) -> fmt::Result {
          <th class=n>Given up<th class=n>Due, waiting<th class=n>Calls, last minute<th class=n>Calls, last hour<th>Last report",
     )?;
     for bot in view.bots {
-        let totals = &bot.totals;
-        let jobs = |state: JobState| count(&totals.jobs, &JobState::ALL, state);
-        write!(page, "<tr><td>{}<td class=words>", Escaped(&totals.bot))?;
-        match (&bot.trouble, totals.paused_until) {
+        let gauges = &bot.metrics.gauges;
+        write!(page, "<tr><td>{}<td class=words>", Escaped(&bot.metrics.bot))?;
+        match (&bot.trouble, gauges.paused_until) {
             (Some((outcome, since, detail)), paused) => {
                 write!(
                     page,
@@ -101,13 +100,12 @@ fn write_bots(page: &mut String, view: &StatusView<'_>) -> fmt::Result {
             (None, None) if bot.last_success.is_some() => page.write_str("<span class='s up'>answers</span>")?,
             (None, None) => page.write_str("<span class=none>not asked yet</span>")?,
         }
-        for state in JobState::ALL {
-            write!(page, "<td class=n>{}", jobs(state))?;
+        for count in gauges.jobs.values() {
+            write!(page, "<td class=n>{count}")?;
         }
-        write!(page, "<td class=n>{}", totals.polls_overdue)?;
-        for window in BudgetWindow::ALL {
-            let used = count(&totals.budget_used, &BudgetWindow::ALL, window);
-            write!(page, "<td class=n>{used} of {}", count(&totals.budget, &BudgetWindow::ALL, window))?;
+        write!(page, "<td class=n>{}", gauges.polls_overdue)?;
+        for (window, used) in gauges.budget_used {
+            write!(page, "<td class=n>{used} of {}", gauges.budget[window])?;
         }
         match bot.last_success {
             Some(at) => write!(page, "<td>{} ago", Age(view.now.since(at)))?,
@@ -115,10 +113,6 @@ fn write_bots(page: &mut String, view: &StatusView<'_>) -> fmt::Result {
         }
     }
     page.write_str("</table></div>")
-}
-
-fn count<T: PartialEq>(values: &[u64], all: &[T], which: T) -> u64 {
-    all.iter().position(|known| *known == which).and_then(|index| values.get(index)).copied().unwrap_or(0)
 }
 
 fn write_jobs(page: &mut String, view: &StatusView<'_>) -> fmt::Result {
@@ -159,12 +153,12 @@ fn write_job(page: &mut String, row: &ListedJob, now: Timestamp) -> fmt::Result 
         Some(ratio) => write!(page, "<td class=n>{:.0} %", ratio * 100.0)?,
         None => page.write_str(NOT_SENT)?,
     }
-    match row.job.recipients {
+    match row.job.numbers[JobNumber::Recipients] {
         Some(recipients) => write!(page, "<td class=n>{recipients}")?,
         None => page.write_str(NOT_SENT)?,
     }
-    for index in 0..2 {
-        let sum: u64 = row.job.tallies.iter().filter_map(|tally| tally.entries.get(index)).sum();
+    for status in [EntryStatus::Success, EntryStatus::Failure] {
+        let sum: u64 = row.job.tallies.iter().map(|tally| tally.entries[status]).sum();
         write!(page, "<td class=n>{sum}")?;
     }
     match row.job.last_change {

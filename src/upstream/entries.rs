@@ -74,12 +74,7 @@ impl<'t> Entries<'t> {
             Some(Ok(None)) | None => {}
         }
         let Some(tally) = self.tallies.get_mut(usize::from(at)) else { return };
-        let [success, failure, unknown] = &mut tally.entries;
-        *match status {
-            EntryStatus::Success => success,
-            EntryStatus::Failure => failure,
-            EntryStatus::Unknown => unknown,
-        } += 1;
+        tally.entries[status] += 1;
         if let Some(reason) = reason {
             match tally.failures.iter_mut().find(|(known, _)| known == reason) {
                 Some((_, count)) => *count += 1,

@@ -5,6 +5,7 @@
 use std::borrow::Borrow;
 use std::marker::PhantomData;
 
+use enum_map::{Enum, EnumMap};
 use serde::Deserialize;
 use serde::de::{MapAccess, SeqAccess};
 use serde_json::value::RawValue;
@@ -14,6 +15,27 @@ use super::failure_reasons::ReasonTable;
 use super::lenient_object::{ByteAllowance, Lenient, LenientList, List, Object, Shape};
 use super::refusal::Refusal;
 use super::value::Value;
+use crate::model::JobNumber;
+
+/// The object that a field is in.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Parent {
+    Body,
+    Store,
+}
+
+/// The field of a count: the object that it is in, and its name.
+const fn number_field(number: JobNumber) -> (Parent, &'static [u8]) {
+    match number {
+        JobNumber::Recipients => (Parent::Store, b"identitiesCount"),
+        JobNumber::ReportedEntries => (Parent::Body, b"count"),
+    }
+}
+
+/// The count that a field holds.
+fn number_of_field(parent: Parent, key: &[u8]) -> Option<JobNumber> {
+    (0..JobNumber::LENGTH).map(JobNumber::from_usize).find(|number| number_field(*number) == (parent, key))
+}
 
 /// What the fields of a body hold.
 pub(super) struct Body<'c, R> {
@@ -21,13 +43,13 @@ pub(super) struct Body<'c, R> {
     table: &'c ReasonTable,
     pub(super) status: Option<R>,
     pub(super) percentage: Option<R>,
-    pub(super) count: Option<R>,
+    numbers: EnumMap<JobNumber, Option<R>>,
     pub(super) created_on: Option<R>,
     pub(super) requested_time: Option<R>,
     pub(super) modified: Option<R>,
     pub(super) job_type: Option<R>,
     pub(super) action: Option<R>,
-    pub(super) store: StoreObject<'c, R>,
+    store: StoreObject<'c, R>,
     /// What stood in `statusLogs`; `None` where there was no such field.
     pub(super) logs: Option<Shape>,
     pub(super) entries: Entries<'c>,
@@ -36,7 +58,7 @@ pub(super) struct Body<'c, R> {
 
 pub(super) struct StoreObject<'c, R> {
     room: &'c ByteAllowance,
-    pub(super) identities_count: Option<R>,
+    numbers: EnumMap<JobNumber, Option<R>>,
 }
 
 pub(super) struct Errors<'c, R> {
@@ -53,16 +75,24 @@ impl<'c, R> Body<'c, R> {
             table,
             status: None,
             percentage: None,
-            count: None,
+            numbers: EnumMap::default(),
             created_on: None,
             requested_time: None,
             modified: None,
             job_type: None,
             action: None,
-            store: StoreObject { room, identities_count: None },
+            store: StoreObject { room, numbers: EnumMap::default() },
             logs: None,
             entries: Entries::new(table),
             errors: Errors { room, refusal: None, raw: PhantomData },
+        }
+    }
+
+    /// What the field of a count holds.
+    pub(super) fn number(&self, number: JobNumber) -> &Option<R> {
+        match number_field(number).0 {
+            Parent::Body => &self.numbers[number],
+            Parent::Store => &self.store.numbers[number],
         }
     }
 }
@@ -70,7 +100,7 @@ impl<'c, R> Body<'c, R> {
 pub(super) enum BodyField {
     Status,
     Percentage,
-    Count,
+    Number(JobNumber),
     CreatedOn,
     RequestedTime,
     Modified,
@@ -88,7 +118,6 @@ impl<'de, R: Deserialize<'de> + Borrow<RawValue>> Object<'de> for Body<'_, R> {
         Some(match key {
             b"status" => BodyField::Status,
             b"percentageComplete" => BodyField::Percentage,
-            b"count" => BodyField::Count,
             b"createdOn" => BodyField::CreatedOn,
             b"requestedTime" => BodyField::RequestedTime,
             b"lMod" => BodyField::Modified,
@@ -97,7 +126,7 @@ impl<'de, R: Deserialize<'de> + Borrow<RawValue>> Object<'de> for Body<'_, R> {
             b"store" => BodyField::StoreObject,
             b"statusLogs" => BodyField::StatusLogs,
             b"errors" => BodyField::Errors,
-            _ => return None,
+            _ => return number_of_field(Parent::Body, key).map(BodyField::Number),
         })
     }
 
@@ -105,14 +134,14 @@ impl<'de, R: Deserialize<'de> + Borrow<RawValue>> Object<'de> for Body<'_, R> {
         let slot = match field {
             BodyField::Status => &mut self.status,
             BodyField::Percentage => &mut self.percentage,
-            BodyField::Count => &mut self.count,
+            BodyField::Number(number) => &mut self.numbers[number],
             BodyField::CreatedOn => &mut self.created_on,
             BodyField::RequestedTime => &mut self.requested_time,
             BodyField::Modified => &mut self.modified,
             BodyField::JobType => &mut self.job_type,
             BodyField::Action => &mut self.action,
             BodyField::StoreObject => {
-                self.store.identities_count = None;
+                self.store.numbers = EnumMap::default();
                 map.next_value_seed(Lenient(&mut self.store))?;
                 return Ok(());
             }
@@ -137,20 +166,15 @@ impl<'de, R: Deserialize<'de> + Borrow<RawValue>> Object<'de> for Body<'_, R> {
     }
 }
 
-pub(super) enum StoreField {
-    IdentitiesCount,
-}
-
 impl<'de, R: Deserialize<'de>> Object<'de> for StoreObject<'_, R> {
-    type Field = StoreField;
+    type Field = JobNumber;
 
-    fn field(key: &[u8]) -> Option<StoreField> {
-        (key == b"identitiesCount").then_some(StoreField::IdentitiesCount)
+    fn field(key: &[u8]) -> Option<JobNumber> {
+        number_of_field(Parent::Store, key)
     }
 
-    fn take<A: MapAccess<'de>>(&mut self, field: StoreField, map: &mut A) -> Result<(), A::Error> {
-        let StoreField::IdentitiesCount = field;
-        self.identities_count = Some(map.next_value()?);
+    fn take<A: MapAccess<'de>>(&mut self, number: JobNumber, map: &mut A) -> Result<(), A::Error> {
+        self.numbers[number] = Some(map.next_value()?);
         Ok(())
     }
 

@@ -19,7 +19,9 @@ use super::lenient_object::{ByteAllowance, Lenient, MAX_VALUE_BYTES, Shape};
 use super::lossy_utf8::{BLOCK_BYTES, LossyUtf8};
 use super::refusal::Refusal;
 use super::value::Value;
-use crate::model::{Inconsistency, JobStatus, LabelValue, Report, Timestamp, Unrecognized, UnrecognizedKind};
+use crate::model::{
+    Inconsistency, JobNumber, JobNumbers, JobStatus, LabelValue, Report, Timestamp, Unrecognized, UnrecognizedKind,
+};
 
 /// Up to this size a body is collected and read as a slice, which is more than twice as fast; beyond, it is streamed.
 pub const MAX_SLICE_BYTES: usize = MAX_VALUE_BYTES;
@@ -159,12 +161,12 @@ fn report<R: Borrow<RawValue>>(body: Body<'_, R>) -> Result<Report, ReadError> {
     let created = findings.timestamp(&of(&body.created_on));
     let requested = findings.timestamp(&of(&body.requested_time));
     let modified = findings.timestamp(&of(&body.modified));
+    let numbers = JobNumbers::from_fn(|number| findings.number(of(body.number(number)).count()));
     let counted = body.entries.finish(requested.or(created));
     findings.bad_timestamp |= counted.bad_timestamp;
 
     let percentage = findings.number(of(&body.percentage).number());
-    let recipients = findings.number(of(&body.store.identities_count).count());
-    let reported_entries = findings.number(of(&body.count).count());
+    let (recipients, reported_entries) = (numbers[JobNumber::Recipients], numbers[JobNumber::ReportedEntries]);
 
     let mut unrecognized = counted.unrecognized;
     if status == JobStatus::Unknown && status_value != Value::Null {
@@ -188,8 +190,7 @@ fn report<R: Borrow<RawValue>>(body: Body<'_, R>) -> Result<Report, ReadError> {
     Ok(Report {
         status,
         completion: percentage.map(|percent| (percent / 100.0).clamp(0.0, 1.0)),
-        recipients,
-        reported_entries,
+        numbers,
         entries: counted.entries,
         created,
         requested,

@@ -10,7 +10,10 @@ use super::State;
 use super::job_request::{RegisterParameters, wanted_jobs};
 use super::probe::{whose, with_owner};
 use super::request_body;
-use crate::model::{BotName, DropReason, Job, JobKey, JobState, JobStatus, LabelValue, RequestId, SourceKind, Target};
+use crate::model::{
+    BotName, DropReason, EntryStatus, Job, JobKey, JobNumber, JobState, JobStatus, LabelValue, RequestId, SourceKind,
+    Target,
+};
 use crate::poller::{Filter, MAX_LISTED};
 use crate::store::{RegisterError, Registered};
 
@@ -125,7 +128,7 @@ fn one_of<T: Copy>(
 }
 
 fn row_of<'a>(job: &'a Job, row: &crate::poller::ListedJob) -> Row<'a> {
-    let sum = |index: usize| job.tallies.iter().filter_map(|tally| tally.entries.get(index)).sum();
+    let sum = |status| job.tallies.iter().map(|tally| tally.entries[status]).sum();
     let labels = job.labels.iter().map(|(name, value)| (name.to_string(), Value::from(value.as_str())));
     Row {
         bot: job.key.bot.as_str(),
@@ -136,9 +139,9 @@ fn row_of<'a>(job: &'a Job, row: &crate::poller::ListedJob) -> Row<'a> {
         state: job.state.as_label(),
         status: job.status.as_label(),
         completion_ratio: job.completion,
-        recipients: job.recipients,
-        success: sum(0),
-        failure: sum(1),
+        recipients: job.numbers[JobNumber::Recipients],
+        success: sum(EntryStatus::Success),
+        failure: sum(EntryStatus::Failure),
         poll_up: job.poll_up,
         last_change_timestamp_seconds: job.last_change.map(|at| at.as_seconds()),
         finished_timestamp_seconds: job.finished.map(|at| at.as_seconds()),

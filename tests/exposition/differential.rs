@@ -169,12 +169,12 @@ fn later_publications_improve_fast_compression() {
     jobs.keys().for_each(|slot| blocks.note(*slot));
     let publish = |blocks: &mut JobBlocks| blocks.publish(|slot| jobs.get(&slot), &[], &world::exporter());
     let first = publish(&mut blocks);
-    assert!(blocks.rough_segments() > 0);
+    assert!(blocks.fast_segments() > 0);
     let mut last = first.clone();
     for _ in 0..10 {
         last = publish(&mut blocks);
     }
-    assert_eq!(blocks.rough_segments(), 0);
+    assert_eq!(blocks.fast_segments(), 0);
     let [first, last] = [first, last].map(|page| body(&page, Format::Text, Encoding::Gzip));
     assert!(last.len() < first.len());
     assert!(inflated_by_all(&first) == inflated_by_all(&last));

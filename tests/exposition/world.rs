@@ -3,10 +3,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use enum_map::EnumMap;
 use koreai_exporter::exposition::{ExporterView, StorageView};
 use koreai_exporter::model::{
-    ApiVersion, BotName, BotTotals, Channel, ChannelTally, Job, JobKey, JobState, JobStatus, LabelName, LabelValue,
-    Reason, RequestId, Timestamp,
+    ApiVersion, BotMetrics, BotName, Channel, ChannelTally, Job, JobKey, JobNumber, JobState, JobStatus, LabelName,
+    LabelValue, Reason, RequestId, TerminalStatus, Timestamp,
 };
 
 pub(crate) fn channel(name: &str) -> Channel {
@@ -24,7 +25,7 @@ pub(crate) fn job(bot: &str, id: &str) -> Job {
 
 pub(crate) fn tally(name: &str, entries: [u64; 3], failures: &[(&str, u64)]) -> ChannelTally {
     let mut tally = ChannelTally::new(channel(name));
-    tally.entries = entries;
+    tally.entries = EnumMap::from_array(entries);
     tally.failures = failures.iter().map(|(reason, count)| (Reason::parse(reason).unwrap(), *count)).collect();
     tally
 }
@@ -48,8 +49,8 @@ pub(crate) fn jobs() -> Vec<Job> {
     running.status = JobStatus::InProgress;
     running.completion = Some(0.425);
     running.tallies = vec![tally("msteams", [400, 20, 5], &[("recipient_unknown", 15), ("other", 5)])];
-    running.recipients = Some(1000);
-    running.reported_entries = Some(425);
+    running.numbers[JobNumber::Recipients] = Some(1000);
+    running.numbers[JobNumber::ReportedEntries] = Some(425);
     running.created = time(1_643_057_723_029);
     running.requested = time(1_643_057_723_000);
     running.last_notification = time(1_643_057_760_500);
@@ -81,32 +82,34 @@ pub(crate) fn jobs() -> Vec<Job> {
     vec![never_polled, running, finished, from_v2, gone]
 }
 
-pub(crate) fn bots() -> Vec<BotTotals> {
-    let mut support = BotTotals::new(BotName::parse("support").unwrap(), &[channel("msteams"), channel("ivr")]);
-    support.notifications.insert(channel("slack"), [3, 0, 0]);
-    support.notifications.insert(channel("msteams"), [400, 20, 5]);
+pub(crate) fn bots() -> Vec<BotMetrics> {
+    let mut metrics = BotMetrics::new(BotName::parse("support").unwrap(), &[channel("msteams"), channel("ivr")]);
+    let support = &mut metrics.counters;
+    support.notifications.insert(channel("slack"), EnumMap::from_array([3, 0, 0]));
+    support.notifications.insert(channel("msteams"), EnumMap::from_array([400, 20, 5]));
     support.failures.insert((channel("msteams"), Reason::parse("recipient_unknown").unwrap()), 15);
     support.failures.insert((channel("msteams"), Reason::other()), 5);
     for delivery in support.delivery.values_mut() {
         [0.4, 1.0, 2.6, 20_000.0].into_iter().for_each(|seconds| delivery.observe(seconds));
     }
-    support.jobs_finished = [0, 1, 0];
-    support.job_duration[1].observe(37.5);
-    support.jobs = [2, 1, 0, 0];
-    support.requests = [10, 0, 1, 2, 3, 4, 5, 6, 7, 8];
+    support.jobs_finished[TerminalStatus::PartialSuccess] = 1;
+    support.job_duration[TerminalStatus::PartialSuccess].observe(37.5);
+    support.requests = EnumMap::from_array([10, 0, 1, 2, 3, 4, 5, 6, 7, 8]);
     support.request_duration.observe(0.12);
     support.response_bytes = 501_234;
-    support.budget = [600, 18_000];
-    support.budget_used = [11, 46];
-    support.paused_until = Some(Timestamp::from_millis(1_643_057_900_000));
-    support.token_expiry = Some(Timestamp::from_millis(1_643_058_000_000));
-    support.targets = [Some(2), Some(0), None, Some(1)];
-    support.source_up = [Some(true), Some(false), None, Some(true)];
-    support.polls_overdue = 4;
     support.poll_delay.observe(0.7);
-    support.unrecognized = [1, 2, 3, 4];
-    support.inconsistencies = [1, 2, 3, 4, 5, 6, 7, 8];
-    vec![support, BotTotals::new(BotName::parse("sales").unwrap(), &[channel("whatsapp")])]
+    support.unrecognized = EnumMap::from_array([1, 2, 3, 4]);
+    support.inconsistencies = EnumMap::from_array([1, 2, 3, 4, 5, 6, 7, 8]);
+    let gauges = &mut metrics.gauges;
+    gauges.jobs = EnumMap::from_array([2, 1, 0, 0]);
+    gauges.budget = EnumMap::from_array([600, 18_000]);
+    gauges.budget_used = EnumMap::from_array([11, 46]);
+    gauges.paused_until = Some(Timestamp::from_millis(1_643_057_900_000));
+    gauges.token_expiry = Some(Timestamp::from_millis(1_643_058_000_000));
+    gauges.targets = EnumMap::from_array([Some(2), Some(0), None, Some(1)]);
+    gauges.source_up = EnumMap::from_array([Some(true), Some(false), None, Some(true)]);
+    gauges.polls_overdue = 4;
+    vec![metrics, BotMetrics::new(BotName::parse("sales").unwrap(), &[channel("whatsapp")])]
 }
 
 pub(crate) fn exporter() -> ExporterView {
@@ -116,7 +119,7 @@ pub(crate) fn exporter() -> ExporterView {
         rustversion: "1.95.0".to_owned(),
         config_last_reload_successful: true,
         config_last_reload_success: Timestamp::from_millis(1_643_057_700_000).plus(Duration::from_millis(250)),
-        dropped: [1, 0, 0, 2],
-        storage: Some(StorageView { size_bytes: 1_589_248, errors: vec![("read", 0), ("write", 1)] }),
+        dropped: EnumMap::from_array([1, 0, 0, 2]),
+        storage: Some(StorageView { size_bytes: 1_589_248, errors: EnumMap::from_array([1, 0]) }),
     }
 }

@@ -101,7 +101,7 @@ async fn jobs_are_registered_listed_filtered_paged_and_removed() {
         ("format=xml", "format is json or http_sd"),
         ("limit=many", "limit"),
         ("colour=red", "colour"),
-        ("bot=no%20name", "bot has the character ' '"),
+        ("bot=no%20name", "bot contains ' '"),
     ] {
         let answered = exporter.get(&format!("/api/v1/jobs?{query}")).await;
         assert_eq!(answered.status, StatusCode::BAD_REQUEST, "{query}");
@@ -172,7 +172,7 @@ async fn every_mistake_is_reported_and_no_job_is_accepted() {
         (r#"{"bot": "support", "request_id": ""}"#.to_owned(), "nothing was taken: [0]: request_id is empty"),
         (
             r#"{"bot": "support", "request_id": "ds-1/.."}"#.to_owned(),
-            "nothing was taken: [0]: request_id has the character '/' in it; letters, digits, `-`, `_` and `.` are allowed, a letter or digit first",
+            "nothing was taken: [0]: request_id contains '/'; only letters, digits, `-`, `_` and `.` are allowed, starting with a letter or digit",
         ),
         (
             r#"{"bot": "support", "request_id": "ds-1", "lables": {}}"#.to_owned(),
@@ -185,11 +185,11 @@ async fn every_mistake_is_reported_and_no_job_is_accepted() {
         ),
         (
             r#"{"bot": "support", "request_id": "ds-1", "labels": {"bot": "x"}}"#.to_owned(),
-            "nothing was taken: [0]: \"bot\" is a label that Prometheus or this exporter sets itself",
+            "nothing was taken: [0]: \"bot\" is reserved for Prometheus or this exporter",
         ),
         (
             r#"{"bot": "support", "request_id": "ds-1", "labels": {"te-am": "x"}}"#.to_owned(),
-            "nothing was taken: [0]: \"te-am\" is no label name: letters, digits and `_`, no digit first, at most 64 characters",
+            "nothing was taken: [0]: \"te-am\" must have only letters, digits and `_`, not start with a digit, and have at most 64 characters",
         ),
         (
             json!({"bot": "support", "request_id": "ds-1", "labels": {"campaign": "x".repeat(129)}}).to_string(),
@@ -202,7 +202,7 @@ async fn every_mistake_is_reported_and_no_job_is_accepted() {
         (
             json!([{"bot": "support", "request_id": "ds-1"}, {"bot": "support", "request_id": "-"}, {"bot": "support", "request_id": "ds-3"}, {"bot": "support"}])
                 .to_string(),
-            "nothing was taken: [1]: request_id has the character '-' in it; letters, digits, `-`, `_` and `.` are allowed, a letter or digit first; [3]: request_id is missing",
+            "nothing was taken: [1]: request_id contains '-'; only letters, digits, `-`, `_` and `.` are allowed, starting with a letter or digit; [3]: request_id is missing",
         ),
         (
             json!([{"bot": "support", "request_id": "ds-1"}, {"bot": "nobody", "request_id": "ds-2"}]).to_string(),

@@ -127,11 +127,11 @@ async fn invalid_probes_are_rejected_with_a_message_and_without_a_call() {
         ("?bot=nobody&target=ds-1", "there is no bot of that name in the configuration\n"),
         (
             "?bot=support&target=http://169.254.169.254/",
-            "target has the character ':' in it; letters, digits, `-`, `_` and `.` are allowed, a letter or digit first; it is a request ID (ds-…), never a URL\n",
+            "target contains ':'; only letters, digits, `-`, `_` and `.` are allowed, starting with a letter or digit; it is a request ID (ds-…), never a URL\n",
         ),
         (
             "?bot=support&target=..%2F..%2Fx",
-            "target has the character '.' in it; letters, digits, `-`, `_` and `.` are allowed, a letter or digit first; it is a request ID (ds-…), never a URL\n",
+            "target contains '.'; only letters, digits, `-`, `_` and `.` are allowed, starting with a letter or digit; it is a request ID (ds-…), never a URL\n",
         ),
     ] {
         let refused = exporter.get(&format!("/probe{query}")).await;

@@ -5,10 +5,13 @@ mod opening;
 mod rows;
 mod writing;
 
+use enum_map::{EnumMap, enum_map};
+
 use crate::database::BotCalls;
 use crate::model::{
-    ApiVersion, BotName, BotTotals, Channel, ChannelTally, Histogram, Job, JobKey, JobState, JobStatus, LabelName,
-    LabelValue, REQUEST_DURATION_BOUNDS, Reason, RequestId, SourceId, SourceKind, Timestamp,
+    ApiVersion, BotCounters, BotName, Channel, ChannelTally, EntryStatus, Histogram, Inconsistency, Job, JobKey,
+    JobNumbers, JobState, JobStatus, LabelName, LabelValue, REQUEST_DURATION_BOUNDS, Reason, RequestId, SourceId,
+    SourceKind, TerminalStatus, Timestamp,
 };
 use crate::store::PersistedJob;
 
@@ -23,12 +26,12 @@ fn at(millis: i64) -> Timestamp {
 /// A job with something in every field.
 fn full_job(id: &str) -> PersistedJob {
     let mut tally = ChannelTally::new(Channel::clean("msteams").unwrap());
-    tally.entries = [7, 2, 1];
+    tally.entries = EnumMap::from_array([7, 2, 1]);
     tally.failures = vec![(Reason::parse("timeout").unwrap(), 2)];
     tally.delivery[3] = 9;
     tally.delivery_sum = 12.5;
     let mut before = tally.clone();
-    before.entries = [8, 2, 1];
+    before.entries[EntryStatus::Success] = 8;
     let label = |name, value| (LabelName::parse(name).unwrap(), LabelValue::parse(value).unwrap());
     let job = Job {
         campaign: LabelValue::parse("Frühling").ok(),
@@ -40,8 +43,7 @@ fn full_job(id: &str) -> PersistedJob {
         status: JobStatus::PartialSuccess,
         completion: Some(1.0),
         tallies: vec![tally],
-        recipients: Some(10),
-        reported_entries: Some(10),
+        numbers: JobNumbers::from_fn(|_| Some(10)),
         created: Some(at(1)),
         requested: Some(at(2)),
         last_notification: Some(at(3)),
@@ -53,35 +55,42 @@ fn full_job(id: &str) -> PersistedJob {
     };
     let source = |kind, name: &str| SourceId { bot: job.key.bot.clone(), kind, name: name.into() };
     PersistedJob {
-        wanted_by: vec![source(SourceKind::File, "file_sd_configs[0]"), source(SourceKind::Api, "api")],
+        sources: vec![source(SourceKind::File, "file_sd_configs[0]"), source(SourceKind::Api, "api")],
         job,
         added: at(1_700_000_000_000),
         ended: Some(at(7)),
         last_poll: Some(at(8)),
         misses: 2,
         counted: Some([before].into()),
-        inconsistencies: 5,
-        unrecognized: [0, 1, 2, 3],
+        inconsistencies: enum_map! {
+            Inconsistency::CountMismatch | Inconsistency::PercentageOutOfRange => true,
+            _ => false,
+        },
+        unrecognized: EnumMap::from_array([0, 1, 2, 3]),
         retired: true,
     }
 }
 
 /// Counters with something in every field.
-fn full_totals() -> BotTotals {
+fn full_counters() -> BotCounters {
     let channel = Channel::clean("msteams").unwrap();
-    let mut totals = BotTotals::new(BotName::parse("support").unwrap(), &[channel.clone(), Channel::other()]);
-    totals.notifications.insert(channel.clone(), [100, 20, 3]);
-    totals.failures.insert((channel.clone(), Reason::other()), 20);
-    totals.delivery.get_mut(&channel).unwrap().observe(3.25);
-    totals.jobs_finished = [4, 5, 6];
-    totals.job_duration[1].observe(61.0);
-    totals.requests = [1, 2, 3, 4, 5, 6, 7, 8, 9, 10];
-    totals.request_duration = Histogram::restored(REQUEST_DURATION_BOUNDS, &[1, 2, 3], 0.25);
-    totals.response_bytes = 12_345;
-    totals.poll_delay.observe(0.5);
-    totals.unrecognized = [1, 0, 2, 0];
-    totals.inconsistencies = [1, 2, 3, 4, 5, 6, 7, 8];
-    totals
+    let mut counters = BotCounters::new(&[channel.clone(), Channel::other()]);
+    counters.notifications.insert(channel.clone(), EnumMap::from_array([100, 20, 3]));
+    counters.failures.insert((channel.clone(), Reason::other()), 20);
+    counters.delivery.get_mut(&channel).unwrap().observe(3.25);
+    counters.jobs_finished = EnumMap::from_array([4, 5, 6]);
+    counters.job_duration[TerminalStatus::PartialSuccess].observe(61.0);
+    counters.requests = EnumMap::from_array([1, 2, 3, 4, 5, 6, 7, 8, 9, 10]);
+    counters.request_duration = Histogram::restored(REQUEST_DURATION_BOUNDS, &[1, 2, 3], 0.25);
+    counters.response_bytes = 12_345;
+    counters.poll_delay.observe(0.5);
+    counters.unrecognized = EnumMap::from_array([1, 0, 2, 0]);
+    counters.inconsistencies = EnumMap::from_array([1, 2, 3, 4, 5, 6, 7, 8]);
+    counters
+}
+
+fn bot() -> BotName {
+    BotName::parse("support").unwrap()
 }
 
 fn calls(by_second: &[(i64, u32)]) -> BotCalls {

@@ -1,22 +1,22 @@
-use super::{at, calls, full_job, full_totals, key};
+use super::{at, bot, calls, full_counters, full_job, key};
 use crate::database::{Batch, Contents, Database};
 
 #[tokio::test]
 async fn what_was_written_is_there_after_the_next_start() {
-    let folder = tempfile::tempdir().unwrap();
-    let (database, _) = Database::open(folder.path()).await.unwrap();
+    let directory = tempfile::tempdir().unwrap();
+    let (database, _) = Database::open(directory.path()).await.unwrap();
     let mut batch = Batch::new(at(0));
     batch.job(key("ds-1"), Some(&full_job("ds-1"))).unwrap();
     batch.job(key("ds-2"), Some(&full_job("ds-2"))).unwrap();
-    batch.bot(full_totals().bot, Some(&full_totals())).unwrap();
+    batch.bot(bot(), Some(&full_counters())).unwrap();
     batch.calls(calls(&[(100, 3), (101, 4)]));
     database.write(batch).await.unwrap().unwrap();
     database.close().await;
 
-    let (database, contents) = Database::open(folder.path()).await.unwrap();
+    let (database, contents) = Database::open(directory.path()).await.unwrap();
     let expected = Contents {
         jobs: vec![full_job("ds-1"), full_job("ds-2")],
-        bots: vec![full_totals()],
+        bots: vec![(bot(), full_counters())],
         calls: vec![calls(&[(100, 3), (101, 4)])],
     };
     assert_eq!(contents, expected);
@@ -26,27 +26,27 @@ async fn what_was_written_is_there_after_the_next_start() {
     batch.calls(calls(&[(101, 5), (102, 1)]));
     database.write(batch).await.unwrap().unwrap();
     database.close().await;
-    let (database, contents) = Database::open(folder.path()).await.unwrap();
+    let (database, contents) = Database::open(directory.path()).await.unwrap();
     assert_eq!(contents.jobs, [full_job("ds-2")]);
     assert_eq!(contents.calls, [calls(&[(101, 5), (102, 1)])]);
 
     let mut batch = Batch::new(at(0));
-    batch.bot(full_totals().bot, None).unwrap();
+    batch.bot(bot(), None).unwrap();
     batch.job(key("ds-2"), None).unwrap();
     database.write(batch).await.unwrap().unwrap();
     database.close().await;
-    assert_eq!(Database::open(folder.path()).await.unwrap().1, Contents::default());
+    assert_eq!(Database::open(directory.path()).await.unwrap().1, Contents::default());
 }
 
 #[tokio::test]
 async fn a_file_that_has_grown_out_of_proportion_is_made_smaller() {
-    let folder = tempfile::tempdir().unwrap();
-    let (database, _) = Database::open(folder.path()).await.unwrap();
+    let directory = tempfile::tempdir().unwrap();
+    let (database, _) = Database::open(directory.path()).await.unwrap();
     let names: Vec<String> = (0..60_000).map(|number| format!("ds-{number}")).collect();
-    for keeps in [true, false] {
+    for present in [true, false] {
         let mut batch = Batch::new(at(0));
         for name in &names {
-            batch.job(key(name), keeps.then(|| full_job(name)).as_ref()).unwrap();
+            batch.job(key(name), present.then(|| full_job(name)).as_ref()).unwrap();
         }
         database.write(batch).await.unwrap().unwrap();
     }
@@ -54,7 +54,7 @@ async fn a_file_that_has_grown_out_of_proportion_is_made_smaller() {
     assert!(before > 16 << 20, "{before}");
     database.close().await;
 
-    let (database, _) = Database::open(folder.path()).await.unwrap();
+    let (database, _) = Database::open(directory.path()).await.unwrap();
     let mut batch = Batch::new(at(0));
     batch.job(key("ds-1"), Some(&full_job("ds-1"))).unwrap();
     database.write(batch).await.unwrap().unwrap();

@@ -22,8 +22,8 @@ fn entries_are_counted_once_over_growing_and_shrinking_lists() {
     }
     world.answered("ds-1", PartialSuccess, [6, 2, 0], at(10));
     assert_eq!(world.counted(), [6, 2, 0]);
-    assert_eq!(world.totals().failures[&(channel("msteams"), Reason::parse("timeout").unwrap())], 2);
-    assert_eq!(world.totals().jobs_finished, [0, 1, 0], "SUCCESS, PARTIAL_SUCCESS, FAILURE");
+    assert_eq!(world.counters().failures[&(channel("msteams"), Reason::parse("timeout").unwrap())], 2);
+    assert_eq!(world.counters().jobs_finished.into_array(), [0, 1, 0], "SUCCESS, PARTIAL_SUCCESS, FAILURE");
 }
 
 #[test]
@@ -33,7 +33,7 @@ fn a_shrinking_list_is_an_inconsistency_once_a_job() {
     let recorded = world.answered("ds-1", InProgress, [1, 0, 0], at(2));
     assert_eq!(recorded.inconsistencies, [Inconsistency::EntriesDecreased]);
     assert_eq!(world.answered("ds-1", InProgress, [0, 0, 0], at(4)).inconsistencies, []);
-    assert_eq!(world.totals().inconsistencies.iter().sum::<u64>(), 1);
+    assert_eq!(world.counters().inconsistencies.values().sum::<u64>(), 1);
 }
 
 #[test]
@@ -41,7 +41,7 @@ fn entries_of_unknown_status_are_counted_when_the_job_has_ended() {
     let mut world = World::following(&["ds-1"]);
     world.answered("ds-1", InProgress, [1, 0, 3], at(0));
     assert_eq!(world.counted(), [1, 0, 0], "they may yet become something");
-    assert_eq!(world.job("ds-1").unwrap().tallies[0].count(EntryStatus::Unknown), 3, "the job itself shows them");
+    assert_eq!(world.job("ds-1").unwrap().tallies[0].entries[EntryStatus::Unknown], 3, "the job itself shows them");
     world.answered("ds-1", Success, [1, 0, 3], at(2));
     assert_eq!(world.counted(), [1, 0, 3]);
 }
@@ -78,21 +78,24 @@ fn unknown_words_are_counted_once_a_job() {
         let recorded = world.store.record(slot, Outcome::Ok, Some(report), at(count));
         assert_eq!(!recorded.unrecognized.is_empty(), new, "{count}");
     }
-    assert_eq!(world.totals().unrecognized.iter().sum::<u64>(), 3);
+    assert_eq!(world.counters().unrecognized.values().sum::<u64>(), 3);
 }
 
 #[test]
 fn channels_beyond_the_bound_are_other() {
     let mut world = World::following(&["ds-1"]);
     let tallies = (0..MAX_CHANNELS + 5)
-        .map(|number| ChannelTally { entries: [1, 0, 0], ..ChannelTally::new(channel(&format!("c{number}"))) })
+        .map(|number| ChannelTally {
+            entries: EnumMap::from_array([1, 0, 0]),
+            ..ChannelTally::new(channel(&format!("c{number}")))
+        })
         .collect();
     let slot = world.slot("ds-1").unwrap();
     world.store.record(slot, Outcome::Ok, Some(Report { tallies, ..report(InProgress, [0; 3]) }), at(0));
     // The configuration's own channel is one of the bound; `other` itself comes on top.
-    let known = &world.totals().notifications;
+    let known = &world.counters().notifications;
     assert_eq!(known.len(), MAX_CHANNELS + 1);
-    assert_eq!(known[&Channel::other()], [6, 0, 0]);
+    assert_eq!(known[&Channel::other()].into_array(), [6, 0, 0]);
     assert_eq!(world.dropped(DropReason::MaxChannels), 6);
     assert_eq!(world.job("ds-1").unwrap().tallies.len(), MAX_CHANNELS, "39 of its own and other");
 }
@@ -104,7 +107,7 @@ fn a_job_s_duration_is_from_request_to_last_entry() {
     let slot = world.slot("ds-1").unwrap();
     world.store.record(slot, Outcome::Ok, Some(ended), at(500));
     world.answered("ds-2", Success, [1, 0, 0], at(500));
-    let [success, ..] = &world.totals().job_duration;
+    let success = &world.counters().job_duration[TerminalStatus::Success];
     assert_eq!(
         (success.counts().iter().sum::<u64>(), success.sum()),
         (1, 20.0),

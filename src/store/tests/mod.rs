@@ -6,11 +6,13 @@ mod sources;
 
 use std::time::Duration;
 
+use enum_map::EnumMap;
+
 use super::*;
 use crate::model::{
-    ApiVersion, BotName, BotTotals, Channel, ChannelTally, DropReason, EntryStatus, Inconsistency, Job, JobKey,
-    JobSlot, JobState, JobStatus, LabelValue, Outcome, Reason, Report, RequestId, SourceId, SourceKind, Target,
-    TargetUpdate, Timestamp, UnrecognizedKind,
+    ApiVersion, BotCounters, BotMetrics, BotName, Channel, ChannelTally, DropReason, EntryStatus, Inconsistency, Job,
+    JobKey, JobNumber, JobNumbers, JobSlot, JobState, JobStatus, LabelValue, Outcome, Reason, Report, RequestId,
+    SourceId, SourceKind, Target, TargetUpdate, TerminalStatus, Timestamp, UnrecognizedKind,
 };
 
 const HOUR: Duration = Duration::from_secs(3600);
@@ -52,15 +54,14 @@ fn key(id: &str) -> JobKey {
 /// A report with these entries on Teams: successes, failures, unknown.
 fn report(status: JobStatus, entries: [u64; 3]) -> Report {
     let mut tally = ChannelTally::new(channel("msteams"));
-    tally.entries = entries;
+    tally.entries = EnumMap::from_array(entries);
     if entries[1] > 0 {
         tally.failures = vec![(Reason::parse("timeout").unwrap(), entries[1])];
     }
     Report {
         status,
         completion: None,
-        recipients: None,
-        reported_entries: None,
+        numbers: JobNumbers::default(),
         entries: entries.iter().sum(),
         created: None,
         requested: None,
@@ -119,23 +120,26 @@ impl World {
         self.store.record(slot, outcome, None, now)
     }
 
-    fn totals(&self) -> &BotTotals {
-        self.store.totals().next().unwrap()
+    fn metrics(&self) -> &BotMetrics {
+        self.store.bots().next().unwrap()
+    }
+
+    fn counters(&self) -> &BotCounters {
+        &self.metrics().counters
     }
 
     /// Log entries counted on Teams.
     fn counted(&self) -> [u64; 3] {
-        self.totals().notifications[&channel("msteams")]
+        self.counters().notifications[&channel("msteams")].into_array()
     }
 
     /// Jobs by state: polling, finished, gone, abandoned.
-    fn states(&self) -> [u64; JobState::ALL.len()] {
-        self.totals().jobs
+    fn states(&self) -> [u64; 4] {
+        self.metrics().gauges.jobs.into_array()
     }
 
     fn dropped(&self, reason: DropReason) -> u64 {
-        let index = DropReason::ALL.iter().position(|known| *known == reason).unwrap();
-        self.store.dropped()[index]
+        self.store.dropped()[reason]
     }
 
     fn followed(&self) -> Vec<String> {

@@ -1,8 +1,8 @@
 use std::time::Duration;
 
 use crate::model::{
-    ApiVersion, BotName, BotTotals, Channel, ChannelTally, JobKey, JobState, JobStatus, LabelValue, Outcome, Report,
-    RequestId, SourceId, SourceKind, Target, TargetUpdate, Timestamp,
+    ApiVersion, BotCounters, BotName, Channel, ChannelTally, EntryStatus, JobKey, JobNumbers, JobState, JobStatus,
+    LabelValue, Outcome, Report, RequestId, SourceId, SourceKind, Target, TargetUpdate, Timestamp,
 };
 use crate::store::{BotSpec, Change, Dirty, PersistedJob, Registered, Settings, Store, Transition};
 
@@ -40,12 +40,11 @@ fn update(ids: &[&str]) -> TargetUpdate {
 
 fn report(status: JobStatus, success: u64) -> Option<Report> {
     let mut tally = ChannelTally::new(Channel::clean("msteams").unwrap());
-    tally.entries = [success, 0, 0];
+    tally.entries[EntryStatus::Success] = success;
     Some(Report {
         status,
         completion: None,
-        recipients: None,
-        reported_entries: None,
+        numbers: JobNumbers::default(),
         entries: success,
         created: None,
         requested: None,
@@ -86,20 +85,17 @@ fn lived() -> Store {
     store
 }
 
-/// What a database would have after it was told everything.
-fn kept(store: &mut Store) -> (Vec<BotTotals>, Vec<PersistedJob>) {
+/// What a database would have after it has written everything.
+fn persisted(store: &mut Store) -> (Vec<(BotName, BotCounters)>, Vec<PersistedJob>) {
     let Dirty { jobs, bots } = store.take_dirty();
-    let totals = bots.iter().filter_map(|bot| store.persisted_totals(bot)).map(|totals| {
-        // Gauges are not kept.
-        BotTotals { jobs: [0; 4], targets: [None; 4], source_up: [None; 4], ..totals.clone() }
-    });
-    (totals.collect(), jobs.iter().filter_map(|key| store.persisted_job(key)).collect())
+    let bots = bots.into_iter().filter_map(|bot| Some((bot.clone(), store.persisted_counters(&bot)?.clone())));
+    (bots.collect(), jobs.iter().filter_map(|key| store.persisted_job(key)).collect())
 }
 
 fn restored(from: &mut Store) -> Store {
-    let (totals, jobs) = kept(from);
+    let (bots, jobs) = persisted(from);
     let mut store = configured();
-    store.restore(totals, jobs);
+    store.restore(bots, jobs);
     store
 }
 
@@ -112,8 +108,8 @@ fn a_restored_store_knows_all_that_the_first_one_knew() {
         assert!(second.persisted_job(&key(id)).is_some(), "{id}");
     }
     let counters = |store: &Store| {
-        let totals = store.totals().next().unwrap();
-        (totals.notifications.clone(), totals.jobs_finished, totals.inconsistencies, totals.jobs)
+        let metrics = store.bots().next().unwrap();
+        (metrics.counters.clone(), metrics.gauges.jobs)
     };
     assert_eq!(counters(&second), counters(&first));
     assert_eq!(second.jobs().count(), 3);
@@ -127,7 +123,7 @@ fn nothing_is_counted_again_and_nothing_ended_is_polled() {
     let ended = store.find(&key("ds-ended")).unwrap();
     assert_eq!(store.job(ended).unwrap().state, JobState::Finished);
     assert_eq!(
-        store.record(ended, Outcome::Ok, report(JobStatus::Success, 9), at(50)).standing,
+        store.record(ended, Outcome::Ok, report(JobStatus::Success, 9), at(50)).transition,
         Transition::NotFollowed
     );
 
@@ -136,8 +132,12 @@ fn nothing_is_counted_again_and_nothing_ended_is_polled() {
     assert_eq!(store.register(&bot(), target("ds-forgotten"), at(50)), Ok(Registered::New));
     let again = store.find(&key("ds-forgotten")).unwrap();
     store.record(again, Outcome::Ok, report(JobStatus::InProgress, 3), at(60));
-    let counted = store.totals().next().unwrap().notifications[&Channel::clean("msteams").unwrap()];
-    assert_eq!(counted, [6 + 7 + 3, 0, 0], "5 were seen of the first before they became 4; 2 of the forgotten one");
+    let counted = store.bots().next().unwrap().counters.notifications[&Channel::clean("msteams").unwrap()];
+    assert_eq!(
+        counted.into_array(),
+        [6 + 7 + 3, 0, 0],
+        "5 were seen of the first before they became 4; 2 of the forgotten one"
+    );
 }
 
 #[test]
@@ -157,7 +157,7 @@ fn a_source_decides_over_its_jobs_once_it_has_been_read_and_the_job_api_keeps_it
 }
 
 #[test]
-fn only_what_changed_is_told() {
+fn only_what_changed_is_dirty() {
     let mut store = restored(&mut lived());
     assert!(store.take_dirty().is_empty(), "what was just read is not written again");
     store.tick(at(50));
@@ -165,30 +165,30 @@ fn only_what_changed_is_told() {
     assert!(store.take_dirty().is_empty());
     let runs = store.find(&key("ds-runs")).unwrap();
     store.record(runs, Outcome::Timeout, None, at(50));
-    let told = store.take_dirty();
-    assert_eq!((told.jobs.len(), told.bots.len()), (1, 1));
-    store.return_dirty(told.clone());
-    assert_eq!(store.take_dirty(), told, "what could not be written is told again");
+    let dirty = store.take_dirty();
+    assert_eq!((dirty.jobs.len(), dirty.bots.len()), (1, 1));
+    store.return_dirty(dirty.clone());
+    assert_eq!(store.take_dirty(), dirty, "what could not be written is written again");
     store.tick(at(30).plus(RETENTION));
     assert!(store.take_dirty().jobs.contains(&key("ds-ended")), "it has retired");
-    store.totals_mut(&bot()).unwrap().response_bytes += 1;
+    store.counters_mut(&bot()).unwrap().response_bytes += 1;
     assert!(store.take_dirty().bots.contains(&bot()));
 }
 
 #[test]
 fn what_belongs_to_a_bot_that_is_gone_is_forgotten() {
-    let (totals, jobs) = kept(&mut lived());
+    let (bots, jobs) = persisted(&mut lived());
     let mut store = Store::new(settings());
     store.track();
-    store.restore(totals, jobs);
-    let told = store.take_dirty();
-    assert_eq!((told.jobs.len(), told.bots.len()), (4, 1));
-    assert!(told.jobs.iter().all(|key| store.persisted_job(key).is_none()));
-    assert!(store.persisted_totals(&bot()).is_none());
+    store.restore(bots, jobs);
+    let dirty = store.take_dirty();
+    assert_eq!((dirty.jobs.len(), dirty.bots.len()), (4, 1));
+    assert!(dirty.jobs.iter().all(|key| store.persisted_job(key).is_none()));
+    assert!(store.persisted_counters(&bot()).is_none());
 
     let mut store = restored(&mut lived());
     store.configure(settings(), &[], &[], at(0));
-    let told = store.take_dirty();
-    assert_eq!((told.jobs.len(), told.bots.len()), (4, 1));
-    assert!(told.jobs.iter().all(|key| store.persisted_job(key).is_none()));
+    let dirty = store.take_dirty();
+    assert_eq!((dirty.jobs.len(), dirty.bots.len()), (4, 1));
+    assert!(dirty.jobs.iter().all(|key| store.persisted_job(key).is_none()));
 }

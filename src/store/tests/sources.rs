@@ -35,8 +35,8 @@ fn a_source_that_cannot_be_read_keeps_its_last_set() {
     world.store.apply(TargetUpdate { source: source("a"), targets: None, up: false, invalid: 0 }, at(10));
     world.store.tick(at(100));
     assert_eq!(world.followed(), ["ds-1"]);
-    let file = SourceKind::ALL.iter().position(|kind| *kind == SourceKind::File).unwrap();
-    assert_eq!((world.totals().source_up[file], world.totals().targets[file]), (Some(false), Some(1)));
+    let gauges = &world.metrics().gauges;
+    assert_eq!((gauges.source_up[SourceKind::File], gauges.targets[SourceKind::File]), (Some(false), Some(1)));
 }
 
 #[test]
@@ -130,13 +130,13 @@ fn a_reload_keeps_jobs_and_counters_of_what_it_still_has() {
     assert_eq!(world.followed(), ["ds-1", "ds-2"], "another source may name ds-2 now");
     world.store.tick(at(1).plus(REMOVAL_GRACE));
     assert_eq!(world.followed(), ["ds-1"], "the source of ds-2 has gone");
-    assert_eq!(world.job("ds-1").unwrap().tallies[0].entries, [4, 1, 0]);
-    assert_eq!(world.store.totals().count(), 2);
-    let support = world.store.totals_mut(&bot()).unwrap();
-    assert_eq!(support.notifications[&channel("msteams")], [4, 1, 0]);
+    assert_eq!(world.job("ds-1").unwrap().tallies[0].entries.into_array(), [4, 1, 0]);
+    assert_eq!(world.store.bots().count(), 2);
+    let support = world.store.counters_mut(&bot()).unwrap();
+    assert_eq!(support.notifications[&channel("msteams")].into_array(), [4, 1, 0]);
 
     world.names("b", &["ds-9"], at(2));
     assert_eq!(world.followed(), ["ds-1"], "the last words of a source that has gone are passed over");
     world.store.configure(LIFE, &[spec("sales")], &[], at(2));
-    assert_eq!((world.followed().len(), world.store.totals().count()), (0, 1));
+    assert_eq!((world.followed().len(), world.store.bots().count()), (0, 1));
 }
