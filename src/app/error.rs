@@ -36,7 +36,7 @@ pub enum AppError {
         bot: String,
         /// What is wrong.
         #[source]
-        source: ClientError,
+        source: Box<ClientError>,
     },
     /// The credentials of a bot.
     #[error("cannot create a token for bot {bot:?}")]
@@ -56,7 +56,7 @@ pub enum AppError {
         name: String,
         /// What is wrong.
         #[source]
-        source: DiscoveryError,
+        source: Box<DiscoveryError>,
     },
     /// Listening, TLS, or the web configuration.
     #[error(transparent)]

@@ -36,7 +36,7 @@ pub fn setup(
     let mut sources = Vec::new();
     for bot in &config.bots {
         let client = Client::new(&client_settings(bot, global), reasons.clone(), budget.clone())
-            .map_err(|source| AppError::Client { bot: bot.name.to_string(), source })?;
+            .map_err(|source| AppError::Client { bot: bot.name.to_string(), source: Box::new(source) })?;
         bots.push(BotSetup {
             spec: store::BotSpec { name: bot.name.clone(), api: bot.api, channels: bot.channels.clone() },
             schedule: scheduler::Settings {
@@ -67,7 +67,7 @@ pub fn setup(
         discovery::check(source).map_err(|source| AppError::Source {
             bot: id.bot.to_string(),
             name: id.name.to_string(),
-            source,
+            source: Box::new(source),
         })?;
     }
     let static_ids = static_targets.iter().map(|update: &TargetUpdate| update.source.clone());

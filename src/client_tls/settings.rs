@@ -35,6 +35,6 @@ impl ClientTls {
     /// The current stamps of all files that the settings name.
     pub fn stamps(&self) -> FileStamps {
         let identity = self.identity.iter().flat_map(|identity| [&identity.cert_file, &identity.key_file]);
-        FileStamps::of(self.ca_file.iter().chain(identity).map(|path| Path::new(path)))
+        FileStamps::of(self.ca_file.iter().chain(identity).map(Path::new))
     }
 }

@@ -52,11 +52,12 @@ impl DirectoryWatch {
     /// Returns whether a new directory is watched.
     fn follow(&mut self, patterns: &[String]) -> bool {
         let Some(watcher) = &mut self.watcher else { return false };
-        let wanted: BTreeMap<PathBuf, u64> = patterns.iter().filter_map(|pattern| nearest_directory(pattern)).collect();
+        let existing: BTreeMap<PathBuf, u64> =
+            patterns.iter().filter_map(|pattern| nearest_directory(pattern)).collect();
         let gone: Vec<_> = self
             .watched
             .iter()
-            .filter(|(path, id)| wanted.get(*path) != Some(*id))
+            .filter(|(path, id)| existing.get(*path) != Some(*id))
             .map(|(path, _)| path.clone())
             .collect();
         for path in gone {
@@ -67,7 +68,7 @@ impl DirectoryWatch {
             }
         }
         let mut fresh = false;
-        for (path, id) in wanted {
+        for (path, id) in existing {
             if self.watched.contains_key(&path) {
                 continue;
             }

@@ -31,7 +31,7 @@ struct Inner {
 }
 
 impl WebConfig {
-    /// Reads the file and the certificates that it names; relative paths are below the file's folder.
+    /// Reads the file and the certificates that it names; relative paths start at the file's directory.
     ///
     /// # Errors
     /// When it cannot be read, or with all its mistakes: file, line, key, value, and what would be right.
