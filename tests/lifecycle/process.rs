@@ -110,6 +110,6 @@ async fn a_shard_takes_its_index_from_its_pod_name() {
     assert_eq!(page(&address).await.value(minute), Some(200.0));
 
     let mut lost = Program::start(&folder, &["--shard.index=auto", "--shard.total=3"], "koreai-exporter-3");
-    lost.logged(&["--shard.index=3 --shard.total=3", "the index counts from 0 to total - 1"]).await;
+    lost.logged(&["--shard.index=3 with --shard.total=3", "the index must be from 0 to total - 1"]).await;
     assert!(!lost.child.wait().unwrap().success());
 }
