@@ -13,7 +13,7 @@ use crate::cli::Cli;
 use crate::config::Config;
 use crate::web::parse_listen_address;
 
-/// The rate limits of the fake upstream: those that the vendor documents for a tenant (page "rate limit").
+/// The rate limits of the fake upstream: those that the vendor documents for a tenant (docs/UPSTREAM.md#rate-limits).
 const PER_MINUTE: u32 = 600;
 const PER_HOUR: u32 = 18_000;
 

@@ -12,10 +12,10 @@ use crate::model::{InvalidId, RequestId};
 use super::file::{FileKind, MAX_SECRET_FILE_BYTES};
 use crate::yaml::{Decoder, Fields, Node, format_duration};
 
-/// The maximum lifetime of a token with `jti` that upstream accepts (page "SDK security").
+/// The maximum lifetime of a token with `jti` that upstream accepts (docs/UPSTREAM.md#authentication).
 pub const MAX_JTI_LIFETIME: Duration = Duration::from_secs(3600);
 
-/// `auth`: a signing key, or a ready token. Required: upstream expects a token on every call (page "API introduction").
+/// `auth`: a signing key, or a ready token. Required: upstream expects a token on every call (docs/UPSTREAM.md#authentication).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Auth {
     /// Tokens are signed by the exporter.
@@ -71,7 +71,7 @@ impl PartialEq for KeySource {
 
 impl Eq for KeySource {}
 
-/// A signing algorithm that upstream lists (page "SDK security").
+/// A signing algorithm that upstream lists (docs/UPSTREAM.md#authentication).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Algorithm {
     /// HMAC with SHA-256, a client secret.

@@ -8,7 +8,7 @@ use crate::yaml::{Decoder, Node, format_duration};
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Global {
     /// `poll_interval`, 2s to 1h, default 15s: the minimum time between two polls of a job that makes progress. Upstream
-    /// allows one call per two seconds for one request ID (page "rate limits").
+    /// allows one call per two seconds for one request ID (docs/UPSTREAM.md#rate-limits).
     pub poll_interval: Duration,
     /// `max_poll_interval`, `poll_interval` to 1d, default 5m (or `poll_interval`, if that is longer): the maximum time
     /// between two polls of a job that makes no progress.
