@@ -1,7 +1,7 @@
 //! Signs and caches upstream tokens; reads secret files again when they change.
 //!
-//! Upstream expects a JWT in the header `auth`, with the claims `appId` and `sub` (docs/UPSTREAM.md#authentication). An app that
-//! enforces `jti` rejects a token that it has seen before, or whose lifetime exceeds an hour (docs/UPSTREAM.md#authentication).
+//! Upstream expects a JWT in the header `auth`, with the claims `appId` and `sub`. An app that enforces `jti` rejects a
+//! token that it has seen before, or whose lifetime exceeds an hour (docs/UPSTREAM.md#authentication).
 
 mod error;
 mod jwt;

@@ -15,7 +15,8 @@ use crate::yaml::{Decoder, Fields, Node, format_duration};
 /// The maximum lifetime of a token with `jti` that upstream accepts (docs/UPSTREAM.md#authentication).
 pub const MAX_JTI_LIFETIME: Duration = Duration::from_secs(3600);
 
-/// `auth`: a signing key, or a ready token. Required: upstream expects a token on every call (docs/UPSTREAM.md#authentication).
+/// `auth`: a signing key, or a ready token. Required: upstream expects a token on every call
+/// (docs/UPSTREAM.md#authentication).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Auth {
     /// Tokens are signed by the exporter.
