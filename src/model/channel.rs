@@ -9,7 +9,7 @@ pub const MAX_CHANNEL_CHARS: usize = 32;
 /// A channel code: lower case, starts with a letter, then letters, digits, `_` or `-`; at most [`MAX_CHANNEL_CHARS`].
 ///
 /// The upstream's samples misspell two codes (`msteam`, `hangoutchat`; pages of the V2 APIs): both are read as the
-/// documented code. `ivr` is the upstream's code for a webhook, not for telephony (page "channel enablement").
+/// documented code. `ivr` is the upstream's code for a webhook, not for telephony (docs/UPSTREAM.md#send-apis).
 #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Channel(Arc<str>);
 
