@@ -11,7 +11,7 @@ closed_set! {
         Unauthorized = "unauthorized",
         /// 429, or any status code with a text about the rate limit.
         RateLimited = "rate_limited",
-        /// 404, 410, or 400 with the upstream's "Invalid request ID".
+        /// The upstream's own envelope for an unknown request ID: 400 with "Invalid request ID", or 404 or 410.
         NotFound = "not_found",
         /// Another 4xx, or a redirect (never followed, because the token would be sent along).
         ClientError = "client_error",
@@ -25,5 +25,7 @@ closed_set! {
         Malformed = "malformed",
         /// A body above the limit.
         TooLarge = "too_large",
+        /// A 404 or 410 that is not an upstream answer about a request ID: a gateway's page, or a wrong `base_url`.
+        WrongEndpoint = "wrong_endpoint",
     }
 }

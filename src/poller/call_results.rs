@@ -149,7 +149,9 @@ fn observation(
         (Outcome::Ok, _) => Observation::Progress { progress: progress.unwrap_or_default(), changed: false },
         (Outcome::RateLimited, _) => Observation::RateLimited(rate_limit),
         (Outcome::Unauthorized, _) => Observation::Unauthorized,
-        (Outcome::ServerError | Outcome::Timeout | Outcome::Network, _) => Observation::Unavailable,
+        (Outcome::ServerError | Outcome::Timeout | Outcome::Network | Outcome::WrongEndpoint, _) => {
+            Observation::Unavailable
+        }
         (Outcome::NotFound | Outcome::ClientError | Outcome::Malformed | Outcome::TooLarge, _) => Observation::Unusable,
     }
 }

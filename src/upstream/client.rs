@@ -175,7 +175,7 @@ fn unread(error: ReadError, status: StatusCode, body: &[u8]) -> PollError {
     let status = status.as_u16();
     match error {
         ReadError::Refused(said) => refused(said, status),
-        ReadError::Malformed(_) => match Phrase::find(body).map(Refusal::of) {
+        ReadError::Malformed(_) => match Phrase::find(body).map(Refusal::from_phrase) {
             Some(said) if said.outcome(status) == Outcome::RateLimited => refused(said, status),
             _ => PollError::new(Outcome::Malformed, format!("HTTP {status}, but {error}")),
         },

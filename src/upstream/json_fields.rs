@@ -255,8 +255,8 @@ impl<'de, R: Deserialize<'de> + Borrow<RawValue>> List<'de> for Errors<'_, R> {
         if self.refusal.is_none() && (error.msg.is_some() || error.code.is_some()) {
             let msg = error.msg.as_ref().map(|raw| Value::of(raw.borrow()));
             let code = error.code.as_ref().and_then(|raw| Value::of(raw.borrow()).count().ok().flatten());
-            let msg = if let Some(Value::Text(text)) = &msg { text } else { "" };
-            self.refusal = Some(Refusal::read(code, msg));
+            let message = if let Some(Value::Text(text)) = &msg { Some(&**text) } else { None };
+            self.refusal = Some(Refusal::from_envelope(code, message));
         }
         Ok(taken)
     }

@@ -94,7 +94,7 @@ pub(crate) fn bots() -> Vec<BotMetrics> {
     }
     support.jobs_finished[TerminalStatus::PartialSuccess] = 1;
     support.job_duration[TerminalStatus::PartialSuccess].observe(37.5);
-    support.requests = EnumMap::from_array([10, 0, 1, 2, 3, 4, 5, 6, 7, 8]);
+    support.requests = EnumMap::from_array([10, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9]);
     support.request_duration.observe(0.12);
     support.response_bytes = 501_234;
     support.poll_delay.observe(0.7);
