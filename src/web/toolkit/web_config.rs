@@ -1,4 +1,4 @@
-//! What every request passes before a route sees it.
+//! Rate limit, authentication and response headers, applied to every request before its route.
 
 use std::fmt;
 use std::path::Path;
@@ -17,10 +17,10 @@ use super::file::{Loaded, WatchedFile};
 use super::rate_limit::Bucket;
 use crate::web::WebError;
 
-/// Paths that need no password and are not rate-limited: a kubelet has none.
+/// Paths without authentication and rate limit: kubelets have no password.
 const EXEMPT: [&str; 2] = ["/-/healthy", "/-/ready"];
 
-/// A loaded `--web.config.file` that follows its file. Cheap to clone.
+/// A loaded `--web.config.file`, reloaded when it changes. Cheap to clone.
 #[derive(Clone)]
 pub struct WebConfig(Arc<Inner>);
 
@@ -34,14 +34,14 @@ impl WebConfig {
     /// Reads the file and the certificates that it names; relative paths start at the file's directory.
     ///
     /// # Errors
-    /// When it cannot be read, or with all its mistakes: file, line, key, value, and what would be right.
+    /// If it cannot be read, or with every mistake in it: file, line, key, value, and what is allowed.
     pub fn load(path: &Path) -> Result<Self, WebError> {
         let file = WatchedFile::load(path)?;
         let basic_auth = BasicAuth::new().map_err(|_| WebError::NoRandomness)?;
         Ok(Self(Arc::new(Inner { file, basic_auth, bucket: Bucket::default() })))
     }
 
-    /// Whether HTTPS is served; does not change while the program runs.
+    /// Whether HTTPS is served. Does not change while the program runs.
     pub fn serves_tls(&self) -> bool {
         self.0.file.loaded().tls.is_some()
     }
@@ -63,7 +63,7 @@ impl fmt::Debug for WebConfig {
     }
 }
 
-/// Answers a request: rate limit, password, then the routes; the configured headers go onto every answer.
+/// Handles a request: rate limit, password, then the routes. The configured headers are set on every response.
 pub(in crate::web) async fn answer(config: Option<&WebConfig>, router: Router, request: Request) -> Response {
     let Some(config) = config else { return route(router, request).await };
     let loaded = config.current().await;
@@ -74,7 +74,7 @@ pub(in crate::web) async fn answer(config: Option<&WebConfig>, router: Router, r
         (StatusCode::TOO_MANY_REQUESTS, [(header::RETRY_AFTER, "1")], "too many requests\n").into_response()
     } else {
         match config.0.basic_auth.decide(settings, request.headers()).await {
-            AuthDecision::Welcome => route(router, request).await,
+            AuthDecision::Granted => route(router, request).await,
             AuthDecision::Unauthorized => unauthorized(),
             AuthDecision::Busy => {
                 let body = "too many unverified passwords at once\n";
