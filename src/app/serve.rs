@@ -105,7 +105,7 @@ pub async fn serve(options: Options, config: Config, shutdown: CancellationToken
 
     let (reload_sender, reloads) = Reloads::channel();
     let shown = web::Shown::new(config.redacted(), bots);
-    let state = web::State::new(
+    let state = web::AppState::new(
         &options.web,
         options.shard,
         handle.clone(),

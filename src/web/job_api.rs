@@ -1,29 +1,27 @@
-//! `/api/v1/jobs`: list, register, forget.
+//! `/api/v1/jobs`: list, register and delete jobs.
 
-use axum::extract::{DefaultBodyLimit, Query, Request, State as Extract};
+use axum::extract::{DefaultBodyLimit, Query, Request, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::State;
-use super::job_request::{RegisterParameters, wanted_jobs};
-use super::probe::{whose, with_owner};
-use super::request_body;
+use super::AppState;
+use super::job_request::{RegisterParameters, parse_jobs};
+use super::shard_owner::{owner_message, with_owner};
+use super::{registration, request_body};
 use crate::model::{
-    BotName, DropReason, EntryStatus, Job, JobKey, JobNumber, JobState, JobStatus, LabelValue, RequestId, SourceKind,
-    Target,
+    BotName, EntryStatus, Job, JobKey, JobNumber, JobState, JobStatus, LabelValue, RequestId, SourceKind,
 };
 use crate::poller::{Filter, MAX_LISTED};
-use crate::store::{RegisterError, Registered};
 
-/// Jobs listed where the caller does not say how many.
+/// Jobs in a listing without `limit`.
 const DEFAULT_LISTED: usize = 100;
 
-/// The largest body of a POST: ten thousand jobs with labels.
+/// The largest body of a POST: 10,000 jobs with labels.
 const MAX_BODY_MIB: usize = 8;
 
-/// The bound on the body of a POST.
+/// Limits the body of a POST.
 pub(super) fn body_limit() -> DefaultBodyLimit {
     DefaultBodyLimit::max(MAX_BODY_MIB << 20)
 }
@@ -42,7 +40,7 @@ pub(super) struct ListParameters {
 }
 
 #[derive(Serialize)]
-struct Row<'a> {
+struct ListedJobJson<'a> {
     bot: &'a str,
     request_id: &'a str,
     campaign: Option<&'a str>,
@@ -64,36 +62,41 @@ struct Row<'a> {
 
 /// `GET`.
 pub(super) async fn list(
-    Extract(state): Extract<State>,
+    State(state): State<AppState>,
     parameters: Result<Query<ListParameters>, axum::extract::rejection::QueryRejection>,
 ) -> Response {
     let parameters = match parameters {
         Ok(Query(parameters)) => parameters,
-        Err(error) => return refuse(StatusCode::BAD_REQUEST, &error.body_text()),
+        Err(error) => return error_response(StatusCode::BAD_REQUEST, &error.body_text()),
     };
     let http_sd = match parameters.format.as_deref() {
         None | Some("json") => false,
         Some("http_sd") => true,
-        Some(_) => return refuse(StatusCode::BAD_REQUEST, "format is json or http_sd"),
+        Some(format) => {
+            return error_response(
+                StatusCode::BAD_REQUEST,
+                &format!("invalid format {format:?}: expected json or http_sd"),
+            );
+        }
     };
     let filter = match filter(&parameters) {
         Ok(filter) => filter,
-        Err(message) => return refuse(StatusCode::BAD_REQUEST, &message),
+        Err(message) => return error_response(StatusCode::BAD_REQUEST, &message),
     };
     if http_sd {
         return match state.poller.keys(filter).await {
             Ok(keys) => as_http_sd(&keys),
-            Err(error) => refuse(StatusCode::SERVICE_UNAVAILABLE, &error.to_string()),
+            Err(error) => error_response(StatusCode::SERVICE_UNAVAILABLE, &error.to_string()),
         };
     }
     let (offset, limit) = (filter.offset, filter.limit);
     match state.poller.list(filter).await {
         Ok(listing) => {
-            let rows: Vec<Row<'_>> = listing.jobs.iter().map(|row| row_of(&row.job, row)).collect();
+            let rows: Vec<ListedJobJson<'_>> = listing.jobs.iter().map(|row| job_json(&row.job, row)).collect();
             let data = json!({"matching": listing.matching, "offset": offset, "limit": limit, "jobs": rows});
             respond(StatusCode::OK, &json!({"status": "success", "data": data}))
         }
-        Err(error) => refuse(StatusCode::SERVICE_UNAVAILABLE, &error.to_string()),
+        Err(error) => error_response(StatusCode::SERVICE_UNAVAILABLE, &error.to_string()),
     }
 }
 
@@ -123,14 +126,14 @@ fn one_of<T: Copy>(
     let found = all.iter().copied().find(|value| label(*value) == text);
     found.map(Some).ok_or_else(|| {
         let known: Vec<_> = all.iter().map(|value| label(*value)).collect();
-        format!("{key} is one of {}", known.join(", "))
+        format!("invalid {key} {text:?}: expected one of {}", known.join(", "))
     })
 }
 
-fn row_of<'a>(job: &'a Job, row: &crate::poller::ListedJob) -> Row<'a> {
+fn job_json<'a>(job: &'a Job, row: &crate::poller::ListedJob) -> ListedJobJson<'a> {
     let sum = |status| job.tallies.iter().map(|tally| tally.entries[status]).sum();
     let labels = job.labels.iter().map(|(name, value)| (name.to_string(), Value::from(value.as_str())));
-    Row {
+    ListedJobJson {
         bot: job.key.bot.as_str(),
         request_id: job.key.id.as_str(),
         campaign: job.campaign.as_ref().map(LabelValue::as_str),
@@ -151,7 +154,7 @@ fn row_of<'a>(job: &'a Job, row: &crate::poller::ListedJob) -> Row<'a> {
     }
 }
 
-/// Prometheus' http_sd format, for those who let Prometheus ask `/probe`.
+/// Prometheus' http_sd format, for a Prometheus that scrapes `/probe`.
 fn as_http_sd(keys: &[(JobKey, Option<LabelValue>)]) -> Response {
     let mut groups: std::collections::BTreeMap<(&str, &str), Vec<&str>> = std::collections::BTreeMap::new();
     for (key, campaign) in keys {
@@ -173,67 +176,37 @@ fn as_http_sd(keys: &[(JobKey, Option<LabelValue>)]) -> Response {
     respond(StatusCode::OK, &Value::from(groups))
 }
 
-/// `POST`: one job, a list of jobs, or the upstream's own answer to a send with `?bot=`. All or nothing.
+/// `POST`: registers one job, a list of jobs, or with `?bot=` the job of the upstream's response to a send.
+///
+/// The request is checked as a whole: if one job in it is invalid or belongs to another shard, none is registered. Valid
+/// jobs are then registered one by one; the answer names those that were rejected, because of `max_jobs` for example.
 pub(super) async fn register(
-    Extract(state): Extract<State>,
+    State(state): State<AppState>,
     parameters: Result<Query<RegisterParameters>, axum::extract::rejection::QueryRejection>,
     request: Request,
 ) -> Response {
     if !state.enable_job_api {
-        return refuse(StatusCode::FORBIDDEN, "the job API is not enabled; start with --web.enable-job-api");
+        return error_response(StatusCode::FORBIDDEN, "the job API is disabled; enable it with --web.enable-job-api");
     }
     let parameters = match parameters {
         Ok(Query(parameters)) => parameters,
-        Err(error) => return refuse(StatusCode::BAD_REQUEST, &error.body_text()),
+        Err(error) => return error_response(StatusCode::BAD_REQUEST, &error.body_text()),
     };
     let body = match request_body::read(request, MAX_BODY_MIB).await {
         Ok(body) => body,
-        Err((status, message)) => return refuse(status, &message),
+        Err((status, message)) => return error_response(status, &message),
     };
-    let wanted = match wanted_jobs(&body, &parameters, &state.shown.get().bots) {
-        Ok(wanted) => wanted,
-        Err(message) => return refuse(StatusCode::BAD_REQUEST, &message),
+    let jobs = match parse_jobs(&body, &parameters, &state.shown.get().bots) {
+        Ok(jobs) => jobs,
+        Err(message) => return error_response(StatusCode::BAD_REQUEST, &message),
     };
-    for (bot, target) in &wanted {
+    for (bot, target) in &jobs {
         if !state.shard.owns(bot, &target.id) {
-            return misdirected(&state, bot, &target.id, "; nothing was taken: send each shard its own IDs");
+            return misdirected(&state, bot, &target.id, "; no jobs were accepted: send each shard its own IDs");
         }
     }
-    take_in(&state, wanted).await
-}
-
-async fn take_in(state: &State, wanted: Vec<(BotName, Target)>) -> Response {
-    let mut by_bot: std::collections::BTreeMap<BotName, Vec<Target>> = std::collections::BTreeMap::new();
-    for (bot, target) in wanted {
-        by_bot.entry(bot).or_default().push(target);
-    }
-    let (mut new, mut before, mut full) = (0_usize, 0_usize, 0_usize);
-    for (bot, targets) in by_bot {
-        match state.poller.register(bot.clone(), targets).await {
-            Ok(results) => {
-                for result in results {
-                    match result {
-                        Ok(Registered::New) => new += 1,
-                        Ok(Registered::Known) => before += 1,
-                        Err(RegisterError::Full) => full += 1,
-                        Err(error @ (RegisterError::UnknownBot | RegisterError::NotPersisted)) => {
-                            return refuse(StatusCode::SERVICE_UNAVAILABLE, &format!("bot {bot}: {error}"));
-                        }
-                    }
-                }
-            }
-            Err(error) => return refuse(StatusCode::SERVICE_UNAVAILABLE, &error.to_string()),
-        }
-    }
-    if full > 0 {
-        let message = format!(
-            "{full} job(s) turned away, max_jobs is reached (koreai_exporter_dropped_total{{reason=\"{}\"}}); {new} new and \
-             {before} known ones are followed; send the same again later",
-            DropReason::MaxJobs.as_label()
-        );
-        return refuse(StatusCode::SERVICE_UNAVAILABLE, &message);
-    }
-    respond(StatusCode::OK, &json!({"status": "success", "data": {"new": new, "known": before}}))
+    let (status, answer) = registration::register(&state.poller, jobs).await.response();
+    respond(status, &answer)
 }
 
 #[derive(Deserialize)]
@@ -245,41 +218,42 @@ pub(super) struct ForgetParameters {
 
 /// `DELETE ?bot=NAME&request_id=ID`.
 pub(super) async fn forget(
-    Extract(state): Extract<State>,
+    State(state): State<AppState>,
     parameters: Result<Query<ForgetParameters>, axum::extract::rejection::QueryRejection>,
 ) -> Response {
     if !state.enable_job_api {
-        return refuse(StatusCode::FORBIDDEN, "the job API is not enabled; start with --web.enable-job-api");
+        return error_response(StatusCode::FORBIDDEN, "the job API is disabled; enable it with --web.enable-job-api");
     }
     let Ok(Query(parameters)) = parameters else {
-        return refuse(StatusCode::BAD_REQUEST, "give ?bot=NAME&request_id=ID");
+        return error_response(StatusCode::BAD_REQUEST, "expected ?bot=NAME&request_id=ID");
     };
     let (bot, id) = match (BotName::parse(&parameters.bot), RequestId::parse(&parameters.request_id)) {
         (Ok(bot), Ok(id)) => (bot, id),
-        (Err(error), _) => return refuse(StatusCode::BAD_REQUEST, &format!("bot {error}")),
-        (_, Err(error)) => return refuse(StatusCode::BAD_REQUEST, &format!("request_id {error}")),
+        (Err(error), _) => return error_response(StatusCode::BAD_REQUEST, &format!("bot {error}")),
+        (_, Err(error)) => return error_response(StatusCode::BAD_REQUEST, &format!("request_id {error}")),
     };
     if !state.shard.owns(&bot, &id) {
         return misdirected(&state, &bot, &id, "");
     }
     match state.poller.forget(JobKey { bot, id }).await {
         Ok(Ok(true)) => respond(StatusCode::OK, &json!({"status": "success", "data": {"forgotten": 1}})),
-        Ok(Err(error)) => refuse(StatusCode::SERVICE_UNAVAILABLE, &error.to_string()),
-        Ok(Ok(false)) => refuse(
+        Ok(Err(error)) => error_response(StatusCode::SERVICE_UNAVAILABLE, &error.to_string()),
+        Ok(Ok(false)) => error_response(
             StatusCode::NOT_FOUND,
-            &format!("no such job was taken in by this API (source {:?})", SourceKind::Api.as_label()),
+            &format!("no such job was registered through this API (source {:?})", SourceKind::Api.as_label()),
         ),
-        Err(error) => refuse(StatusCode::SERVICE_UNAVAILABLE, &error.to_string()),
+        Err(error) => error_response(StatusCode::SERVICE_UNAVAILABLE, &error.to_string()),
     }
 }
 
-/// 421: another shard follows this ID. The header says which.
-fn misdirected(state: &State, bot: &BotName, id: &RequestId, advice: &str) -> Response {
-    let response = refuse(StatusCode::MISDIRECTED_REQUEST, &format!("{}{advice}", whose(state, bot, id)));
+/// 421: another shard polls this ID. A header names it.
+fn misdirected(state: &AppState, bot: &BotName, id: &RequestId, advice: &str) -> Response {
+    let response =
+        error_response(StatusCode::MISDIRECTED_REQUEST, &format!("{}{advice}", owner_message(state, bot, id)));
     with_owner(response, state, bot, id)
 }
 
-fn refuse(status: StatusCode, message: &str) -> Response {
+fn error_response(status: StatusCode, message: &str) -> Response {
     respond(status, &json!({"status": "error", "error": message}))
 }
 

@@ -1,16 +1,16 @@
-//! What a POST to the job API asks for.
+//! Parses the body of a POST to the job API.
 
 use serde::Deserialize;
 use serde_json::Value;
 
 use crate::model::{BotName, InvalidLabel, LabelName, LabelValue, RequestId, Target};
 
-/// The most jobs of one POST.
-const MAX_JOBS_A_POST: usize = 10_000;
-/// The most labels that a job may bring.
+/// Jobs in one POST.
+const MAX_JOBS_PER_POST: usize = 10_000;
+/// Labels of one job.
 const MAX_LABELS: usize = 32;
-/// Mistakes that an answer names; one is enough to see what is wrong, a few more save rounds.
-const MAX_NAMED: usize = 20;
+/// Mistakes that an answer reports.
+const MAX_REPORTED: usize = 20;
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -19,43 +19,43 @@ pub(super) struct RegisterParameters {
     campaign: Option<String>,
 }
 
-/// The jobs, or what is wrong with them. All or nothing.
-pub(super) fn wanted_jobs(
+/// The jobs of a body, or what is wrong with it: one invalid job makes the whole body invalid.
+pub(super) fn parse_jobs(
     body: &[u8],
     parameters: &RegisterParameters,
     bots: &[BotName],
 ) -> Result<Vec<(BotName, Target)>, String> {
-    let value: Value = serde_json::from_slice(body).map_err(|error| format!("the body is no JSON: {}", at(&error)))?;
+    let value: Value = serde_json::from_slice(body).map_err(|error| format!("invalid JSON: {}", position(&error)))?;
     let items = match value {
         Value::Array(items) => items,
         item @ Value::Object(_) => vec![item],
         _ => return Err(FORMS.to_owned()),
     };
-    if items.len() > MAX_JOBS_A_POST {
-        return Err(format!("{} jobs in one request, at most {MAX_JOBS_A_POST} are taken", items.len()));
+    if items.len() > MAX_JOBS_PER_POST {
+        return Err(format!("{} jobs in one request; at most {MAX_JOBS_PER_POST} are allowed", items.len()));
     }
-    let mut wanted = Vec::with_capacity(items.len());
+    let mut jobs = Vec::with_capacity(items.len());
     let mut mistakes = Vec::new();
     for (index, item) in items.iter().enumerate() {
-        match wanted_job(item, parameters, bots) {
-            Ok(job) => wanted.push(job),
+        match parse_job(item, parameters, bots) {
+            Ok(job) => jobs.push(job),
             Err(message) => mistakes.push(format!("[{index}]: {message}")),
         }
     }
     match mistakes.is_empty() {
-        true => Ok(wanted),
+        true => Ok(jobs),
         false => {
-            mistakes.truncate(MAX_NAMED);
-            Err(format!("nothing was taken: {}", mistakes.join("; ")))
+            mistakes.truncate(MAX_REPORTED);
+            Err(format!("no jobs were accepted: {}", mistakes.join("; ")))
         }
     }
 }
 
-const FORMS: &str = "give {\"bot\": …, \"request_id\": \"ds-…\", \"labels\": {…}}, a list of them, or the upstream's send \
+const FORMS: &str = "expected {\"bot\": …, \"request_id\": \"ds-…\", \"labels\": {…}}, a list of them, or the upstream's send \
                      response with ?bot=NAME";
 
-/// One job. The upstream's send response is known by its `_id`; nothing else of it is looked at.
-fn wanted_job(item: &Value, parameters: &RegisterParameters, bots: &[BotName]) -> Result<(BotName, Target), String> {
+/// One job. The upstream's send response is recognized by its `_id`, the only field of it that is read.
+fn parse_job(item: &Value, parameters: &RegisterParameters, bots: &[BotName]) -> Result<(BotName, Target), String> {
     let item = item.as_object().ok_or(FORMS)?;
     let sent = item.get("_id").filter(|_| !item.contains_key("request_id"));
     if sent.is_none()
@@ -66,14 +66,13 @@ fn wanted_job(item: &Value, parameters: &RegisterParameters, bots: &[BotName]) -
     let text = |key: &str, value: Option<&Value>| match value {
         None | Some(Value::Null) => Ok(None),
         Some(Value::String(text)) => Ok(Some(text.clone())),
-        Some(_) => Err(format!("{key} is not a text")),
+        Some(_) => Err(format!("{key} is not a string")),
     };
     let own_bot = if sent.is_some() { None } else { text("bot", item.get("bot"))? };
-    let bot =
-        own_bot.or_else(|| parameters.bot.clone()).ok_or("bot is missing; give it in the body or as ?bot=NAME")?;
+    let bot = own_bot.or_else(|| parameters.bot.clone()).ok_or("bot is missing; set it in the body or as ?bot=NAME")?;
     let bot = BotName::parse(&bot).map_err(|error| format!("bot {error}"))?;
     if !bots.contains(&bot) {
-        return Err(format!("there is no bot \"{bot}\" in the configuration"));
+        return Err(format!("unknown bot \"{bot}\": it is not in the configuration"));
     }
     let id = text("request_id", sent.or_else(|| item.get("request_id")))?.ok_or("request_id is missing")?;
     let id = RequestId::parse(&id).map_err(|error| format!("request_id {error}"))?;
@@ -95,16 +94,16 @@ fn labels_of(labels: Option<&Value>) -> Result<Labels, String> {
         Some(_) => return Err("labels is not an object".to_owned()),
     };
     if map.len() > MAX_LABELS {
-        return Err(format!("{} labels, at most {MAX_LABELS} are taken", map.len()));
+        return Err(format!("{} labels; at most {MAX_LABELS} are allowed", map.len()));
     }
     let mut campaign = None;
     let mut others = Vec::new();
     for (name, value) in map {
         let shown = shortened(name);
-        let value = value.as_str().ok_or_else(|| format!("label {shown:?} is not a text"))?;
+        let value = value.as_str().ok_or_else(|| format!("label {shown:?} is not a string"))?;
         let value =
             LabelValue::parse(value).map_err(|error: InvalidLabel| format!("the value of label {shown:?} {error}"))?;
-        // An empty label is no label, as with Prometheus.
+        // As in Prometheus, an empty label is the same as a missing one.
         if value.as_str().is_empty() {
             continue;
         }
@@ -118,12 +117,12 @@ fn labels_of(labels: Option<&Value>) -> Result<Labels, String> {
     Ok((campaign, others))
 }
 
-/// Error texts are bounded, whatever was sent.
+/// Bounds the length of error messages.
 fn shortened(text: &str) -> String {
     text.chars().take(64).collect()
 }
 
-/// Where a JSON mistake is; not what stands there.
-fn at(error: &serde_json::Error) -> String {
+/// The position of a JSON mistake, without the text there.
+fn position(error: &serde_json::Error) -> String {
     format!("line {}, column {}", error.line(), error.column())
 }

@@ -1,18 +1,18 @@
-//! `GET /metrics`: hands out what is ready.
+//! `GET /metrics`: sends the current page.
 
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use axum::body::{Body, Bytes, HttpBody};
-use axum::extract::State as Extract;
+use axum::extract::State;
 use axum::http::{HeaderMap, HeaderValue, header};
 use axum::response::{IntoResponse, Response};
 use http_body::{Frame, SizeHint};
 
-use super::State;
+use super::AppState;
 use crate::exposition::{self, Negotiated, negotiate};
 
-pub(super) async fn metrics(Extract(state): Extract<State>, headers: HeaderMap) -> Response {
+pub(super) async fn metrics(State(state): State<AppState>, headers: HeaderMap) -> Response {
     let negotiated = negotiated(&headers);
     let page = state.published.page();
     let body = page.response(negotiated.format, negotiated.encoding, &state.process.text());
@@ -50,7 +50,7 @@ impl HttpBody for Chunks {
     }
 
     fn size_hint(&self) -> SizeHint {
-        // Asked for before the first chunk is taken; hyper makes Content-Length of it.
+        // hyper reads it before the first chunk, and sends it as Content-Length.
         SizeHint::with_exact(self.0.content_length())
     }
 }

@@ -1,11 +1,11 @@
 //! Routes, authentication, TLS.
 //!
 //! - [`toolkit`]: `--web.config.file`, TLS and basic authentication in the Prometheus exporter-toolkit's own format.
-//! - [`serve()`]: takes connections from listeners, bounds them, and drains them at the end.
-//! - [`parse_listen_address`] reads `--web.listen-address`.
+//! - [`serve()`]: accepts connections from listeners, limits them, and drains them on shutdown.
+//! - [`parse_listen_address`] parses `--web.listen-address`.
 //!
-//! `/-/healthy` and `/-/ready` need no password and are not rate-limited, so that a kubelet can ask for them; TLS, and
-//! with it a client certificate where one is required, stands before them as before every path.
+//! `/-/healthy` and `/-/ready` need no password and are not rate-limited, for kubelets. TLS applies to them as to every
+//! path, and so does a required client certificate.
 
 mod connection;
 mod error;
@@ -17,10 +17,12 @@ mod pages;
 mod paths;
 mod probe;
 mod process;
+mod registration;
 mod reply;
 mod request_body;
 mod routes;
 mod serve;
+mod shard_owner;
 mod state;
 pub mod toolkit;
 mod write_timeout;
@@ -30,7 +32,7 @@ pub use listen::{ListenAddress, parse_listen_address};
 pub use paths::check_paths;
 pub use routes::router;
 pub use serve::{MAX_CONNECTIONS, serve};
-pub use state::{ReloadRequest, Reloads, Shown, State};
+pub use state::{AppState, ReloadRequest, Reloads, Shown};
 pub use toolkit::WebConfig;
 
 #[cfg(test)]

@@ -1,20 +1,20 @@
 //! The status page.
 
-use axum::extract::State as Extract;
+use axum::extract::State;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{Html, IntoResponse, Response};
 
-use super::State;
+use super::AppState;
 use super::reply::text;
 use crate::cli::version;
 use crate::poller::Filter;
 use crate::ui;
 
-/// Jobs on the page; all of them are on `/api/v1/jobs`.
-const SHOWN: usize = 200;
+/// Jobs on the page; `/api/v1/jobs` lists all of them.
+const MAX_JOBS: usize = 200;
 
-pub(super) async fn status(Extract(state): Extract<State>) -> Response {
-    let filter = Filter { limit: SHOWN, ..Filter::default() };
+pub(super) async fn status(State(state): State<AppState>) -> Response {
+    let filter = Filter { limit: MAX_JOBS, ..Filter::default() };
     let (Ok(bots), Ok(listing)) = (state.poller.bots().await, state.poller.list(filter).await) else {
         return text(StatusCode::SERVICE_UNAVAILABLE, "shutting down.\n");
     };

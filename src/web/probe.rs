@@ -1,24 +1,25 @@
-//! `GET /probe?bot=NAME&target=ID`: one job, for people who let Prometheus discover.
+//! `GET /probe?bot=NAME&target=ID`: one job, for users who let Prometheus discover the targets.
 
 use std::time::Duration;
 
-use axum::extract::{Query, State as Extract};
+use axum::extract::{Query, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
 
-use super::State;
+use super::AppState;
 use super::metrics::negotiated;
 use super::reply::text;
+use super::shard_owner::{owner_message, with_owner};
 use crate::exposition;
 use crate::model::{BotName, JobKey, RequestId};
 use crate::poller::ProbeError;
 
-/// How long before Prometheus gives up the answer should be there.
+/// The answer is sent this long before the scrape timeout of Prometheus.
 const TIMEOUT_OFFSET: Duration = Duration::from_millis(500);
-/// How long a probe may take where Prometheus does not say.
+/// Timeout of a probe without a scrape timeout header.
 const DEFAULT_TIMEOUT: Duration = Duration::from_secs(10);
-/// What a caller may ask for at most.
+/// The longest timeout that a caller can set.
 const MAX_TIMEOUT: Duration = Duration::from_secs(120);
 
 #[derive(Deserialize)]
@@ -28,13 +29,13 @@ pub(super) struct Parameters {
 }
 
 pub(super) async fn probe(
-    Extract(state): Extract<State>,
+    State(state): State<AppState>,
     Query(parameters): Query<Parameters>,
     headers: HeaderMap,
 ) -> Response {
     let bad = |message: String| text(StatusCode::BAD_REQUEST, message);
     let (Some(bot), Some(target)) = (parameters.bot, parameters.target) else {
-        return bad("give ?bot=NAME&target=REQUEST_ID\n".to_owned());
+        return bad("expected ?bot=NAME&target=REQUEST_ID\n".to_owned());
     };
     let bot = match BotName::parse(&bot) {
         Ok(bot) => bot,
@@ -42,7 +43,7 @@ pub(super) async fn probe(
     };
     let id = match RequestId::parse(&target) {
         Ok(id) => id,
-        Err(error) => return bad(format!("target {error}; it is a request ID (ds-…), never a URL\n")),
+        Err(error) => return bad(format!("target {error}; it must be a request ID (ds-…), not a URL\n")),
     };
     if state.shard.owner(&bot, &id) != state.shard.index() {
         return misdirected(&state, &bot, &id);
@@ -67,29 +68,20 @@ pub(super) async fn probe(
 }
 
 fn timeout(headers: &HeaderMap) -> Duration {
-    let asked = headers.get("x-prometheus-scrape-timeout-seconds").and_then(|value| value.to_str().ok());
+    let requested = headers.get("x-prometheus-scrape-timeout-seconds").and_then(|value| value.to_str().ok());
     let seconds =
-        asked.and_then(|text| text.parse::<f64>().ok()).filter(|seconds| seconds.is_finite() && *seconds > 0.0);
+        requested.and_then(|text| text.parse::<f64>().ok()).filter(|seconds| seconds.is_finite() && *seconds > 0.0);
     match seconds.and_then(|seconds| Duration::try_from_secs_f64(seconds).ok()) {
-        Some(asked) => asked.min(MAX_TIMEOUT).checked_sub(TIMEOUT_OFFSET).unwrap_or(asked.min(MAX_TIMEOUT)),
+        Some(requested) => {
+            let timeout = requested.min(MAX_TIMEOUT);
+            timeout.checked_sub(TIMEOUT_OFFSET).unwrap_or(timeout)
+        }
         None => DEFAULT_TIMEOUT,
     }
 }
 
-/// 421: another shard follows this ID. The header says which.
-fn misdirected(state: &State, bot: &BotName, id: &RequestId) -> Response {
-    let response = text(StatusCode::MISDIRECTED_REQUEST, format!("{}\n", whose(state, bot, id)));
+/// 421: another shard polls this ID. A header names it.
+fn misdirected(state: &AppState, bot: &BotName, id: &RequestId) -> Response {
+    let response = text(StatusCode::MISDIRECTED_REQUEST, format!("{}\n", owner_message(state, bot, id)));
     with_owner(response, state, bot, id)
-}
-
-/// Which shard follows this ID, in words.
-pub(super) fn whose(state: &State, bot: &BotName, id: &RequestId) -> String {
-    let (owner, ours, total) = (state.shard.owner(bot, id), state.shard.index(), state.shard.total());
-    format!("{id} of bot {bot} belongs to shard {owner} of {total}; this is shard {ours}")
-}
-
-/// Puts the index of the shard that follows this ID into the response's head.
-pub(super) fn with_owner(mut response: Response, state: &State, bot: &BotName, id: &RequestId) -> Response {
-    response.headers_mut().insert("x-koreai-shard-index", state.shard.owner(bot, id).into());
-    response
 }

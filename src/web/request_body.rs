@@ -1,4 +1,4 @@
-//! The body of a request, within bounds of size and time.
+//! Reads a request body within limits of size and time.
 
 use std::time::Duration;
 
@@ -6,21 +6,21 @@ use axum::body::Bytes;
 use axum::extract::{FromRequest, Request};
 use axum::http::StatusCode;
 
-/// The longest that a whole body may take to arrive. A sender is near and has its body ready; one that drips a byte now
-/// and then would hold a connection for ever.
+/// Time for a whole body to arrive. A client that sends a byte now and then would hold its connection for ever.
 const MAX_TIME: Duration = Duration::from_secs(10);
 
-/// Reads it, or says why not. The size is bounded by the route's `DefaultBodyLimit`, which is `max_mib`.
+/// Reads the body. The route's `DefaultBodyLimit` enforces `max_mib`, which is only repeated in the message here.
 pub(super) async fn read(request: Request, max_mib: usize) -> Result<Bytes, (StatusCode, String)> {
     match tokio::time::timeout(MAX_TIME, Bytes::from_request(request, &())).await {
         Ok(Ok(body)) => Ok(body),
-        Ok(Err(error)) if error.status() == StatusCode::PAYLOAD_TOO_LARGE => {
-            Err((error.status(), format!("the body is too large, at most {max_mib} MiB are taken; send several")))
-        }
-        Ok(Err(error)) => Err((error.status(), "the body was cut off; nothing was taken".to_owned())),
+        Ok(Err(error)) if error.status() == StatusCode::PAYLOAD_TOO_LARGE => Err((
+            error.status(),
+            format!("the body is too large: at most {max_mib} MiB are allowed; split it into several requests"),
+        )),
+        Ok(Err(error)) => Err((error.status(), "the body is incomplete; no jobs were accepted".to_owned())),
         Err(_) => Err((
             StatusCode::REQUEST_TIMEOUT,
-            format!("the body did not arrive within {} s; nothing was taken", MAX_TIME.as_secs()),
+            format!("the body did not arrive within {} s; no jobs were accepted", MAX_TIME.as_secs()),
         )),
     }
 }
@@ -54,11 +54,11 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_body_that_drips_is_given_up() {
+    async fn a_slow_body_times_out() {
         let start = tokio::time::Instant::now();
         let body = Body::new(Drip(Box::pin(tokio::time::sleep(Duration::from_secs(1)))));
         let (status, message) = read(Request::new(body), 8).await.unwrap_err();
         assert_eq!((status, start.elapsed()), (StatusCode::REQUEST_TIMEOUT, MAX_TIME));
-        assert_eq!(message, "the body did not arrive within 10 s; nothing was taken");
+        assert_eq!(message, "the body did not arrive within 10 s; no jobs were accepted");
     }
 }

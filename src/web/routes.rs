@@ -1,26 +1,26 @@
 //! The routes.
 //!
-//! | path | answers |
+//! | path | answer |
 //! | --- | --- |
 //! | `/` | the status page |
-//! | `/metrics` (`--web.telemetry-path`) | the page of the moment |
-//! | `/probe?bot=NAME&target=ID` | one job, asked now or from memory |
+//! | `/metrics` (`--web.telemetry-path`) | the current metrics |
+//! | `/probe?bot=NAME&target=ID` | one job, polled now or from memory |
 //! | `/-/healthy`, `/-/ready` | liveness, readiness |
 //! | `POST /-/reload` | reloads the configuration (`--web.enable-lifecycle`) |
-//! | `/config` | the configuration in force, secrets redacted |
+//! | `/config` | the configuration in use, secrets redacted |
 //! | `GET`, `POST`, `DELETE /api/v1/jobs` | the job API (`--web.enable-job-api` for the last two) |
 
 use axum::Router;
-use axum::extract::State as Extract;
+use axum::extract::State;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 
 use super::reply::text;
-use super::{State, job_api, metrics, pages, paths, probe, state};
+use super::{AppState, job_api, metrics, pages, paths, probe, state};
 
-/// All routes, below the path of `--web.external-url` too where it has one.
-pub fn router(state: State) -> Router {
+/// All routes, and the same routes under the path of `--web.external-url` if it has one.
+pub fn router(state: AppState) -> Router {
     let routes = Router::new()
         .route(paths::STATUS, get(pages::status))
         .route(&state.telemetry_path, get(metrics::metrics))
@@ -39,20 +39,20 @@ pub fn router(state: State) -> Router {
     if prefix.is_empty() {
         return routes;
     }
-    // A nested `/` answers at the prefix without a slash behind it only.
+    // A nested `/` matches the prefix only without a trailing slash.
     let root = Router::new().route(&format!("{prefix}/"), get(pages::status)).with_state(state);
     routes.clone().nest(&prefix, routes).merge(root)
 }
 
-async fn healthy(Extract(state): Extract<State>) -> Response {
+async fn healthy(State(state): State<AppState>) -> Response {
     if state.published.is_alive(state.clock.now()) {
         text(StatusCode::OK, "koreai_exporter is healthy.\n")
     } else {
-        text(StatusCode::SERVICE_UNAVAILABLE, "the polling loop has not turned for a minute.\n")
+        text(StatusCode::SERVICE_UNAVAILABLE, "the polling loop has not run for a minute.\n")
     }
 }
 
-async fn ready(Extract(state): Extract<State>) -> Response {
+async fn ready(State(state): State<AppState>) -> Response {
     if state.published.is_ready() {
         text(StatusCode::OK, "koreai_exporter is ready.\n")
     } else {
@@ -60,11 +60,11 @@ async fn ready(Extract(state): Extract<State>) -> Response {
     }
 }
 
-async fn reload(Extract(state): Extract<State>) -> Response {
+async fn reload(State(state): State<AppState>) -> Response {
     if !state.enable_lifecycle {
-        return text(StatusCode::FORBIDDEN, "reloading is not enabled; start with --web.enable-lifecycle.\n");
+        return text(StatusCode::FORBIDDEN, "reloading is disabled; enable it with --web.enable-lifecycle.\n");
     }
-    match state::ask_for_reload(&state.reloads).await {
+    match state::request_reload(&state.reloads).await {
         Some(Ok(())) => text(StatusCode::OK, "reloaded.\n"),
         Some(Err(mistakes)) => text(
             StatusCode::INTERNAL_SERVER_ERROR,
@@ -74,7 +74,7 @@ async fn reload(Extract(state): Extract<State>) -> Response {
     }
 }
 
-async fn config(Extract(state): Extract<State>) -> Response {
+async fn config(State(state): State<AppState>) -> Response {
     ([(header::CONTENT_TYPE, "text/plain; charset=utf-8")], state.shown.get().text.clone()).into_response()
 }
 

@@ -1,4 +1,4 @@
-//! What handlers share.
+//! The state that handlers share.
 
 use std::sync::Arc;
 
@@ -12,11 +12,11 @@ use crate::poller::{Handle, Published};
 
 use super::process::ProcessMetrics;
 
-/// What handlers share; cheap to clone.
+/// The state that handlers share; cheap to clone.
 #[derive(Clone)]
-pub struct State(Arc<Shared>);
+pub struct AppState(Arc<Shared>);
 
-/// What a [`State`] points to.
+/// The content of an [`AppState`].
 pub struct Shared {
     pub(super) telemetry_path: String,
     pub(super) prefix: String,
@@ -31,8 +31,8 @@ pub struct Shared {
     pub(super) process: ProcessMetrics,
 }
 
-impl State {
-    /// What the handlers of one server share.
+impl AppState {
+    /// The state for the handlers of one server.
     pub fn new(
         flags: &WebFlags,
         shard: Shard,
@@ -58,7 +58,7 @@ impl State {
     }
 }
 
-impl std::ops::Deref for State {
+impl std::ops::Deref for AppState {
     type Target = Shared;
 
     fn deref(&self) -> &Shared {
@@ -66,7 +66,7 @@ impl std::ops::Deref for State {
     }
 }
 
-/// What is shown of the configuration in force: secrets are redacted before it comes here.
+/// The configuration in use, for `/config`; secrets are already redacted.
 #[derive(Clone)]
 pub struct Shown(Arc<ArcSwap<Configured>>);
 
@@ -77,12 +77,12 @@ pub(super) struct Configured {
 }
 
 impl Shown {
-    /// Shows a redacted configuration.
+    /// Starts with this redacted configuration.
     pub fn new(redacted: String, bots: Vec<BotName>) -> Self {
         Self(Arc::new(ArcSwap::from_pointee(Configured { text: redacted, bots })))
     }
 
-    /// Shows another one.
+    /// Replaces the configuration.
     pub fn put(&self, redacted: String, bots: Vec<BotName>) {
         self.0.store(Arc::new(Configured { text: redacted, bots }));
     }
@@ -92,16 +92,16 @@ impl Shown {
     }
 }
 
-/// Reloads that may wait: one is under way, and who asks meanwhile waits for its own.
+/// Reload requests that can wait while one is running.
 const RELOAD_QUEUE: usize = 4;
 
-/// Someone asks for a reload.
+/// A request to reload the configuration.
 pub struct ReloadRequest(oneshot::Sender<Result<(), String>>);
 
 impl ReloadRequest {
-    /// Says what came of it: nothing, or what is wrong with the configuration.
+    /// Answers with success, or with the mistakes in the configuration.
     pub fn answer(self, result: Result<(), String>) {
-        // Who asked may have gone.
+        // The requester may be gone.
         let _gone = self.0.send(result);
     }
 }
@@ -110,13 +110,13 @@ impl ReloadRequest {
 pub struct Reloads(mpsc::Receiver<ReloadRequest>);
 
 impl Reloads {
-    /// Both ends.
+    /// Creates both ends of the queue.
     pub fn channel() -> (mpsc::Sender<ReloadRequest>, Self) {
         let (sender, receiver) = mpsc::channel(RELOAD_QUEUE);
         (sender, Self(receiver))
     }
 
-    /// The next request; waits for ever once nobody can ask any more.
+    /// The next request; waits for ever once all senders are dropped.
     pub async fn next(&mut self) -> ReloadRequest {
         match self.0.recv().await {
             Some(request) => request,
@@ -125,7 +125,8 @@ impl Reloads {
     }
 }
 
-pub(super) async fn ask_for_reload(sender: &mpsc::Sender<ReloadRequest>) -> Option<Result<(), String>> {
+/// Requests a reload and waits for its result; `None` during shutdown.
+pub(super) async fn request_reload(sender: &mpsc::Sender<ReloadRequest>) -> Option<Result<(), String>> {
     let (reply, answer) = oneshot::channel();
     sender.send(ReloadRequest(reply)).await.ok()?;
     answer.await.ok()

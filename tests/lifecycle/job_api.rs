@@ -96,9 +96,9 @@ async fn jobs_are_registered_listed_filtered_paged_and_removed() {
     }
     assert_eq!(paged, ids(&all), "the pages together are the whole list");
     for (query, message) in [
-        ("state=done", "state is one of polling, finished, gone, abandoned"),
-        ("status=OK", "status is one of"),
-        ("format=xml", "format is json or http_sd"),
+        ("state=done", "invalid state \"done\": expected one of polling, finished, gone, abandoned"),
+        ("status=OK", "invalid status \"OK\": expected one of"),
+        ("format=xml", "invalid format \"xml\": expected json or http_sd"),
         ("limit=many", "limit"),
         ("colour=red", "colour"),
         ("bot=no%20name", "bot contains ' '"),
@@ -113,7 +113,7 @@ async fn jobs_are_registered_listed_filtered_paged_and_removed() {
     assert!(!exporter.page().await.has(&id(4)), "its series are removed immediately");
     assert_eq!(exporter.request(Method::DELETE, &forget, "").await.status, StatusCode::NOT_FOUND);
     let half = exporter.request(Method::DELETE, "/api/v1/jobs?bot=support", "").await;
-    assert_eq!((half.status, error(&half).as_str()), (StatusCode::BAD_REQUEST, "give ?bot=NAME&request_id=ID"));
+    assert_eq!((half.status, error(&half).as_str()), (StatusCode::BAD_REQUEST, "expected ?bot=NAME&request_id=ID"));
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -148,7 +148,7 @@ async fn without_its_flag_jobs_can_be_listed_but_not_registered_or_removed() {
     {
         let answered = exporter.request(method, path, SEND_RESPONSE).await;
         assert_eq!(answered.status, StatusCode::FORBIDDEN);
-        assert_eq!(error(&answered), "the job API is not enabled; start with --web.enable-job-api");
+        assert_eq!(error(&answered), "the job API is disabled; enable it with --web.enable-job-api");
     }
     assert_eq!(exporter.get("/api/v1/jobs").await.status, StatusCode::OK);
 }
@@ -161,56 +161,56 @@ async fn every_mistake_is_reported_and_no_job_is_accepted() {
     let exporter = Exporter::start(&folder).await;
     let many_labels: serde_json::Map<String, Value> = (0..33).map(|n| (format!("l{n}"), json!("x"))).collect();
     let cases = [
-        (String::new(), "the body is no JSON: line 1, column 0"),
-        ("{".to_owned(), "the body is no JSON: line 1, column 1"),
-        ("\"ds-1\"".to_owned(), "give {\"bot\": …, \"request_id\": \"ds-…\", \"labels\": {…}}, a list of them, or the upstream's send response with ?bot=NAME"),
-        ("[1]".to_owned(), "nothing was taken: [0]: give {\"bot\": …, \"request_id\": \"ds-…\", \"labels\": {…}}, a list of them, or the upstream's send response with ?bot=NAME"),
-        ("{}".to_owned(), "nothing was taken: [0]: bot is missing; give it in the body or as ?bot=NAME"),
-        (r#"{"bot": "support"}"#.to_owned(), "nothing was taken: [0]: request_id is missing"),
-        (r#"{"bot": 1, "request_id": "ds-1"}"#.to_owned(), "nothing was taken: [0]: bot is not a text"),
-        (r#"{"bot": "support", "request_id": 1}"#.to_owned(), "nothing was taken: [0]: request_id is not a text"),
-        (r#"{"bot": "support", "request_id": ""}"#.to_owned(), "nothing was taken: [0]: request_id is empty"),
+        (String::new(), "invalid JSON: line 1, column 0"),
+        ("{".to_owned(), "invalid JSON: line 1, column 1"),
+        ("\"ds-1\"".to_owned(), "expected {\"bot\": …, \"request_id\": \"ds-…\", \"labels\": {…}}, a list of them, or the upstream's send response with ?bot=NAME"),
+        ("[1]".to_owned(), "no jobs were accepted: [0]: expected {\"bot\": …, \"request_id\": \"ds-…\", \"labels\": {…}}, a list of them, or the upstream's send response with ?bot=NAME"),
+        ("{}".to_owned(), "no jobs were accepted: [0]: bot is missing; set it in the body or as ?bot=NAME"),
+        (r#"{"bot": "support"}"#.to_owned(), "no jobs were accepted: [0]: request_id is missing"),
+        (r#"{"bot": 1, "request_id": "ds-1"}"#.to_owned(), "no jobs were accepted: [0]: bot is not a string"),
+        (r#"{"bot": "support", "request_id": 1}"#.to_owned(), "no jobs were accepted: [0]: request_id is not a string"),
+        (r#"{"bot": "support", "request_id": ""}"#.to_owned(), "no jobs were accepted: [0]: request_id is empty"),
         (
             r#"{"bot": "support", "request_id": "ds-1/.."}"#.to_owned(),
-            "nothing was taken: [0]: request_id contains '/'; only letters, digits, `-`, `_` and `.` are allowed, starting with a letter or digit",
+            "no jobs were accepted: [0]: request_id contains '/'; only letters, digits, `-`, `_` and `.` are allowed, starting with a letter or digit",
         ),
         (
             r#"{"bot": "support", "request_id": "ds-1", "lables": {}}"#.to_owned(),
-            "nothing was taken: [0]: unknown key \"lables\"; give {\"bot\": …, \"request_id\": \"ds-…\", \"labels\": {…}}, a list of them, or the upstream's send response with ?bot=NAME",
+            "no jobs were accepted: [0]: unknown key \"lables\"; expected {\"bot\": …, \"request_id\": \"ds-…\", \"labels\": {…}}, a list of them, or the upstream's send response with ?bot=NAME",
         ),
-        (r#"{"bot": "support", "request_id": "ds-1", "labels": []}"#.to_owned(), "nothing was taken: [0]: labels is not an object"),
+        (r#"{"bot": "support", "request_id": "ds-1", "labels": []}"#.to_owned(), "no jobs were accepted: [0]: labels is not an object"),
         (
             r#"{"bot": "support", "request_id": "ds-1", "labels": {"team": 1}}"#.to_owned(),
-            "nothing was taken: [0]: label \"team\" is not a text",
+            "no jobs were accepted: [0]: label \"team\" is not a string",
         ),
         (
             r#"{"bot": "support", "request_id": "ds-1", "labels": {"bot": "x"}}"#.to_owned(),
-            "nothing was taken: [0]: \"bot\" is reserved for Prometheus or this exporter",
+            "no jobs were accepted: [0]: \"bot\" is reserved for Prometheus or this exporter",
         ),
         (
             r#"{"bot": "support", "request_id": "ds-1", "labels": {"te-am": "x"}}"#.to_owned(),
-            "nothing was taken: [0]: \"te-am\" must have only letters, digits and `_`, not start with a digit, and have at most 64 characters",
+            "no jobs were accepted: [0]: \"te-am\" must have only letters, digits and `_`, not start with a digit, and have at most 64 characters",
         ),
         (
             json!({"bot": "support", "request_id": "ds-1", "labels": {"campaign": "x".repeat(129)}}).to_string(),
-            "nothing was taken: [0]: the value of label \"campaign\" has 129 characters, at most 128 are allowed",
+            "no jobs were accepted: [0]: the value of label \"campaign\" has 129 characters, at most 128 are allowed",
         ),
         (
             json!({"bot": "support", "request_id": "ds-1", "labels": many_labels}).to_string(),
-            "nothing was taken: [0]: 33 labels, at most 32 are taken",
+            "no jobs were accepted: [0]: 33 labels; at most 32 are allowed",
         ),
         (
             json!([{"bot": "support", "request_id": "ds-1"}, {"bot": "support", "request_id": "-"}, {"bot": "support", "request_id": "ds-3"}, {"bot": "support"}])
                 .to_string(),
-            "nothing was taken: [1]: request_id contains '-'; only letters, digits, `-`, `_` and `.` are allowed, starting with a letter or digit; [3]: request_id is missing",
+            "no jobs were accepted: [1]: request_id contains '-'; only letters, digits, `-`, `_` and `.` are allowed, starting with a letter or digit; [3]: request_id is missing",
         ),
         (
             json!([{"bot": "support", "request_id": "ds-1"}, {"bot": "nobody", "request_id": "ds-2"}]).to_string(),
-            "nothing was taken: [1]: there is no bot \"nobody\" in the configuration",
+            "no jobs were accepted: [1]: unknown bot \"nobody\": it is not in the configuration",
         ),
         (
             json!((0..10_001).map(|number| json!({"bot": "support", "request_id": id(number)})).collect::<Vec<_>>()).to_string(),
-            "10001 jobs in one request, at most 10000 are taken",
+            "10001 jobs in one request; at most 10000 are allowed",
         ),
     ];
     for (body, message) in cases {
@@ -220,12 +220,12 @@ async fn every_mistake_is_reported_and_no_job_is_accepted() {
         assert_eq!(error(&answered), message, "{shown}");
     }
     let answered = exporter.post("/api/v1/jobs?bot=nobody", SEND_RESPONSE).await;
-    assert_eq!(error(&answered), "nothing was taken: [0]: there is no bot \"nobody\" in the configuration");
+    assert_eq!(error(&answered), "no jobs were accepted: [0]: unknown bot \"nobody\": it is not in the configuration");
     let answered = exporter.post("/api/v1/jobs?bot=support&campain=x", SEND_RESPONSE).await;
     assert!(error(&answered).contains("campain"), "{}", answered.body);
     let answered = exporter.post("/api/v1/jobs?bot=support", vec![b' '; (8 << 20) + 1]).await;
     assert_eq!(answered.status, StatusCode::PAYLOAD_TOO_LARGE);
-    assert_eq!(error(&answered), "the body is too large, at most 8 MiB are taken; send several");
+    assert_eq!(error(&answered), "the body is too large: at most 8 MiB are allowed; split it into several requests");
     assert_eq!(data(&exporter.get("/api/v1/jobs").await)["matching"], 0);
     assert_eq!(upstream.record().calls().count(), 0);
 }
@@ -247,17 +247,27 @@ async fn ten_thousand_jobs_fit_one_request() {
 async fn jobs_beyond_max_jobs_are_rejected_and_counted_and_earlier_ones_are_kept() {
     let upstream = upstream(vec![]).await;
     let folder = Folder::new();
-    folder.configure(&upstream, ", max_jobs: 3", &[("support", BOT_ID, "")]);
+    folder.configure(&upstream, ", max_jobs: 3", &[("support", BOT_ID, ""), ("sales", "st-unknown", "")]);
     let exporter = Exporter::start(&folder).await;
-    let body = json!((0..5).map(|number| json!({"request_id": id(number)})).collect::<Vec<_>>()).to_string();
-    let answered = exporter.post("/api/v1/jobs?bot=support", body).await;
+    let job = |bot: &str, number: usize| json!({"bot": bot, "request_id": id(number)});
+    let body = json!([job("support", 0), job("sales", 1), job("sales", 2), job("support", 3), job("support", 4)]);
+    let answered = exporter.post("/api/v1/jobs", body.to_string()).await;
     assert_eq!(answered.status, StatusCode::SERVICE_UNAVAILABLE);
     assert_eq!(
         error(&answered),
-        "2 job(s) turned away, max_jobs is reached (koreai_exporter_dropped_total{reason=\"max_jobs\"}); 3 new and 0 known ones are followed; send the same again later"
+        "2 of 5 jobs were not registered: max_jobs is reached; 3 new and 0 known jobs are registered; repeat the request later"
+    );
+    let rejected = |bot: &str, number: usize| json!({"bot": bot, "request_id": id(number), "reason": "max_jobs"});
+    assert_eq!(
+        answered.json()["data"],
+        json!({"new": 3, "known": 0, "rejected": [rejected("support", 3), rejected("support", 4)]}),
+        "every job that was not registered is named"
     );
     let page = exporter.page().await;
     assert_eq!((page.jobs(), page.value("koreai_exporter_dropped_total{reason=\"max_jobs\"}")), (3, Some(2.0)));
+
+    let answered = exporter.post("/api/v1/jobs", body.to_string()).await;
+    assert_eq!((&answered.json()["data"]["known"], &answered.json()["data"]["new"]), (&json!(3), &json!(0)));
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -279,7 +289,7 @@ async fn the_id_of_another_shard_is_answered_with_421_and_the_right_index() {
     };
     let foreign = format!("/api/v1/jobs?bot=support&request_id={}", id(theirs));
     for (answered, advice) in [
-        (post(&[ours, theirs]).await, "; nothing was taken: send each shard its own IDs"),
+        (post(&[ours, theirs]).await, "; no jobs were accepted: send each shard its own IDs"),
         (exporter.request(Method::DELETE, &foreign, "").await, ""),
     ] {
         assert_eq!(answered.status, StatusCode::MISDIRECTED_REQUEST);

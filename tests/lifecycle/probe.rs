@@ -121,17 +121,17 @@ async fn invalid_probes_are_rejected_with_a_message_and_without_a_call() {
     folder.configure(&upstream, "", &[("support", BOT_ID, "")]);
     let exporter = Exporter::start(&folder).await;
     for (query, message) in [
-        ("", "give ?bot=NAME&target=REQUEST_ID\n"),
-        ("?bot=support", "give ?bot=NAME&target=REQUEST_ID\n"),
-        ("?target=ds-1", "give ?bot=NAME&target=REQUEST_ID\n"),
+        ("", "expected ?bot=NAME&target=REQUEST_ID\n"),
+        ("?bot=support", "expected ?bot=NAME&target=REQUEST_ID\n"),
+        ("?target=ds-1", "expected ?bot=NAME&target=REQUEST_ID\n"),
         ("?bot=nobody&target=ds-1", "there is no bot of that name in the configuration\n"),
         (
             "?bot=support&target=http://169.254.169.254/",
-            "target contains ':'; only letters, digits, `-`, `_` and `.` are allowed, starting with a letter or digit; it is a request ID (ds-…), never a URL\n",
+            "target contains ':'; only letters, digits, `-`, `_` and `.` are allowed, starting with a letter or digit; it must be a request ID (ds-…), not a URL\n",
         ),
         (
             "?bot=support&target=..%2F..%2Fx",
-            "target contains '.'; only letters, digits, `-`, `_` and `.` are allowed, starting with a letter or digit; it is a request ID (ds-…), never a URL\n",
+            "target contains '.'; only letters, digits, `-`, `_` and `.` are allowed, starting with a letter or digit; it must be a request ID (ds-…), not a URL\n",
         ),
     ] {
         let refused = exporter.get(&format!("/probe{query}")).await;

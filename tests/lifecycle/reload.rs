@@ -162,6 +162,6 @@ async fn without_its_flag_there_is_no_reload() {
     let exporter = Exporter::start_with(&folder.path("koreai.yml"), &[]).await;
     let refused = exporter.post("/-/reload", "").await;
     assert_eq!(refused.status, StatusCode::FORBIDDEN);
-    assert_eq!(refused.body, "reloading is not enabled; start with --web.enable-lifecycle.\n");
+    assert_eq!(refused.body, "reloading is disabled; enable it with --web.enable-lifecycle.\n");
     exporter.stop().await;
 }
