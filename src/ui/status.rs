@@ -1,4 +1,4 @@
-//! `/`: what this is, how each bot is, and the jobs that changed last.
+//! The status page at `/`: the state of each bot, and the most recently changed jobs.
 
 use std::fmt::{self, Write as _};
 use std::time::Duration;
@@ -7,19 +7,19 @@ use super::html::Escaped;
 use crate::model::{EntryStatus, Job, JobNumber, JobStatus, Outcome, Timestamp};
 use crate::poller::{BotStatus, ListedJob, Listing};
 
-/// What the page shows.
+/// The content of the page.
 pub struct StatusView<'a> {
     /// Version.
     pub version: &'a str,
     /// Commit.
     pub revision: &'a str,
-    /// Path that comes before every link.
+    /// Prefix of every link.
     pub prefix: &'a str,
     /// Path of the metrics.
     pub telemetry_path: &'a str,
     /// Readiness.
     pub ready: bool,
-    /// The time now, for ages.
+    /// The current time, for ages.
     pub now: Timestamp,
     /// The bots.
     pub bots: &'a [BotStatus],
@@ -43,7 +43,7 @@ th,td{border-color:#2a2f35}.IN_PROGRESS{background:#1e3a8a;color:#dbeafe}.SUCCES
 .PARTIAL_SUCCESS{background:#7c2d12;color:#ffedd5}.FAILURE,.down{background:#7f1d1d;color:#fee2e2}\
 .UNKNOWN,.wait{background:#4c1d95;color:#ede9fe}}";
 
-/// Writes the page.
+/// Renders the page.
 pub fn status_page(view: &StatusView<'_>) -> String {
     let mut page = String::new();
     // Writing to a String cannot fail.
@@ -54,13 +54,13 @@ pub fn status_page(view: &StatusView<'_>) -> String {
 fn write_page(page: &mut String, view: &StatusView<'_>) -> fmt::Result {
     let prefix = Escaped(view.prefix);
     let (state, class) =
-        if view.ready { ("ready", "up") } else { ("starting: not every source has been read", "wait") };
+        if view.ready { ("ready", "up") } else { ("starting: some target sources have not been read yet", "wait") };
     write!(
         page,
         "<!doctype html><html lang=en><meta charset=utf-8><meta name=viewport content='width=device-width'>\
          <title>koreai_exporter</title><style>{STYLE}</style>\
          <h1>koreai_exporter</h1><p class=meta>version {version}, revision {revision} <span class='s {class}'>{state}</span></p>\
-         <p>Follows Kore.ai proactive notification jobs to their end and publishes what became of them.</p>\
+         <p>Polls Kore.ai proactive notification jobs until they end, and exports their results as Prometheus metrics.</p>\
          <nav><a href='{prefix}{metrics}'>Metrics</a><a href='{prefix}/config'>Configuration</a>\
          <a href='{prefix}/api/v1/jobs'>Jobs (JSON)</a><a href='{prefix}/-/healthy'>Health</a>\
          <a href='{prefix}/-/ready'>Readiness</a></nav>",
@@ -76,30 +76,18 @@ fn write_page(page: &mut String, view: &StatusView<'_>) -> fmt::Result {
 fn write_bots(page: &mut String, view: &StatusView<'_>) -> fmt::Result {
     page.write_str(
         "<h2>Bots</h2><div class=wide><table><tr><th>Bot<th>Upstream<th class=n>Polling<th class=n>Finished<th class=n>Gone\
-         <th class=n>Given up<th class=n>Due, waiting<th class=n>Calls, last minute<th class=n>Calls, last hour<th>Last report",
+         <th class=n>Abandoned<th class=n>Overdue polls<th class=n>Requests, last minute<th class=n>Requests, last hour\
+         <th>Last report",
     )?;
     for bot in view.bots {
         let gauges = &bot.metrics.gauges;
         write!(page, "<tr><td>{}<td class=words>", Escaped(&bot.metrics.bot))?;
-        match (&bot.trouble, gauges.paused_until) {
-            (Some((outcome, since, detail)), paused) => {
-                write!(
-                    page,
-                    "<span class='s down'>{}</span> for {}: {}",
-                    outcome_words(*outcome),
-                    Age(view.now.since(*since)),
-                    Escaped(detail)
-                )?;
-                if let Some(until) = paused {
-                    write!(page, "; calls pause for {}", Age(until.since(view.now)))?;
-                }
-            }
-            (None, Some(until)) => {
-                write!(page, "<span class='s wait'>paused</span> for {}", Age(until.since(view.now)))?;
-            }
-            (None, None) if bot.last_success.is_some() => page.write_str("<span class='s up'>answers</span>")?,
-            (None, None) => page.write_str("<span class=none>not asked yet</span>")?,
-        }
+        let upstream = UpstreamState {
+            failure: bot.trouble.as_ref().map(|(outcome, since, detail)| (*outcome, *since, detail.as_str())),
+            paused_until: gauges.paused_until,
+            last_success: bot.last_success,
+        };
+        upstream.write(page, view.now)?;
         for count in gauges.jobs.values() {
             write!(page, "<td class=n>{count}")?;
         }
@@ -115,28 +103,72 @@ fn write_bots(page: &mut String, view: &StatusView<'_>) -> fmt::Result {
     page.write_str("</table></div>")
 }
 
+/// How long after an answer the page says that the upstream answers.
+const RECENT: Duration = Duration::from_secs(120);
+
+/// What the page says about a bot's upstream.
+struct UpstreamState<'a> {
+    /// The current failure of the bot: outcome, start, detail.
+    failure: Option<(Outcome, Timestamp, &'a str)>,
+    paused_until: Option<Timestamp>,
+    last_success: Option<Timestamp>,
+}
+
+impl UpstreamState<'_> {
+    fn write(&self, page: &mut String, now: Timestamp) -> fmt::Result {
+        match (self.failure, self.paused_until, self.last_success) {
+            (Some((outcome, since, detail)), paused, last) => {
+                let (words, age) = (outcome_words(outcome), Age(now.since(since)));
+                write!(page, "<span class='s down'>{words}</span> for {age}: {}", Escaped(detail))?;
+                if let Some(until) = paused {
+                    write!(page, "; requests paused for {}", Age(until.since(now)))?;
+                }
+                match last {
+                    Some(last) => write!(page, "; last answered {} ago", Age(now.since(last))),
+                    None => Ok(()),
+                }
+            }
+            (None, Some(until), _) => {
+                write!(page, "<span class='s wait'>paused</span> for {}", Age(until.since(now)))
+            }
+            (None, None, Some(last)) if now.since(last) <= RECENT => {
+                page.write_str("<span class='s up'>answers</span>")
+            }
+            (None, None, Some(last)) => {
+                write!(page, "<span class=none>last answered {} ago</span>", Age(now.since(last)))
+            }
+            (None, None, None) => page.write_str("<span class=none>not polled yet</span>"),
+        }
+    }
+}
+
 fn write_jobs(page: &mut String, view: &StatusView<'_>) -> fmt::Result {
     let listing = view.listing;
     write!(page, "<h2>Jobs</h2>")?;
     if listing.jobs.is_empty() {
         return page.write_str(
-            "<p class=none>No job is followed. Give request IDs in <code>static_configs</code>, by \
-             <code>file_sd_configs</code> or <code>http_sd_configs</code>, or POST them to <code>/api/v1/jobs</code>.</p>",
+            "<p class=none>No jobs yet. Add request IDs with <code>static_configs</code>, <code>file_sd_configs</code> or \
+             <code>http_sd_configs</code>, or POST them to <code>/api/v1/jobs</code>.</p>",
         );
     }
     if listing.matching > listing.jobs.len() {
-        write!(page, "<p class=meta>The {} that changed last, of {}.</p>", listing.jobs.len(), listing.matching)?;
+        write!(
+            page,
+            "<p class=meta>The {} most recently changed of {} jobs.</p>",
+            listing.jobs.len(),
+            listing.matching
+        )?;
     }
     page.write_str(
         "<div class=wide><table><tr><th>Request ID<th>Bot<th>Campaign<th>Status<th>State<th class=n>Done<th class=n>Recipients\
-         <th class=n>Success<th class=n>Failure<th>Changed<th>Last poll",
+         <th class=n>Success<th class=n>Failure<th>Last change<th>Last poll",
     )?;
     listing.jobs.iter().try_for_each(|row| write_job(page, row, view.now))?;
     page.write_str("</table></div>")
 }
 
-/// What the upstream does not say of a job: V2 has neither percentage nor recipients.
-const NOT_SENT: &str = "<td class='n none' title='the upstream does not say'>–";
+/// The cell of a value that the upstream does not report: V2 has neither percentage nor recipients.
+const NOT_REPORTED: &str = "<td class='n none' title='not reported by the upstream'>–";
 
 fn write_job(page: &mut String, row: &ListedJob, now: Timestamp) -> fmt::Result {
     let Job { key, campaign, status, state, .. } = &row.job;
@@ -151,11 +183,11 @@ fn write_job(page: &mut String, row: &ListedJob, now: Timestamp) -> fmt::Result 
     )?;
     match row.job.completion {
         Some(ratio) => write!(page, "<td class=n>{:.0} %", ratio * 100.0)?,
-        None => page.write_str(NOT_SENT)?,
+        None => page.write_str(NOT_REPORTED)?,
     }
     match row.job.numbers[JobNumber::Recipients] {
         Some(recipients) => write!(page, "<td class=n>{recipients}")?,
-        None => page.write_str(NOT_SENT)?,
+        None => page.write_str(NOT_REPORTED)?,
     }
     for status in [EntryStatus::Success, EntryStatus::Failure] {
         let sum: u64 = row.job.tallies.iter().map(|tally| tally.entries[status]).sum();
@@ -174,17 +206,17 @@ fn write_job(page: &mut String, row: &ListedJob, now: Timestamp) -> fmt::Result 
 
 const fn outcome_words(outcome: Outcome) -> &'static str {
     match outcome {
-        Outcome::Unauthorized => "refuses the token",
-        Outcome::RateLimited => "rate limit",
+        Outcome::Unauthorized => "token rejected",
+        Outcome::RateLimited => "rate limited",
         Outcome::ServerError => "server error",
-        Outcome::Timeout => "no answer in time",
-        Outcome::Network => "not reachable",
+        Outcome::Timeout => "timeout",
+        Outcome::Network => "unreachable",
         Outcome::WrongEndpoint => "wrong endpoint",
         Outcome::Ok | Outcome::NotFound | Outcome::ClientError | Outcome::Malformed | Outcome::TooLarge => "failed",
     }
 }
 
-/// A duration in its largest unit that says something.
+/// A duration in one unit, chosen by its size.
 struct Age(Duration);
 
 impl fmt::Display for Age {
@@ -194,6 +226,43 @@ impl fmt::Display for Age {
             seconds @ 120..=7199 => write!(f, "{} min", seconds / 60),
             seconds @ 7200..=172_799 => write!(f, "{} h", seconds / 3600),
             seconds => write!(f, "{} d", seconds / 86_400),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_bot_is_green_only_while_its_last_answer_is_recent() {
+        let now = Timestamp::from_millis(10_000_000);
+        let ago = |seconds: i64| Timestamp::from_millis(10_000_000 - seconds * 1_000);
+        let up = "<span class='s up'>answers</span>";
+        for (failure, paused_until, last_success, shown) in [
+            (None, None, None, "<span class=none>not polled yet</span>"),
+            (None, None, Some(ago(0)), up),
+            (None, None, Some(ago(120)), up),
+            (None, None, Some(ago(121)), "<span class=none>last answered 2 min ago</span>"),
+            (None, None, Some(ago(7_300)), "<span class=none>last answered 2 h ago</span>"),
+            (None, Some(ago(-30)), Some(ago(1)), "<span class='s wait'>paused</span> for 30 s"),
+            (
+                Some((Outcome::WrongEndpoint, ago(90), "HTTP 404: <x>")),
+                Some(ago(-30)),
+                Some(ago(100)),
+                "<span class='s down'>wrong endpoint</span> for 90 s: HTTP 404: &lt;x&gt;; requests paused for 30 s; \
+                 last answered 100 s ago",
+            ),
+            (
+                Some((Outcome::Unauthorized, ago(90), "HTTP 401")),
+                None,
+                None,
+                "<span class='s down'>token rejected</span> for 90 s: HTTP 401",
+            ),
+        ] {
+            let mut page = String::new();
+            UpstreamState { failure, paused_until, last_success }.write(&mut page, now).unwrap();
+            assert_eq!(page, shown);
         }
     }
 }
