@@ -8,7 +8,7 @@ use super::error::AuthError;
 use crate::config::Algorithm;
 use crate::model::Timestamp;
 
-/// The claims that upstream reads (pages "API introduction" and "SDK security"); times in seconds.
+/// The claims that upstream reads (docs/UPSTREAM.md#authentication); times in seconds.
 #[derive(Serialize)]
 pub(super) struct Claims<'a> {
     #[serde(rename = "appId")]

@@ -13,7 +13,7 @@ pub(super) struct Advance {
 
 /// Raises `counted`, the highest counts of each channel so far, to the counts of a report.
 ///
-/// The log list grows while a job runs (docs/UPSTREAM.md: one entry per recipient, with its outcome). Entries have no
+/// The log list grows while a job runs (docs/UPSTREAM.md#status-values: one entry per recipient, with its outcome). Entries have no
 /// unique key (a published sample has two entries with the same ID), so an entry is new if the count of its channel and
 /// status exceeds the highest count so far. A list that shrinks and grows again adds only what exceeds that mark.
 ///

@@ -232,7 +232,7 @@ fn update(job: &mut Job, report: Report, changed: bool, now: Timestamp) {
 }
 
 /// Seconds from the request to the last log entry; `None` if either time is missing. Never `lMod`, which can be before
-/// `createdOn` (docs/UPSTREAM.md).
+/// `createdOn` (docs/UPSTREAM.md#field-meaning).
 fn duration_seconds(job: &Job) -> Option<f64> {
     let start = job.requested.or(job.created)?;
     Some(job.last_notification?.since(start).as_secs_f64())
