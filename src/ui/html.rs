@@ -1,8 +1,8 @@
-//! Text that is safe inside HTML.
+//! Escapes text for HTML.
 
 use std::fmt;
 
-/// Displays a text with the characters escaped that mean something in HTML, in text and in quoted attributes.
+/// Displays a text with its special characters escaped, for HTML text and quoted attributes.
 pub(super) struct Escaped<T>(pub(super) T);
 
 impl<T: fmt::Display> fmt::Display for Escaped<T> {

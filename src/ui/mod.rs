@@ -1,4 +1,4 @@
-//! Pages: plain data becomes HTML. No time, no I/O; nothing of upstream's text but what is on `/metrics` too.
+//! Renders the status page as HTML from plain data, without I/O. Shows no text of the upstream that is not on `/metrics`.
 
 mod html;
 mod status;

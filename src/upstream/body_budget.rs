@@ -1,4 +1,4 @@
-//! How many bytes of bodies lie in memory, over all calls of all bots.
+//! Limits the memory for response bodies, over all requests of all bots.
 
 use std::io::{self, Read};
 use std::sync::Arc;
@@ -8,35 +8,35 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 
 use super::report_reader::MAX_SLICE_BYTES;
 
-/// The most bytes of bodies that lie in memory at once: 32 streamed ones, or over a hundred of the usual half megabyte.
+/// Bytes of bodies in memory: 32 streamed bodies, or over a hundred of the usual half megabyte.
 const MAX_BUFFERED_BYTES: usize = 64 * 1024 * 1024;
-/// The pieces in which a streamed body is handed to its reader.
-const PIECE_BYTES: usize = 64 * 1024;
-/// How many of them wait for the reader at most: as many bytes as were collected before the streaming began.
-const QUEUED_PIECES: usize = MAX_SLICE_BYTES / PIECE_BYTES;
-/// What a body of unknown or great length may take: what is collected, and what is queued.
-const MOST_BYTES_A_BODY: usize = 2 * MAX_SLICE_BYTES;
+/// The chunks in which a streamed body reaches its reader.
+const CHUNK_BYTES: usize = 64 * 1024;
+/// Chunks in the queue: as many bytes as are collected before streaming starts.
+const QUEUED_CHUNKS: usize = MAX_SLICE_BYTES / CHUNK_BYTES;
+/// Bytes of a body of unknown length, or that is streamed: collected and queued.
+const MAX_BYTES_PER_BODY: usize = 2 * MAX_SLICE_BYTES;
 
-/// Bytes of bodies in memory, shared by all clients.
+/// The budget of bytes in memory, shared by all clients.
 #[derive(Debug, Clone)]
 pub struct BodyBudget(Arc<Semaphore>);
 
 impl BodyBudget {
-    /// The one of a process.
+    /// The budget of a process.
     pub fn new() -> Self {
         Self(Arc::new(Semaphore::new(MAX_BUFFERED_BYTES)))
     }
 
-    /// Waits until a body of this length has room. All that it will ever hold is taken at once: bodies that each hold a
-    /// part and wait for more would wait for each other.
-    pub(super) async fn reserve(&self, length: Option<u64>) -> Reserved {
+    /// Waits until a body of this length fits. It reserves all its bytes at once: bodies that hold a part and wait for the
+    /// rest could wait for each other.
+    pub(super) async fn reserve(&self, length: Option<u64>) -> Reservation {
         let bytes = match length.map(usize::try_from) {
             Some(Ok(length)) if length <= MAX_SLICE_BYTES => length,
-            _ => MOST_BYTES_A_BODY,
+            _ => MAX_BYTES_PER_BODY,
         };
         let permits = u32::try_from(bytes).unwrap_or(u32::MAX);
-        // The semaphore is never closed: no permit is no state that occurs.
-        Reserved { _permit: Arc::clone(&self.0).acquire_many_owned(permits).await.ok() }
+        // The semaphore is never closed, so there is always a permit.
+        Reservation { _permit: Arc::clone(&self.0).acquire_many_owned(permits).await.ok() }
     }
 }
 
@@ -46,26 +46,26 @@ impl Default for BodyBudget {
     }
 }
 
-/// ByteAllowance for one body, given back when dropped.
+/// The bytes reserved for one body, released when dropped.
 #[derive(Debug)]
-pub(super) struct Reserved {
+pub(super) struct Reservation {
     _permit: Option<OwnedSemaphorePermit>,
 }
 
-/// A queue of pieces, from the call to the blocking reader.
-pub(super) fn queue(collected: Vec<u8>) -> (ChunkSender, ChunkReader) {
-    let (sender, receiver) = mpsc::channel(QUEUED_PIECES);
-    (ChunkSender(sender), ChunkReader { piece: collected.into(), receiver })
+/// A queue of chunks from the request to the blocking reader, which reads `collected` first.
+pub(super) fn chunk_queue(collected: Vec<u8>) -> (ChunkSender, ChunkReader) {
+    let (sender, receiver) = mpsc::channel(QUEUED_CHUNKS);
+    (ChunkSender(sender), ChunkReader { chunk: collected.into(), receiver })
 }
 
 pub(super) struct ChunkSender(mpsc::Sender<Bytes>);
 
 impl ChunkSender {
-    /// Hands on a chunk; false once the reader has ended.
+    /// Sends a chunk; false if the reader has ended.
     pub(super) async fn send(&self, mut chunk: Bytes) -> bool {
         while !chunk.is_empty() {
-            let piece = chunk.split_to(chunk.len().min(PIECE_BYTES));
-            if self.0.send(piece).await.is_err() {
+            let part = chunk.split_to(chunk.len().min(CHUNK_BYTES));
+            if self.0.send(part).await.is_err() {
                 return false;
             }
         }
@@ -73,22 +73,22 @@ impl ChunkSender {
     }
 }
 
-/// Reads the pieces; ends where the sender is gone, be it done or given up.
+/// Reads the chunks, until the sender is dropped.
 pub(super) struct ChunkReader {
-    piece: Bytes,
+    chunk: Bytes,
     receiver: mpsc::Receiver<Bytes>,
 }
 
 impl Read for ChunkReader {
     fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
-        while self.piece.is_empty() {
+        while self.chunk.is_empty() {
             match self.receiver.blocking_recv() {
-                Some(piece) => self.piece = piece,
+                Some(chunk) => self.chunk = chunk,
                 None => return Ok(0),
             }
         }
-        let read = self.piece.as_ref().read(out)?;
-        self.piece.advance(read);
+        let read = self.chunk.as_ref().read(out)?;
+        self.chunk.advance(read);
         Ok(read)
     }
 }

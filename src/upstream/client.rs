@@ -1,4 +1,4 @@
-//! One call: the GET, its answer, and what the answer means.
+//! One poll: the GET, its response, and the outcome.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -8,7 +8,7 @@ use reqwest::{Response, StatusCode};
 use secrecy::{ExposeSecret, SecretString};
 use tokio::time::Instant;
 
-use super::body_budget::{BodyBudget, queue};
+use super::body_budget::{BodyBudget, chunk_queue};
 use super::endpoint::Endpoint;
 use super::error::{ClientError, PollError};
 use super::failure_reasons::ReasonTable;
@@ -20,9 +20,10 @@ use super::settings::ClientSettings;
 use crate::model::{Outcome, Report, RequestId, Timestamp};
 use crate::transport::{Network, SharedTransport};
 
-/// How much of the body of a refusal is read.
+/// The beginning of a refusal's body that is read.
 const MAX_REFUSAL_BYTES: usize = 64 * 1024;
-/// Asks the upstream about the jobs of one bot. Cheap to clone; clones share their connections.
+
+/// Polls the jobs of one bot. Cheap to clone; clones share their connections.
 #[derive(Clone)]
 pub struct Client {
     http: Arc<HttpClient>,
@@ -34,14 +35,14 @@ pub struct Client {
     budget: BodyBudget,
 }
 
-/// What one call came to.
+/// The result of one poll.
 #[derive(Debug)]
 pub struct StatusResponse {
-    /// The report, or why there is none.
+    /// The report, or the error.
     pub result: Result<Report, PollError>,
-    /// From the start of the call to its end.
+    /// From the start of the request to the end of the body.
     pub duration: Duration,
-    /// Bytes of the body that arrived.
+    /// Bytes of the body that were received.
     pub bytes: u64,
 }
 
@@ -53,10 +54,10 @@ impl StatusResponse {
 }
 
 impl Client {
-    /// A client for one bot; opens no connection yet.
+    /// Creates the client of one bot, without opening a connection.
     ///
     /// # Errors
-    /// Where a setting cannot be used, or a file of `tls` cannot be read.
+    /// If a setting is invalid, or a file of `tls` cannot be read.
     pub fn new(settings: &ClientSettings, reasons: Arc<ReasonTable>, budget: BodyBudget) -> Result<Self, ClientError> {
         let endpoint = Endpoint::new(settings)?;
         let http = Arc::new(HttpClient::new(settings)?);
@@ -70,10 +71,9 @@ impl Client {
         Self { transport, ..self }
     }
 
-    /// Asks about one job: one GET, its body read to the end. `now` is what a `Retry-After` date is held against.
+    /// Polls one job: one GET, with its whole body. A `Retry-After` date is compared with `now`.
     ///
-    /// Await it in a task that was spawned: inside `block_on` of a multi-threaded runtime a body arrives three times more
-    /// slowly.
+    /// Await it in a spawned task: inside `block_on` of a multi-threaded runtime a body arrives three times more slowly.
     pub async fn fetch_status(&self, id: &RequestId, token: &SecretString, now: Timestamp) -> StatusResponse {
         let start = Instant::now();
         let mut bytes = 0;
@@ -81,7 +81,7 @@ impl Client {
             Ok(result) => result,
             Err(_) => Err(PollError::new(
                 Outcome::Timeout,
-                format!("no complete answer within {:?}; {bytes} bytes of its body arrived", self.timeout),
+                format!("no complete response within {:?}; received {bytes} bytes of the body", self.timeout),
             )),
         };
         StatusResponse { result, duration: start.elapsed(), bytes }
@@ -98,7 +98,7 @@ impl Client {
         let mut auth = HeaderValue::from_str(token.expose_secret()).map_err(|_| {
             PollError::new(
                 Outcome::Unauthorized,
-                "the token has characters that a header cannot hold; nothing was sent",
+                "invalid token: it contains characters that are not allowed in a header; no request was sent",
             )
         })?;
         auth.set_sensitive(true);
@@ -122,7 +122,7 @@ impl Client {
         let status = response.status();
         let too_large = || {
             let detail =
-                format!("the body has more than {} bytes: raise max_body_bytes if it may", self.max_body_bytes);
+                format!("body larger than {} bytes: raise max_body_bytes if this is expected", self.max_body_bytes);
             PollError::new(Outcome::TooLarge, detail)
         };
         let length = response.content_length();
@@ -144,34 +144,34 @@ impl Client {
             collected.extend_from_slice(&chunk);
         };
         let Some(first) = first else {
-            return read_slice(&collected, &self.reasons).map_err(|error| unread(error, status, &collected));
+            return read_slice(&collected, &self.reasons).map_err(|error| unreadable(error, status, &collected));
         };
 
-        let (sender, reader) = queue(collected);
+        let (sender, reader) = chunk_queue(collected);
         let reasons = Arc::clone(&self.reasons);
         let reading = tokio::task::spawn_blocking(move || {
             let report = read_stream(reader, &reasons);
             drop(reserved);
             report
         });
-        let mut wanted = sender.send(first).await;
-        while wanted && let Some(chunk) = response.chunk().await.map_err(http_answer::broken)? {
+        let mut reading_on = sender.send(first).await;
+        while reading_on && let Some(chunk) = response.chunk().await.map_err(http_answer::broken)? {
             *bytes = bytes.saturating_add(chunk.len() as u64);
             if *bytes > self.max_body_bytes {
                 return Err(too_large());
             }
-            wanted = sender.send(chunk).await;
+            reading_on = sender.send(chunk).await;
         }
         drop(sender);
         match reading.await {
-            Ok(report) => report.map_err(|error| unread(error, status, &[])),
-            Err(_) => Err(PollError::new(Outcome::Network, "reading the body was cut short")),
+            Ok(report) => report.map_err(|error| unreadable(error, status, &[])),
+            Err(_) => Err(PollError::new(Outcome::Network, "internal error: the task that reads the body panicked")),
         }
     }
 }
 
-/// What a body that is no report comes to, on a status that says success.
-fn unread(error: ReadError, status: StatusCode, body: &[u8]) -> PollError {
+/// The error for a body that is not a report, on a success status.
+fn unreadable(error: ReadError, status: StatusCode, body: &[u8]) -> PollError {
     let status = status.as_u16();
     match error {
         ReadError::Refused(said) => refused(said, status),
@@ -184,15 +184,15 @@ fn unread(error: ReadError, status: StatusCode, body: &[u8]) -> PollError {
     }
 }
 
-/// What a refusal comes to. A body that breaks off changes nothing: the status has said enough.
+/// The error for a refusal. An incomplete body is not an error of its own: the status is known.
 async fn refusal(mut response: Response, bytes: &mut u64) -> PollError {
     let mut body = Vec::new();
     while body.len() < MAX_REFUSAL_BYTES
         && let Ok(Some(chunk)) = response.chunk().await
     {
         *bytes = bytes.saturating_add(chunk.len() as u64);
-        let room = MAX_REFUSAL_BYTES - body.len();
-        body.extend_from_slice(chunk.get(..room).unwrap_or(&chunk));
+        let left = MAX_REFUSAL_BYTES - body.len();
+        body.extend_from_slice(chunk.get(..left).unwrap_or(&chunk));
     }
     let no_reasons = ReasonTable::new(&[]);
     let said = match read_slice(&body, &no_reasons) {

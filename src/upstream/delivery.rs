@@ -1,41 +1,41 @@
-//! When log entries came, kept until the body says when the job was requested.
+//! Times of log entries, collected until the request time of the job is known.
 
 use crate::model::{ChannelTally, DELIVERY_BOUNDS, Histogram, Timestamp};
 
-/// How many points in time are kept at most, 16 bytes each: 256 KiB. A job of up to 1,000 recipients (upstream's limit,
-/// page "proactive notifications") stays far below it and is exact.
+/// Time slots of 16 bytes: 256 KiB. A job of up to 1,000 recipients, upstream's limit (docs/UPSTREAM.md#send-apis), stays
+/// far below it and is exact.
 pub(super) const MAX_SLOTS: usize = 16_384;
 
 /// The times of a body's log entries by channel.
 ///
-/// `requestedTime` and `createdOn` stand behind `statusLogs` in every published body, so delivery times cannot be had
-/// while entries stream by. Up to [`MAX_SLOTS`] entries their times are exact. Beyond, neighbours of a channel merge into
-/// their mean: first where they are equal, then by slots of 2 ms, 4 ms and so on, as wide as needed. No entry is lost, and
-/// none is off by more than the width of a slot, which for a million entries spread over an hour is about half a second.
+/// `requestedTime` and `createdOn` come after `statusLogs` in every published body, so delivery times cannot be computed
+/// while the entries are read. Up to [`MAX_SLOTS`] entries the times are exact. Beyond that, neighbours of a channel are
+/// merged into their mean: first equal times, then slots of 2 ms, 4 ms and so on, as wide as needed. No entry is lost. The
+/// error is at most the width of a slot: about half a second for a million entries spread over an hour.
 #[derive(Debug, Default)]
 pub(super) struct DeliveryTimes {
-    slots: Vec<Slot>,
+    slots: Vec<TimeSlot>,
     /// The width of a slot in milliseconds is 2 to this power.
     width_log2: u32,
 }
 
 #[derive(Debug, Clone, Copy)]
-struct Slot {
+struct TimeSlot {
     millis: i64,
     entries: u32,
     channel: u8,
 }
 
 impl DeliveryTimes {
-    /// Remembers one entry of the channel with this index.
+    /// Adds one entry of the channel with this index.
     pub(super) fn push(&mut self, channel: u8, time: Timestamp) {
         if self.slots.len() >= MAX_SLOTS {
             self.merge();
         }
-        self.slots.push(Slot { millis: time.as_millis(), entries: 1, channel });
+        self.slots.push(TimeSlot { millis: time.as_millis(), entries: 1, channel });
     }
 
-    /// Sorts the entries into the tallies' buckets; one from before the request took no time.
+    /// Adds the entries to the buckets of the tallies. An entry from before the request has a delivery time of 0.
     pub(super) fn fill(&self, requested: Timestamp, tallies: &mut [ChannelTally]) {
         for slot in &self.slots {
             let Some(tally) = tallies.get_mut(usize::from(slot.channel)) else { continue };
@@ -47,8 +47,8 @@ impl DeliveryTimes {
         }
     }
 
-    /// Merges until at most half of the slots are left, so that the work of sorting is spread over as many entries. It
-    /// ends: at a width beyond all times, each channel has two slots at most, those before and after the epoch.
+    /// Merges until at most half of the slots are left, so that sorting stays cheap per entry. It terminates: at a width
+    /// beyond all times, each channel has at most two slots, before and after the epoch.
     fn merge(&mut self) {
         self.slots.sort_unstable_by_key(|slot| (slot.channel, slot.millis));
         while self.slots.len() > MAX_SLOTS / 2 {

@@ -1,4 +1,4 @@
-//! The URL of a job's status.
+//! The URL of a status request.
 
 use url::Url;
 
@@ -6,25 +6,23 @@ use super::error::ClientError;
 use super::settings::ClientSettings;
 use crate::model::{ApiVersion, RequestId};
 
-/// Everything of the URL but the request ID.
+/// The URL without the request ID.
 #[derive(Debug, Clone)]
 pub(super) struct Endpoint(Url);
 
 impl Endpoint {
-    /// `{base_url}/api/public/bot/{bot_id}/notify/status` (pages "proactive notification status", v1 and V2). A base URL
-    /// whose path ends in `/api`, or in `/api/` and a version as some installations have it, brings its own `api`.
+    /// `{base_url}/api/public/bot/{bot_id}/notify/status`, or `notifyV2` (docs/UPSTREAM.md#status-apis). `api` is not added
+    /// if the path of the base URL already ends in `/api`, or in `/api/` and a version as in some installations.
     pub(super) fn new(settings: &ClientSettings) -> Result<Self, ClientError> {
         let mut url = settings.base_url.clone();
         if !matches!(url.scheme(), "http" | "https") || !url.has_host() {
-            return Err(ClientError::BaseUrl("is no http or https URL"));
+            return Err(ClientError::BaseUrl("is not an http or https URL"));
         }
         if !url.username().is_empty() || url.password().is_some() {
-            return Err(ClientError::BaseUrl("has a user or password in it; the upstream takes none"));
+            return Err(ClientError::BaseUrl("contains a user or password; the upstream does not use them"));
         }
         if url.query().is_some() || url.fragment().is_some() {
-            return Err(ClientError::BaseUrl(
-                "has a query or fragment in it; scheme, host and path are all it may have",
-            ));
+            return Err(ClientError::BaseUrl("contains a query or fragment; only scheme, host and path are allowed"));
         }
         if settings.bot_id.trim_matches('.').is_empty() {
             return Err(ClientError::BotId);
@@ -50,6 +48,7 @@ impl Endpoint {
         Ok(Self(url))
     }
 
+    /// The URL for one request ID.
     pub(super) fn of(&self, id: &RequestId) -> Url {
         let mut url = self.0.clone();
         if let Ok(mut segments) = url.path_segments_mut() {
@@ -103,7 +102,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_base_url_is_refused() {
+    fn an_invalid_base_url_is_an_error() {
         for (base_url, bot_id) in [
             ("ftp://host", "st-1"),
             ("https://user:pass@host", "st-1"),

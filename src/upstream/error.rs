@@ -1,41 +1,41 @@
-//! What goes wrong: when a client is made, and when it asks.
+//! Errors of creating a client and of polling.
 
 use std::time::Duration;
 
 use crate::client_tls::ClientTlsError;
 use crate::model::Outcome;
 
-/// Why there is no client.
+/// Why a client cannot be created.
 #[derive(Debug, thiserror::Error)]
 pub enum ClientError {
-    /// `base_url` is no place to send a token to.
+    /// `base_url` is invalid.
     #[error("base_url {0}")]
     BaseUrl(&'static str),
     /// `bot_id` cannot be a path segment.
-    #[error("bot_id is empty or dots only")]
+    #[error("invalid bot_id: empty, or only dots")]
     BotId,
     /// `tls_config` cannot be used.
     #[error(transparent)]
     Tls(#[from] ClientTlsError),
-    /// The HTTP library refused `proxy_url`.
-    #[error("use proxy_url")]
+    /// The HTTP library rejected `proxy_url`.
+    #[error("cannot use proxy_url")]
     Proxy(#[source] reqwest::Error),
-    /// The HTTP library refused our settings.
-    #[error("set up the HTTP client")]
+    /// The HTTP library rejected the settings.
+    #[error("cannot create the HTTP client")]
     Http(#[source] reqwest::Error),
 }
 
-/// Why a call gave no report.
+/// Why a poll has no report.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{detail}")]
 pub struct PollError {
     /// For metrics.
     pub outcome: Outcome,
-    /// For people: what happened and what to look at. Nothing of the body, no secret.
+    /// For users: what happened and what to check. Contains no part of the body and no secret.
     pub detail: String,
-    /// How long upstream wants to be left alone; bounded to a day.
+    /// `Retry-After`, at most a day.
     pub retry_after: Option<Duration>,
-    /// Whether the hourly limit is used up: wait for minutes.
+    /// Whether the hourly rate limit is exceeded: pause for minutes.
     pub hourly: bool,
 }
 

@@ -1,13 +1,13 @@
-//! Why a notification failed: the free text of `comments`, brought down to a closed set.
+//! Classifies the free text of `comments` into a closed set of failure reasons.
 
 use crate::model::Reason;
 
-/// How much of a text is looked at. Published ones have 45 bytes; what tells the reason stands in front.
+/// The beginning of a text that is searched. Published texts have 45 bytes; the reason comes first.
 pub const MAX_COMMENT_BYTES: usize = 512;
 
-/// The built-in rules: a text that is contained in the cleaned comment, and the reason that it tells. The first rule that
-/// matches wins. Only the first text is published (page "proactive notification status"); the others are what channels
-/// commonly say, for `comments` may hold their errors.
+/// The built-in rules: a text that the normalized comment contains, and its reason. The first match wins. Only the first
+/// text is published (docs/UPSTREAM.md#comments-texts); the others are common errors of channels, because `comments` may
+/// contain them.
 const BUILTIN: &[(&str, &str)] = &[
     ("identity is not associated", "identity_not_associated"),
     ("not associated with the channel", "identity_not_associated"),
@@ -53,15 +53,15 @@ const BUILTIN: &[(&str, &str)] = &[
     ("service unavailable", "not_reachable"),
 ];
 
-/// The built-in rules as (text, reason), in the order in which they are tried.
+/// The built-in rules as (text, reason), in order of precedence.
 pub fn builtin() -> &'static [(&'static str, &'static str)] {
     BUILTIN
 }
 
-/// Rules that read a reason from `comments`: those of the configuration first, then the built-in ones.
+/// Rules that map `comments` to a reason: those of the configuration first, then the built-in ones.
 ///
-/// A rule's text and the comment are cleaned alike before they are compared: quotes and apostrophes dropped (upstream
-/// puts them inside the string), ASCII letters in lower case, white space as one space, the first [`MAX_COMMENT_BYTES`].
+/// The text of a rule and the comment are normalized in the same way: without quotes and apostrophes (upstream puts them
+/// inside the string), ASCII letters in lower case, white space as one space, at most [`MAX_COMMENT_BYTES`].
 #[derive(Debug, Clone)]
 pub struct ReasonTable {
     rules: Vec<(Box<[u8]>, Reason)>,
@@ -69,27 +69,27 @@ pub struct ReasonTable {
 }
 
 impl ReasonTable {
-    /// The rules of the configuration, which win, and the built-in ones. A rule whose text is empty once cleaned is left
-    /// out: it would match everything.
+    /// The rules of the configuration, then the built-in ones. A rule whose normalized text is empty is ignored: it would
+    /// match everything.
     pub fn new(extra: &[(String, Reason)]) -> Self {
         let extra = extra.iter().map(|(text, reason)| (text.as_str(), reason.clone()));
         let builtin = BUILTIN.iter().filter_map(|(text, reason)| Some((*text, Reason::parse(reason)?)));
         let rules = extra
             .chain(builtin)
-            .map(|(text, reason)| (Box::from(Cleaned::from(text).as_bytes()), reason))
+            .map(|(text, reason)| (Box::from(Normalized::from(text).as_bytes()), reason))
             .filter(|(text, _): &(Box<[u8]>, Reason)| !text.is_empty())
             .collect();
         Self { rules, other: Reason::other() }
     }
 
-    /// The reason that the first matching rule tells; `None` where no rule matches.
+    /// The reason of the first matching rule; `None` if no rule matches.
     pub fn find(&self, comment: &str) -> Option<&Reason> {
-        let cleaned = Cleaned::from(comment);
-        let text = cleaned.as_bytes();
+        let normalized = Normalized::from(comment);
+        let text = normalized.as_bytes();
         self.rules.iter().find(|(rule, _)| contains(text, rule)).map(|(_, reason)| reason)
     }
 
-    /// Every reason that this table can tell, each once, `other` last.
+    /// Every reason in this table, each once, `other` last.
     pub fn reasons(&self) -> Vec<Reason> {
         let mut reasons: Vec<Reason> = Vec::new();
         for (_, reason) in self.rules.iter().filter(|(_, reason)| *reason != self.other) {
@@ -101,7 +101,7 @@ impl ReasonTable {
         reasons
     }
 
-    /// The reason of what no rule matches.
+    /// The reason for texts that no rule matches.
     pub(super) fn other(&self) -> &Reason {
         &self.other
     }
@@ -119,15 +119,15 @@ fn contains(text: &[u8], rule: &[u8]) -> bool {
     false
 }
 
-/// A cleaned text, on the stack: most comments of a failing job are classified once an entry.
-struct Cleaned {
+/// A normalized text, on the stack: each failed entry of a job is classified.
+struct Normalized {
     bytes: [u8; MAX_COMMENT_BYTES],
     len: usize,
 }
 
-impl Cleaned {
+impl Normalized {
     fn from(text: &str) -> Self {
-        let mut cleaned = Self { bytes: [0; MAX_COMMENT_BYTES], len: 0 };
+        let mut normalized = Self { bytes: [0; MAX_COMMENT_BYTES], len: 0 };
         // Typographic quotes are three bytes that begin with E2 80; dropping those two and 98..=9F drops them.
         let mut rest = text.as_bytes();
         while let Some((&byte, after)) = rest.split_first() {
@@ -137,17 +137,17 @@ impl Cleaned {
                 (0xE2, [0x80, 0x98..=0x9F, beyond @ ..]) => rest = beyond,
                 (byte, _) => {
                     let byte = if byte.is_ascii_whitespace() { b' ' } else { byte.to_ascii_lowercase() };
-                    let last = cleaned.len.checked_sub(1).and_then(|last| cleaned.bytes.get(last));
+                    let last = normalized.len.checked_sub(1).and_then(|last| normalized.bytes.get(last));
                     if byte == b' ' && matches!(last, None | Some(b' ')) {
                         continue;
                     }
-                    let Some(slot) = cleaned.bytes.get_mut(cleaned.len) else { break };
+                    let Some(slot) = normalized.bytes.get_mut(normalized.len) else { break };
                     *slot = byte;
-                    cleaned.len += 1;
+                    normalized.len += 1;
                 }
             }
         }
-        cleaned
+        normalized
     }
 
     fn as_bytes(&self) -> &[u8] {
@@ -175,7 +175,7 @@ mod tests {
     }
 
     #[test]
-    fn each_builtin_rule_tells_its_own_reason() {
+    fn each_builtin_rule_gives_its_reason() {
         for (text, reason) in builtin() {
             assert!(Reason::parse(reason).is_some(), "{reason}");
             assert_eq!(read(text), *reason, "{text}");
@@ -184,7 +184,7 @@ mod tests {
     }
 
     #[test]
-    fn a_text_that_no_rule_knows_is_none() {
+    fn a_text_without_a_matching_rule_has_no_reason() {
         for comment in ["", "'", "the moon was in the way", "rate  of limit"] {
             assert_eq!(read(comment), "none", "{comment}");
         }
@@ -205,7 +205,7 @@ mod tests {
     }
 
     #[test]
-    fn only_the_beginning_of_a_text_is_looked_at() {
+    fn only_the_beginning_of_a_text_is_searched() {
         assert_eq!(read(&format!("{}timeout", "x".repeat(MAX_COMMENT_BYTES - 7))), "timeout");
         assert_eq!(read(&format!("{}timeout", "x".repeat(MAX_COMMENT_BYTES - 6))), "none");
     }

@@ -1,4 +1,4 @@
-//! What an answer's head says, and what it means that none came: always in our words, never in the body's.
+//! Reads response headers and describes failed requests, without text of the response body.
 
 use std::error::Error;
 use std::io;
@@ -12,11 +12,11 @@ use super::error::PollError;
 use crate::model::{Outcome, Timestamp};
 use crate::transport::SendError;
 
-/// The longest `Retry-After` that is believed.
+/// The longest `Retry-After`; longer ones are shortened.
 const MAX_RETRY_AFTER: Duration = Duration::from_secs(24 * 3600);
-/// The most characters of a cause that is told.
+/// Characters of a cause in a message.
 const MAX_CAUSE_CHARS: usize = 160;
-/// The most characters of a host that is told; a DNS name has no more.
+/// Characters of a redirect's origin in a message; longer than any DNS name.
 const MAX_ORIGIN_CHARS: usize = 280;
 
 /// `Retry-After`, in seconds or as a date (RFC 9110, section 10.2.3).
@@ -32,22 +32,20 @@ pub(super) fn retry_after(headers: &HeaderMap, now: impl Fn() -> Timestamp) -> O
     Some(wait.min(MAX_RETRY_AFTER))
 }
 
-/// A redirect, which is not followed.
+/// The error for a redirect. Redirects are not followed, because the token would be sent along.
 pub(super) fn redirect(response: &Response) -> PollError {
     let status = response.status().as_u16();
     let location = response.headers().get(LOCATION).and_then(|location| location.to_str().ok());
     let target = location.and_then(|location| response.url().join(location).ok());
     let detail = match target {
         Some(target) if target.origin() == response.url().origin() => {
-            format!(
-                "HTTP {status}: redirects to another path of the same host, which is not followed: check base_url and api"
-            )
+            format!("HTTP {status}: redirect to another path of the same host, not followed: check base_url and api")
         }
         Some(target) => format!(
-            "HTTP {status}: redirects to {}, which is not followed, for the token would travel along: set base_url to it if it is yours",
+            "HTTP {status}: redirect to {}, not followed because the token would be sent along: set base_url to it if it is trusted",
             origin(&target)
         ),
-        None => format!("HTTP {status}: redirects to nowhere"),
+        None => format!("HTTP {status}: redirect without a valid location"),
     };
     PollError::new(Outcome::ClientError, detail)
 }
@@ -58,18 +56,18 @@ fn origin(url: &Url) -> String {
     origin.chars().take(MAX_ORIGIN_CHARS).collect()
 }
 
-/// No head of an answer came.
+/// The error for a request without a response.
 pub(super) fn no_answer(error: SendError) -> PollError {
     let stage = if error.is_connect() { "connect" } else { "send the request" };
     PollError::new(Outcome::Network, format!("failed to {stage}: {}", cause(&error)))
 }
 
-/// The head came, and then not the whole body.
+/// The error for a response with an incomplete body.
 pub(super) fn broken(error: reqwest::Error) -> PollError {
-    PollError::new(Outcome::Network, format!("the body broke off: {}", cause(&error)))
+    PollError::new(Outcome::Network, format!("incomplete body: {}", cause(&error)))
 }
 
-/// The innermost cause: what the system, the resolver or TLS says. Only outer errors name the URL.
+/// The innermost cause: the error of the system, the resolver or TLS. Only outer errors contain the URL.
 fn cause(error: &(dyn Error + 'static)) -> String {
     let mut innermost: Option<&(dyn Error + 'static)> = None;
     let mut next = error.source();

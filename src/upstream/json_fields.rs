@@ -1,6 +1,6 @@
-//! The fields of a body that the reader takes; log entries are folded into counts, and nothing else of them is kept.
+//! The fields of a body that are read. Log entries are counted while they are read, and then dropped.
 //!
-//! Fields in any order; of a field that stands twice, the last wins.
+//! Fields come in any order. If a field occurs twice, the last one wins.
 
 use std::borrow::Borrow;
 use std::marker::PhantomData;
@@ -10,11 +10,11 @@ use serde::Deserialize;
 use serde::de::{MapAccess, SeqAccess};
 use serde_json::value::RawValue;
 
-use super::entries::{Entries, Entry};
 use super::failure_reasons::ReasonTable;
 use super::lenient_object::{ByteAllowance, Lenient, LenientList, List, Object, Shape};
+use super::lenient_value::LenientValue;
+use super::log_entries::{LogEntry, LogEntryCounts};
 use super::refusal::Refusal;
-use super::value::Value;
 use crate::model::JobNumber;
 
 /// The object that a field is in.
@@ -37,9 +37,9 @@ fn number_of_field(parent: Parent, key: &[u8]) -> Option<JobNumber> {
     (0..JobNumber::LENGTH).map(JobNumber::from_usize).find(|number| number_field(*number) == (parent, key))
 }
 
-/// What the fields of a body hold.
-pub(super) struct Body<'c, R> {
-    room: &'c ByteAllowance,
+/// The raw fields of a body.
+pub(super) struct StatusBody<'c, R> {
+    allowance: &'c ByteAllowance,
     table: &'c ReasonTable,
     pub(super) status: Option<R>,
     pub(super) percentage: Option<R>,
@@ -50,28 +50,28 @@ pub(super) struct Body<'c, R> {
     pub(super) job_type: Option<R>,
     pub(super) action: Option<R>,
     store: StoreObject<'c, R>,
-    /// What stood in `statusLogs`; `None` where there was no such field.
+    /// The shape of `statusLogs`; `None` if the field is missing.
     pub(super) logs: Option<Shape>,
-    pub(super) entries: Entries<'c>,
-    pub(super) errors: Errors<'c, R>,
+    pub(super) entries: LogEntryCounts<'c>,
+    pub(super) errors: ErrorEnvelope<'c, R>,
 }
 
 pub(super) struct StoreObject<'c, R> {
-    room: &'c ByteAllowance,
+    allowance: &'c ByteAllowance,
     numbers: EnumMap<JobNumber, Option<R>>,
 }
 
-pub(super) struct Errors<'c, R> {
-    room: &'c ByteAllowance,
-    /// The first entry of the envelope that says something.
+pub(super) struct ErrorEnvelope<'c, R> {
+    allowance: &'c ByteAllowance,
+    /// The first entry of the envelope with a message or a code.
     pub(super) refusal: Option<Refusal>,
     raw: PhantomData<R>,
 }
 
-impl<'c, R> Body<'c, R> {
-    pub(super) fn new(table: &'c ReasonTable, room: &'c ByteAllowance) -> Self {
+impl<'c, R> StatusBody<'c, R> {
+    pub(super) fn new(table: &'c ReasonTable, allowance: &'c ByteAllowance) -> Self {
         Self {
-            room,
+            allowance,
             table,
             status: None,
             percentage: None,
@@ -81,14 +81,14 @@ impl<'c, R> Body<'c, R> {
             modified: None,
             job_type: None,
             action: None,
-            store: StoreObject { room, numbers: EnumMap::default() },
+            store: StoreObject { allowance, numbers: EnumMap::default() },
             logs: None,
-            entries: Entries::new(table),
-            errors: Errors { room, refusal: None, raw: PhantomData },
+            entries: LogEntryCounts::new(table),
+            errors: ErrorEnvelope { allowance, refusal: None, raw: PhantomData },
         }
     }
 
-    /// What the field of a count holds.
+    /// The raw value of a count.
     pub(super) fn number(&self, number: JobNumber) -> &Option<R> {
         match number_field(number).0 {
             Parent::Body => &self.numbers[number],
@@ -111,7 +111,7 @@ pub(super) enum BodyField {
     Errors,
 }
 
-impl<'de, R: Deserialize<'de> + Borrow<RawValue>> Object<'de> for Body<'_, R> {
+impl<'de, R: Deserialize<'de> + Borrow<RawValue>> Object<'de> for StatusBody<'_, R> {
     type Field = BodyField;
 
     fn field(key: &[u8]) -> Option<BodyField> {
@@ -146,8 +146,9 @@ impl<'de, R: Deserialize<'de> + Borrow<RawValue>> Object<'de> for Body<'_, R> {
                 return Ok(());
             }
             BodyField::StatusLogs => {
-                self.entries = Entries::new(self.table);
-                let mut logs = StatusLogs { room: self.room, entries: &mut self.entries, raw: PhantomData::<R> };
+                self.entries = LogEntryCounts::new(self.table);
+                let mut logs =
+                    StatusLogs { allowance: self.allowance, entries: &mut self.entries, raw: PhantomData::<R> };
                 self.logs = Some(map.next_value_seed(LenientList(&mut logs))?);
                 return Ok(());
             }
@@ -161,8 +162,8 @@ impl<'de, R: Deserialize<'de> + Borrow<RawValue>> Object<'de> for Body<'_, R> {
         Ok(())
     }
 
-    fn room(&self) -> &ByteAllowance {
-        self.room
+    fn allowance(&self) -> &ByteAllowance {
+        self.allowance
     }
 }
 
@@ -178,22 +179,22 @@ impl<'de, R: Deserialize<'de>> Object<'de> for StoreObject<'_, R> {
         Ok(())
     }
 
-    fn room(&self) -> &ByteAllowance {
-        self.room
+    fn allowance(&self) -> &ByteAllowance {
+        self.allowance
     }
 }
 
 struct StatusLogs<'f, 'c, R> {
-    room: &'c ByteAllowance,
-    entries: &'f mut Entries<'c>,
+    allowance: &'c ByteAllowance,
+    entries: &'f mut LogEntryCounts<'c>,
     raw: PhantomData<R>,
 }
 
 impl<'de, R: Deserialize<'de> + Borrow<RawValue>> List<'de> for StatusLogs<'_, '_, R> {
     fn take<A: SeqAccess<'de>>(&mut self, seq: &mut A) -> Result<bool, A::Error> {
         let mut entry = EntryFields::<R> {
-            room: self.room,
-            entry: Entry { channel: None, status: None, comments: None, created_on: None },
+            allowance: self.allowance,
+            entry: LogEntry { channel: None, status: None, comments: None, created_on: None },
         };
         let taken = seq.next_element_seed(Lenient(&mut entry))?.is_some();
         if taken {
@@ -202,14 +203,14 @@ impl<'de, R: Deserialize<'de> + Borrow<RawValue>> List<'de> for StatusLogs<'_, '
         Ok(taken)
     }
 
-    fn room(&self) -> &ByteAllowance {
-        self.room
+    fn allowance(&self) -> &ByteAllowance {
+        self.allowance
     }
 }
 
 struct EntryFields<'c, R> {
-    room: &'c ByteAllowance,
-    entry: Entry<R>,
+    allowance: &'c ByteAllowance,
+    entry: LogEntry<R>,
 }
 
 enum EntryField {
@@ -243,31 +244,31 @@ impl<'de, R: Deserialize<'de>> Object<'de> for EntryFields<'_, R> {
         Ok(())
     }
 
-    fn room(&self) -> &ByteAllowance {
-        self.room
+    fn allowance(&self) -> &ByteAllowance {
+        self.allowance
     }
 }
 
-impl<'de, R: Deserialize<'de> + Borrow<RawValue>> List<'de> for Errors<'_, R> {
+impl<'de, R: Deserialize<'de> + Borrow<RawValue>> List<'de> for ErrorEnvelope<'_, R> {
     fn take<A: SeqAccess<'de>>(&mut self, seq: &mut A) -> Result<bool, A::Error> {
-        let mut error = ErrorFields::<R> { room: self.room, msg: None, code: None };
+        let mut error = ErrorFields::<R> { allowance: self.allowance, msg: None, code: None };
         let taken = seq.next_element_seed(Lenient(&mut error))?.is_some();
         if self.refusal.is_none() && (error.msg.is_some() || error.code.is_some()) {
-            let msg = error.msg.as_ref().map(|raw| Value::of(raw.borrow()));
-            let code = error.code.as_ref().and_then(|raw| Value::of(raw.borrow()).count().ok().flatten());
-            let message = if let Some(Value::Text(text)) = &msg { Some(&**text) } else { None };
+            let msg = error.msg.as_ref().map(|raw| LenientValue::of(raw.borrow()));
+            let code = error.code.as_ref().and_then(|raw| LenientValue::of(raw.borrow()).count().ok().flatten());
+            let message = if let Some(LenientValue::Text(text)) = &msg { Some(&**text) } else { None };
             self.refusal = Some(Refusal::from_envelope(code, message));
         }
         Ok(taken)
     }
 
-    fn room(&self) -> &ByteAllowance {
-        self.room
+    fn allowance(&self) -> &ByteAllowance {
+        self.allowance
     }
 }
 
 struct ErrorFields<'c, R> {
-    room: &'c ByteAllowance,
+    allowance: &'c ByteAllowance,
     msg: Option<R>,
     code: Option<R>,
 }
@@ -296,7 +297,7 @@ impl<'de, R: Deserialize<'de>> Object<'de> for ErrorFields<'_, R> {
         Ok(())
     }
 
-    fn room(&self) -> &ByteAllowance {
-        self.room
+    fn allowance(&self) -> &ByteAllowance {
+        self.allowance
     }
 }

@@ -1,4 +1,4 @@
-//! Objects and lists of a body, visited so that whatever else stands in their place is passed over.
+//! Visits the objects and lists of a body; values of another shape are skipped without an error.
 
 use std::cell::Cell;
 use std::fmt;
@@ -6,15 +6,15 @@ use std::marker::PhantomData;
 
 use serde::de::{DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
-/// The most bytes of one key or known value in a streamed body. No published value has more than 100.
+/// Bytes of one key or known value in a streamed body. No published value has more than 100.
 pub(super) const MAX_VALUE_BYTES: usize = 1024 * 1024;
-/// The most bytes of one value that is passed over in a streamed body: its nesting costs up to a byte of memory a byte.
+/// Bytes of one skipped value in a streamed body: its nesting takes up to one byte of memory per byte.
 const MAX_IGNORED_BYTES: usize = 16 * MAX_VALUE_BYTES;
 
-/// How many bytes may still be read before the value that is being read ends; `None` between values.
+/// Bytes that may still be read of the current value; `None` between values.
 pub(super) type ByteAllowance = Cell<Option<usize>>;
 
-/// What stands in the place of an object or a list.
+/// The shape of a value where an object or a list is expected.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Shape {
     Expected,
@@ -22,27 +22,27 @@ pub(super) enum Shape {
     Other,
 }
 
-/// An object whose fields are taken one by one.
+/// An object whose fields are read one by one.
 pub(super) trait Object<'de> {
     type Field;
     fn field(key: &[u8]) -> Option<Self::Field>;
     fn take<A: MapAccess<'de>>(&mut self, field: Self::Field, map: &mut A) -> Result<(), A::Error>;
-    fn room(&self) -> &ByteAllowance;
+    fn allowance(&self) -> &ByteAllowance;
 }
 
-/// A list whose elements are taken one by one.
+/// A list whose elements are read one by one.
 pub(super) trait List<'de> {
-    /// Takes the next element; false at the end.
+    /// Reads the next element; false at the end.
     fn take<A: SeqAccess<'de>>(&mut self, seq: &mut A) -> Result<bool, A::Error>;
-    fn room(&self) -> &ByteAllowance;
+    fn allowance(&self) -> &ByteAllowance;
 }
 
-/// Hands an object's fields on; passes over any other value.
+/// Reads an object; skips any other value.
 pub(super) struct Lenient<'f, T>(pub(super) &'f mut T);
-/// Hands a list's elements on; passes over any other value.
+/// Reads a list; skips any other value.
 pub(super) struct LenientList<'f, T>(pub(super) &'f mut T);
 
-macro_rules! scalars_are_passed_over {
+macro_rules! skip_scalars {
     () => {
         fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
             f.write_str("any value")
@@ -72,7 +72,7 @@ impl<'de, T: Object<'de>> DeserializeSeed<'de> for Lenient<'_, T> {
     type Value = Shape;
 
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Shape, D::Error> {
-        self.0.room().set(Some(MAX_VALUE_BYTES));
+        self.0.allowance().set(Some(MAX_VALUE_BYTES));
         deserializer.deserialize_any(self)
     }
 }
@@ -80,30 +80,30 @@ impl<'de, T: Object<'de>> DeserializeSeed<'de> for Lenient<'_, T> {
 impl<'de, T: Object<'de>> Visitor<'de> for Lenient<'_, T> {
     type Value = Shape;
 
-    scalars_are_passed_over!();
+    skip_scalars!();
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Shape, A::Error> {
         let object = self.0;
         loop {
-            object.room().set(Some(MAX_VALUE_BYTES));
+            object.allowance().set(Some(MAX_VALUE_BYTES));
             match map.next_key_seed(Key(PhantomData::<T>))? {
                 None => break,
                 Some(Some(field)) => {
-                    object.room().set(Some(MAX_VALUE_BYTES));
+                    object.allowance().set(Some(MAX_VALUE_BYTES));
                     object.take(field, &mut map)?;
                 }
                 Some(None) => {
-                    object.room().set(Some(MAX_IGNORED_BYTES));
+                    object.allowance().set(Some(MAX_IGNORED_BYTES));
                     map.next_value::<IgnoredAny>()?;
                 }
             }
         }
-        object.room().set(None);
+        object.allowance().set(None);
         Ok(Shape::Expected)
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, seq: A) -> Result<Shape, A::Error> {
-        self.0.room().set(Some(MAX_IGNORED_BYTES));
+        self.0.allowance().set(Some(MAX_IGNORED_BYTES));
         IgnoredAny.visit_seq(seq).map(|_| Shape::Other)
     }
 }
@@ -119,24 +119,24 @@ impl<'de, T: List<'de>> DeserializeSeed<'de> for LenientList<'_, T> {
 impl<'de, T: List<'de>> Visitor<'de> for LenientList<'_, T> {
     type Value = Shape;
 
-    scalars_are_passed_over!();
+    skip_scalars!();
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Shape, A::Error> {
         let list = self.0;
-        list.room().set(Some(MAX_VALUE_BYTES));
+        list.allowance().set(Some(MAX_VALUE_BYTES));
         while list.take(&mut seq)? {
-            list.room().set(Some(MAX_VALUE_BYTES));
+            list.allowance().set(Some(MAX_VALUE_BYTES));
         }
         Ok(Shape::Expected)
     }
 
     fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Shape, A::Error> {
-        self.0.room().set(Some(MAX_IGNORED_BYTES));
+        self.0.allowance().set(Some(MAX_IGNORED_BYTES));
         IgnoredAny.visit_map(map).map(|_| Shape::Other)
     }
 }
 
-/// Reads a key as bytes: no copy, no check of its text, and no error whatever it holds.
+/// Reads a key as bytes: without a copy, without checking its text, and without errors.
 struct Key<T>(PhantomData<T>);
 
 impl<'de, T: Object<'de>> DeserializeSeed<'de> for Key<T> {

@@ -1,34 +1,34 @@
-//! A streamed body on its way to the JSON reader: broken text repaired, single values bounded.
+//! Replaces invalid UTF-8 in a streamed body, and limits the size of single values.
 
 use std::cell::Cell;
 use std::io::{self, Read};
 
 use super::lenient_object::ByteAllowance;
 
-/// How much is asked of the source at once.
+/// Bytes of one read from the source.
 pub(super) const BLOCK_BYTES: usize = 64 * 1024;
-/// What a byte that is no UTF-8 is replaced by, as `String::from_utf8_lossy` does.
+/// The replacement for invalid UTF-8, as in `String::from_utf8_lossy`.
 const REPLACEMENT: &[u8] = "\u{fffd}".as_bytes();
 
-/// Hands on what `source` gives, with invalid UTF-8 replaced as `String::from_utf8_lossy` would over the whole, and fails
-/// with [`io::ErrorKind::FileTooLarge`] once a value takes more bytes than there is room for.
+/// Reads `source` with invalid UTF-8 replaced, as `String::from_utf8_lossy` does for the whole text. Fails with
+/// [`io::ErrorKind::FileTooLarge`] if a value exceeds its allowance.
 pub(super) struct LossyUtf8<'r, S> {
     source: S,
-    room: &'r ByteAllowance,
+    allowance: &'r ByteAllowance,
     /// The first bytes of the body that are not white space.
     start: &'r Cell<[u8; 2]>,
-    /// What was read; in front of it the beginning of a character that the last block cut.
+    /// The last block, after the beginning of a character that the block before ended in.
     block: Vec<u8>,
     cut_bytes: usize,
-    /// What is ready to be handed on, from `at`.
+    /// Valid UTF-8 that the reader has not taken yet, from `at`.
     ready: Vec<u8>,
     at: usize,
 }
 
 impl<'r, S: Read> LossyUtf8<'r, S> {
-    pub(super) fn new(source: S, room: &'r ByteAllowance, start: &'r Cell<[u8; 2]>) -> Self {
+    pub(super) fn new(source: S, allowance: &'r ByteAllowance, start: &'r Cell<[u8; 2]>) -> Self {
         let ready = Vec::with_capacity(BLOCK_BYTES);
-        Self { source, room, start, block: vec![0; BLOCK_BYTES], cut_bytes: 0, ready, at: 0 }
+        Self { source, allowance, start, block: vec![0; BLOCK_BYTES], cut_bytes: 0, ready, at: 0 }
     }
 
     fn next_block(&mut self) -> io::Result<()> {
@@ -48,9 +48,9 @@ impl<'r, S: Read> LossyUtf8<'r, S> {
         {
             self.start.set([*first, rest.first().copied().unwrap_or(b' ')]);
         }
-        if let Some(room) = self.room.get() {
-            let left = room.checked_sub(read).ok_or(io::ErrorKind::FileTooLarge)?;
-            self.room.set(Some(left));
+        if let Some(allowance) = self.allowance.get() {
+            let left = allowance.checked_sub(read).ok_or(io::ErrorKind::FileTooLarge)?;
+            self.allowance.set(Some(left));
         }
         let mut rest = bytes;
         let cut = loop {
@@ -80,7 +80,7 @@ impl<S: Read> Read for LossyUtf8<'_, S> {
         while self.at == self.ready.len() {
             let cut_before = self.cut_bytes;
             self.next_block()?;
-            // Nothing ready and nothing more of a cut character: that was the end.
+            // Nothing ready and no more bytes of a cut character: the end.
             if self.ready.is_empty() && self.cut_bytes <= cut_before {
                 return Ok(0);
             }
@@ -106,23 +106,24 @@ mod tests {
     }
 
     #[test]
-    fn what_is_repaired_in_pieces_is_what_is_repaired_as_a_whole() {
+    fn text_is_repaired_in_blocks_as_it_is_as_a_whole() {
         for body in
             ["ab\u{e4}\u{1f600}c".as_bytes(), b"\xff\xf0\x9f\x98x\xf0\x9f\x98", b"\xed\xa0\x80\xc3", b"", b"\xf0\x9f"]
         {
             for step in [1, 2, 3, 5, 100] {
-                let (room, start) = (ByteAllowance::default(), Cell::new([0; 2]));
+                let (allowance, start) = (ByteAllowance::default(), Cell::new([0; 2]));
                 let mut repaired = String::new();
-                LossyUtf8::new(Trickle(body, step), &room, &start).read_to_string(&mut repaired).unwrap();
+                LossyUtf8::new(Trickle(body, step), &allowance, &start).read_to_string(&mut repaired).unwrap();
                 assert_eq!(repaired, String::from_utf8_lossy(body), "{body:?} by {step}");
             }
         }
     }
 
     #[test]
-    fn a_value_that_outgrows_its_room_ends_the_reading() {
-        let (room, start) = (ByteAllowance::new(Some(10)), Cell::new([0; 2]));
-        let error = LossyUtf8::new(Trickle(b"01234567890", 4), &room, &start).read_to_end(&mut Vec::new()).unwrap_err();
+    fn a_value_beyond_its_allowance_is_an_error() {
+        let (allowance, start) = (ByteAllowance::new(Some(10)), Cell::new([0; 2]));
+        let error =
+            LossyUtf8::new(Trickle(b"01234567890", 4), &allowance, &start).read_to_end(&mut Vec::new()).unwrap_err();
         assert_eq!(error.kind(), io::ErrorKind::FileTooLarge);
     }
 }

@@ -1,23 +1,24 @@
-//! One GET to the upstream: URL, call, streamed body → `Report`, or an error with a closed `Outcome`.
+//! Polls the upstream: one GET per poll, whose streamed body becomes a `Report`, or an error with an `Outcome`.
 //!
-//! The only room that knows the service's JSON and URLs. [`Client::fetch_status`] makes a call; [`report`] reads a body, from a
-//! call or from a file; [`failure_reasons`] is the table that `comments` are read by.
+//! The only module that knows the JSON and the URLs of the upstream. [`Client::fetch_status`] polls a job;
+//! [`report_reader`] reads a body, from a response or a file; [`failure_reasons`] classifies `comments`.
+
 mod body_budget;
 mod client;
 mod delivery;
 mod endpoint;
-mod entries;
 mod error;
 pub mod failure_reasons;
 mod http_answer;
 mod http_client;
 mod json_fields;
 mod lenient_object;
+mod lenient_value;
+mod log_entries;
 mod lossy_utf8;
 mod refusal;
 pub mod report_reader;
 mod settings;
-mod value;
 
 pub use body_budget::BodyBudget;
 pub use client::{Client, StatusResponse};

@@ -1,7 +1,7 @@
-//! A status body, read into a [`Report`].
+//! Reads a status body into a [`Report`].
 //!
-//! Two ways in, one set of visitors: [`read_slice`] for a body that is at hand, whose fields are looked at where they
-//! lie; [`read_stream`] for one that is not, in memory that does not grow with it.
+//! [`read_slice`] reads a complete body without copying its fields. [`read_stream`] reads a body while it arrives, in
+//! constant memory. Both use the same visitors.
 
 use std::borrow::{Borrow, Cow};
 use std::cell::Cell;
@@ -12,72 +12,72 @@ use serde::de::DeserializeSeed;
 use serde_json::error::Category;
 use serde_json::value::RawValue;
 
-use super::entries::sample;
 use super::failure_reasons::ReasonTable;
-use super::json_fields::Body;
+use super::json_fields::StatusBody;
 use super::lenient_object::{ByteAllowance, Lenient, MAX_VALUE_BYTES, Shape};
+use super::lenient_value::LenientValue;
+use super::log_entries::sample;
 use super::lossy_utf8::{BLOCK_BYTES, LossyUtf8};
 use super::refusal::Refusal;
-use super::value::Value;
 use crate::model::{
     Inconsistency, JobNumber, JobNumbers, JobStatus, LabelValue, Report, Timestamp, Unrecognized, UnrecognizedKind,
 };
 
-/// Up to this size a body is collected and read as a slice, which is more than twice as fast; beyond, it is streamed.
+/// Bodies up to this size are collected and read as a slice, which is more than twice as fast; larger ones are streamed.
 pub const MAX_SLICE_BYTES: usize = MAX_VALUE_BYTES;
-/// The most characters of a job type or action.
+/// Characters of a job type or action.
 const MAX_CODE_CHARS: usize = 64;
 
-/// Why a body is no report.
+/// Why a body is not a report.
 #[derive(Debug, thiserror::Error)]
 pub enum ReadError {
-    /// It is upstream's envelope of errors.
-    #[error("upstream refused the call")]
+    /// It is upstream's `errors` envelope.
+    #[error("the upstream refused the request")]
     Refused(Refusal),
     /// It is something else.
     #[error("the body {0}")]
     Malformed(Malformed),
-    /// One of its values is beyond what is read into memory.
-    #[error("a value in the body has more than {MAX_VALUE_BYTES} bytes")]
+    /// One of its values is too large.
+    #[error("a value in the body is larger than {MAX_VALUE_BYTES} bytes")]
     ValueTooLarge,
-    /// It could not be read to its end.
-    #[error("the body could not be read")]
+    /// It could not be read completely.
+    #[error("cannot read the body")]
     Source(#[source] io::Error),
 }
 
-/// What a body that is no report looks like: never its content. Reads after "the body ".
+/// What a malformed body looks like, without its content. Displayed after "the body ".
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum Malformed {
     /// Nothing, or white space.
     #[error("is empty")]
     Empty,
-    /// It begins with `<`: a page of a gateway, most of the time.
-    #[error("is HTML or XML, not JSON: check base_url, and what stands between here and there")]
+    /// It begins with `<`; usually a gateway's page.
+    #[error("is HTML or XML, not JSON: check base_url, and gateways and proxies in between")]
     Html,
-    /// It begins as gzip does, which nobody asked for.
-    #[error("is compressed, which was not asked for")]
+    /// It begins like gzip.
+    #[error("is compressed although no compression was requested")]
     Compressed,
-    /// JSON up to where it ends.
-    #[error("is JSON that is cut off")]
+    /// Valid JSON up to its end.
+    #[error("is truncated JSON")]
     CutOff,
     /// Anything else.
     #[error("is not JSON")]
     NotJson,
-    /// JSON that says nothing about a job.
+    /// JSON that does not describe a job.
     #[error("is JSON without `status` and `statusLogs`: check base_url and api")]
     NoStatus,
 }
 
-/// Reads a body that is at hand.
+/// Reads a complete body.
 ///
 /// # Errors
-/// Where it is no report. What is wrong in single fields is no error but stands in [`Report::inconsistencies`] and
+/// If it is not a report. Mistakes in single fields are not errors: see [`Report::inconsistencies`] and
 /// [`Report::unrecognized`].
 pub fn read_slice(body: &[u8], reasons: &ReasonTable) -> Result<Report, ReadError> {
-    let room = ByteAllowance::default();
-    // `from_utf8_lossy` alone costs as much as half of the reading, even where there is nothing to repair.
+    let allowance = ByteAllowance::default();
+    // `from_utf8_lossy` takes half as long as all of the reading, even for valid UTF-8.
     let text = str::from_utf8(body).map_or_else(|_| String::from_utf8_lossy(body), Cow::Borrowed);
-    read::<_, &RawValue>(serde_json::Deserializer::from_str(&text), reasons, &room).map_err(|error| match error {
+    read::<_, &RawValue>(serde_json::Deserializer::from_str(&text), reasons, &allowance).map_err(|error| match error {
         Failure::Report(error) => error,
         Failure::Json(error) => looks_like(body, &error).into(),
     })
@@ -86,24 +86,25 @@ pub fn read_slice(body: &[u8], reasons: &ReasonTable) -> Result<Report, ReadErro
 /// Reads a body while it arrives. Blocks whenever `source` does.
 ///
 /// # Errors
-/// As [`read_slice`], and where `source` fails or a single value in it has more than 1 MiB.
+/// As [`read_slice`], and if `source` fails or a single value in it is larger than 1 MiB.
 pub fn read_stream(source: impl Read, reasons: &ReasonTable) -> Result<Report, ReadError> {
-    let room = ByteAllowance::default();
+    let allowance = ByteAllowance::default();
     let start = Cell::new([0; 2]);
-    // `BufReader`, because std reads single bytes from one without a call each.
-    let reader = BufReader::with_capacity(BLOCK_BYTES, LossyUtf8::new(source, &room, &start));
-    read::<_, Box<RawValue>>(serde_json::Deserializer::from_reader(reader), reasons, &room).map_err(|error| match error
-    {
-        Failure::Report(error) => error,
-        Failure::Json(error) if error.is_io() => {
-            let error = io::Error::from(error);
-            if error.kind() == io::ErrorKind::FileTooLarge {
-                ReadError::ValueTooLarge
-            } else {
-                ReadError::Source(error)
+    // serde_json reads single bytes, which is cheap with a `BufReader`.
+    let reader = BufReader::with_capacity(BLOCK_BYTES, LossyUtf8::new(source, &allowance, &start));
+    read::<_, Box<RawValue>>(serde_json::Deserializer::from_reader(reader), reasons, &allowance).map_err(|error| {
+        match error {
+            Failure::Report(error) => error,
+            Failure::Json(error) if error.is_io() => {
+                let error = io::Error::from(error);
+                if error.kind() == io::ErrorKind::FileTooLarge {
+                    ReadError::ValueTooLarge
+                } else {
+                    ReadError::Source(error)
+                }
             }
+            Failure::Json(error) => looks_like(&start.get(), &error).into(),
         }
-        Failure::Json(error) => looks_like(&start.get(), &error).into(),
     })
 }
 
@@ -121,13 +122,13 @@ enum Failure {
 fn read<'de, 't, J, R>(
     mut json: serde_json::Deserializer<J>,
     reasons: &'t ReasonTable,
-    room: &'t ByteAllowance,
+    allowance: &'t ByteAllowance,
 ) -> Result<Report, Failure>
 where
     J: serde_json::de::Read<'de>,
     R: Deserialize<'de> + Borrow<RawValue>,
 {
-    let mut body = Body::<R>::new(reasons, room);
+    let mut body = StatusBody::<R>::new(reasons, allowance);
     Lenient(&mut body).deserialize(&mut json).map_err(Failure::Json)?;
     json.end().map_err(Failure::Json)?;
     report(body).map_err(Failure::Report)
@@ -143,15 +144,15 @@ fn looks_like(body: &[u8], error: &serde_json::Error) -> Malformed {
     }
 }
 
-fn report<R: Borrow<RawValue>>(body: Body<'_, R>) -> Result<Report, ReadError> {
+fn report<R: Borrow<RawValue>>(body: StatusBody<'_, R>) -> Result<Report, ReadError> {
     let status_value = of(&body.status);
     let status = match &status_value {
-        Value::Text(text) => JobStatus::parse(text),
-        Value::Null | Value::Number(_) | Value::Other => JobStatus::Unknown,
+        LenientValue::Text(text) => JobStatus::parse(text),
+        LenientValue::Null | LenientValue::Number(_) | LenientValue::Other => JobStatus::Unknown,
     };
     let has_logs = body.logs == Some(Shape::Expected);
     match body.errors.refusal {
-        // A refusal may carry a `status` too: an HTTP status, or "error".
+        // A refusal may have a `status` too: an HTTP status, or "error".
         Some(refusal) if status == JobStatus::Unknown && !has_logs => return Err(ReadError::Refused(refusal)),
         None if body.status.is_none() && body.logs.is_none() => return Err(Malformed::NoStatus.into()),
         Some(_) | None => {}
@@ -169,12 +170,12 @@ fn report<R: Borrow<RawValue>>(body: Body<'_, R>) -> Result<Report, ReadError> {
     let (recipients, reported_entries) = (numbers[JobNumber::Recipients], numbers[JobNumber::ReportedEntries]);
 
     let mut unrecognized = counted.unrecognized;
-    if status == JobStatus::Unknown && status_value != Value::Null {
-        let sample = if let Value::Text(text) = &status_value { sample(text) } else { None };
+    if status == JobStatus::Unknown && status_value != LenientValue::Null {
+        let sample = if let LenientValue::Text(text) = &status_value { sample(text) } else { None };
         unrecognized.insert(0, Unrecognized { kind: UnrecognizedKind::JobStatus, sample, count: 1 });
     }
 
-    // A list that is missing or null says nothing about the number of its entries; one that is no list does.
+    // A missing or null list does not contradict `count`; a value that is not a list does.
     let logs_given = !matches!(body.logs, None | Some(Shape::Null));
     let inconsistencies = [
         (Inconsistency::CountMismatch, logs_given && reported_entries.is_some_and(|count| count != counted.entries)),
@@ -203,11 +204,11 @@ fn report<R: Borrow<RawValue>>(body: Body<'_, R>) -> Result<Report, ReadError> {
     })
 }
 
-fn of<R: Borrow<RawValue>>(field: &Option<R>) -> Value<'_> {
-    field.as_ref().map_or(Value::Null, |raw| Value::of(raw.borrow()))
+fn of<R: Borrow<RawValue>>(field: &Option<R>) -> LenientValue<'_> {
+    field.as_ref().map_or(LenientValue::Null, |raw| LenientValue::of(raw.borrow()))
 }
 
-/// What was wrong in single fields.
+/// Mistakes in single fields.
 #[derive(Default)]
 struct Findings {
     bad_timestamp: bool,
@@ -215,7 +216,7 @@ struct Findings {
 }
 
 impl Findings {
-    fn timestamp(&mut self, value: &Value<'_>) -> Option<Timestamp> {
+    fn timestamp(&mut self, value: &LenientValue<'_>) -> Option<Timestamp> {
         value.timestamp().unwrap_or_else(|_| {
             self.bad_timestamp = true;
             None
@@ -230,10 +231,10 @@ impl Findings {
     }
 }
 
-/// A job type or action. Upstream's are codes in capitals; what looks otherwise is left out, so that no address that
-/// strayed into such a field becomes a label.
-fn code(value: &Value<'_>) -> Option<LabelValue> {
-    let Value::Text(text) = value else { return None };
+/// A job type or action. Upstream uses codes in capitals. Other texts are dropped, so that an address that got into such a
+/// field does not become a label.
+fn code(value: &LenientValue<'_>) -> Option<LabelValue> {
+    let LenientValue::Text(text) = value else { return None };
     let text = text.trim();
     let fits = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.' | ' ');
     if text.is_empty() || text.len() > MAX_CODE_CHARS || !text.chars().all(fits) {

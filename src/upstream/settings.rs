@@ -1,4 +1,4 @@
-//! What a bot's client is made of.
+//! The settings of a bot's client.
 
 use std::time::Duration;
 
@@ -7,21 +7,21 @@ use url::Url;
 use crate::client_tls::ClientTls;
 use crate::model::ApiVersion;
 
-/// What a bot's client is made of. Not `Debug`: `proxy_url` may carry a password.
+/// The settings of a bot's client. Not `Debug`: `proxy_url` may carry a password.
 #[derive(Clone)]
 pub struct ClientSettings {
-    /// Scheme, host, and maybe a path that every call keeps.
+    /// Scheme, host, and an optional path before the path of every request.
     pub base_url: Url,
     /// The bot's ID at the upstream, `st-…`.
     pub bot_id: String,
-    /// Which status API is asked.
+    /// The status API to poll.
     pub api: ApiVersion,
-    /// For the whole call, from the connection to the last byte of the body.
+    /// Timeout of a whole poll, from the connection to the last byte of the body.
     pub timeout: Duration,
-    /// The largest body that is read.
+    /// Size limit of a body in bytes.
     pub max_body_bytes: u64,
     /// TLS. Its files are read again when they change.
     pub tls: ClientTls,
-    /// The proxy that calls go through; without one none is used, whatever the environment says.
+    /// The proxy for all requests. Proxies in environment variables are ignored.
     pub proxy_url: Option<Url>,
 }

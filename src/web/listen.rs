@@ -1,4 +1,4 @@
-//! `--web.listen-address`.
+//! Parses `--web.listen-address`, and binds it.
 
 use std::fmt;
 use std::io;
@@ -9,55 +9,55 @@ use tokio::net::{TcpListener, lookup_host};
 
 use super::WebError;
 
-/// Connections that the system holds for us while we are at [`super::MAX_CONNECTIONS`].
+/// Connections that wait in the system's queue while there are [`super::MAX_CONNECTIONS`].
 const BACKLOG: i32 = 1_024;
 
-/// Where to listen.
+/// An address to listen on.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ListenAddress {
     /// `:10047`: every interface, IPv6 and IPv4.
     Everywhere {
-        /// The port; 0: one that is free.
+        /// The port; 0 selects a free one.
         port: u16,
     },
     /// `127.0.0.1:10047`, `[::1]:10047`.
     Socket(SocketAddr),
-    /// `host:10047`: the first of its addresses that can be listened on.
+    /// `host:10047`: the first address of the host that can be bound.
     Named {
-        /// The name, looked up when it is bound.
+        /// The host name, resolved when the address is bound.
         host: String,
-        /// The port; 0: one that is free.
+        /// The port; 0 selects a free one.
         port: u16,
     },
 }
 
-/// Takes an address as Prometheus' own programs do: `:10047`, `127.0.0.1:10047`, `[::1]:10047`, `host:10047`.
+/// Parses an address as Prometheus' own programs do: `:10047`, `127.0.0.1:10047`, `[::1]:10047`, `host:10047`.
 ///
 /// # Errors
-/// [`WebError::ListenAddress`] says what is wrong and shows what would be right.
+/// [`WebError::ListenAddress`] with the reason and valid examples.
 pub fn parse_listen_address(text: &str) -> Result<ListenAddress, WebError> {
-    let refuse = |why| WebError::ListenAddress { address: text.to_owned(), why };
+    let invalid = |why| WebError::ListenAddress { address: text.to_owned(), why };
     if text.contains("://") {
-        return Err(refuse("it is a URL"));
+        return Err(invalid("it is a URL"));
     }
     if let Ok(address) = text.parse() {
         return Ok(ListenAddress::Socket(address));
     }
-    let (host, port) = text.rsplit_once(':').ok_or_else(|| refuse("it has no port"))?;
+    let (host, port) = text.rsplit_once(':').ok_or_else(|| invalid("it has no port"))?;
     if host.contains(':') && !(host.starts_with('[') && host.ends_with(']')) {
-        return Err(refuse("an IPv6 address stands in brackets"));
+        return Err(invalid("an IPv6 address needs brackets"));
     }
     if port.is_empty() || !port.bytes().all(|byte| byte.is_ascii_digit()) {
-        return Err(refuse("the port is no number"));
+        return Err(invalid("the port is not a number"));
     }
-    let port = port.parse().map_err(|_| refuse("the port is above 65535"))?;
+    let port = port.parse().map_err(|_| invalid("the port is above 65535"))?;
     if host.is_empty() {
         return Ok(ListenAddress::Everywhere { port });
     }
     // 253 is the longest name that DNS has.
     let fits = host.len() <= 253 && host.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-._".contains(&byte));
     if !fits {
-        return Err(refuse("the part before the port is neither a name nor an address"));
+        return Err(invalid("the part before the port is neither a name nor an address"));
     }
     Ok(ListenAddress::Named { host: host.to_owned(), port })
 }
@@ -66,11 +66,11 @@ impl ListenAddress {
     /// Starts to listen. Must be called within a tokio runtime.
     ///
     /// # Errors
-    /// [`WebError::Bind`] with the system's answer.
+    /// [`WebError::Bind`] with the system's error.
     pub async fn bind(&self) -> Result<TcpListener, WebError> {
         let bound = match self {
             Self::Everywhere { port } => listen((Ipv6Addr::UNSPECIFIED, *port).into())
-                // A machine without IPv6.
+                // Hosts without IPv6.
                 .or_else(|error| match error.kind() {
                     io::ErrorKind::AddrInUse | io::ErrorKind::PermissionDenied => Err(error),
                     _ => listen((Ipv4Addr::UNSPECIFIED, *port).into()),
@@ -83,14 +83,14 @@ impl ListenAddress {
 }
 
 async fn listen_on_name(host: &str, port: u16) -> io::Result<TcpListener> {
-    let mut refused = io::Error::new(io::ErrorKind::NotFound, "the name has no address");
+    let mut last_error = io::Error::new(io::ErrorKind::NotFound, "the host has no address");
     for address in lookup_host((host, port)).await? {
         match listen(address) {
             Ok(listener) => return Ok(listener),
-            Err(error) => refused = error,
+            Err(error) => last_error = error,
         }
     }
-    Err(refused)
+    Err(last_error)
 }
 
 fn listen(address: SocketAddr) -> io::Result<TcpListener> {
@@ -98,7 +98,7 @@ fn listen(address: SocketAddr) -> io::Result<TcpListener> {
     if address.ip() == Ipv6Addr::UNSPECIFIED {
         socket.set_only_v6(false)?;
     }
-    // Elsewhere the option would let a second process steal the port.
+    // On other systems the option would let a second process take over the port.
     #[cfg(unix)]
     socket.set_reuse_address(true)?;
     socket.set_nonblocking(true)?;
@@ -122,7 +122,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn addresses_are_read_as_prometheus_programs_read_them() {
+    fn addresses_are_parsed_as_in_prometheus_programs() {
         assert_eq!(parse_listen_address(":10047").unwrap(), ListenAddress::Everywhere { port: 10047 });
         for socket in ["127.0.0.1:0", "[::1]:10047", "0.0.0.0:80", "[::]:1"] {
             assert_eq!(parse_listen_address(socket).unwrap(), ListenAddress::Socket(socket.parse().unwrap()));
@@ -132,14 +132,14 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_address_is_refused_with_what_would_be_right() {
+    fn an_invalid_address_is_an_error_with_valid_examples() {
         let cases = [
             ("10047", "it has no port"),
             ("localhost", "it has no port"),
-            ("localhost:", "the port is no number"),
-            (":http", "the port is no number"),
+            ("localhost:", "the port is not a number"),
+            (":http", "the port is not a number"),
             (":65536", "the port is above 65535"),
-            ("::1:10047", "an IPv6 address stands in brackets"),
+            ("::1:10047", "an IPv6 address needs brackets"),
             ("http://localhost:1", "it is a URL"),
             ("a b:1", "the part before the port is neither a name nor an address"),
         ];
@@ -155,7 +155,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn everywhere_takes_ipv4_and_ipv6() {
+    async fn everywhere_accepts_ipv4_and_ipv6() {
         let listener = parse_listen_address(":0").unwrap().bind().await.unwrap();
         let address = listener.local_addr().unwrap();
         tokio::net::TcpStream::connect((Ipv4Addr::LOCALHOST, address.port())).await.unwrap();
@@ -165,7 +165,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_taken_port_is_named() {
+    async fn the_error_for_a_port_in_use_names_the_address() {
         let taken = parse_listen_address("127.0.0.1:0").unwrap().bind().await.unwrap();
         let address = ListenAddress::Socket(taken.local_addr().unwrap());
         assert_eq!(address.bind().await.unwrap_err().to_string(), format!("cannot listen on {address}"));

@@ -1,16 +1,16 @@
-//! `process_*`: read from the system at each scrape, by the `prometheus` crate.
+//! Standard `process_*` metrics, read by the `prometheus` crate at each scrape.
 
 use prometheus::process_collector::ProcessCollector;
 use prometheus::{Registry, TextEncoder};
 
-/// The process's own metrics, in a registry of their own.
+/// The metrics of this process, in a separate registry.
 pub(super) struct ProcessMetrics(Registry);
 
 impl ProcessMetrics {
     pub(super) fn new() -> Self {
         let registry = Registry::new();
         if let Err(error) = registry.register(Box::new(ProcessCollector::for_self())) {
-            tracing::warn!(error = %error, "no process metrics");
+            tracing::warn!(error = %error, "cannot collect process metrics");
         }
         Self(registry)
     }

@@ -1,4 +1,4 @@
-//! From listeners to connections, and the end of both.
+//! Accepts connections from listeners, and drains them on shutdown.
 
 use std::io;
 use std::sync::Arc;
@@ -14,18 +14,17 @@ use tokio_util::task::TaskTracker;
 use super::connection;
 use super::{WebConfig, WebError};
 
-/// Connections at once, over all listeners; more wait in the system's queue. A Prometheus pair, a few browsers and
-/// kubelets need a dozen; file descriptors are what it saves.
+/// Concurrent connections over all listeners; more wait in the system's queue. A Prometheus pair, a few browsers and
+/// kubelets need a dozen. The limit saves file descriptors.
 pub const MAX_CONNECTIONS: usize = 512;
-/// The first pause after the system refused a connection (no file descriptors, say), and the longest.
+/// The first and the longest pause after a failed accept, for example without free file descriptors.
 const ACCEPT_PAUSE: (Duration, Duration) = (Duration::from_millis(50), Duration::from_secs(1));
 
-/// Serves `router` on every listener until `shutdown`, then stops accepting, lets answers under way finish within
-/// `grace`, and closes what is left.
+/// Serves `router` on every listener until `shutdown`. Then it stops accepting, lets current responses finish within
+/// `grace`, and closes the remaining connections.
 ///
 /// # Errors
-/// [`WebError::ListenerEnded`] when a listener's loop ends before `shutdown`. A connection that cannot be accepted is
-/// logged and ends nothing.
+/// [`WebError::ListenerEnded`] if the task of a listener ends before `shutdown`. A failed accept is logged, and retried.
 pub async fn serve(
     listeners: Vec<TcpListener>,
     router: Router,
@@ -36,7 +35,7 @@ pub async fn serve(
     let connections = TaskTracker::new();
     let closing = CancellationToken::new();
     let free = Arc::new(Semaphore::new(MAX_CONNECTIONS));
-    // When this future is dropped, or a listener fails, the rest goes too.
+    // If this future is dropped or a listener fails, all other tasks end too.
     let stop_accepting = shutdown.child_token();
     let _stop = stop_accepting.clone().drop_guard();
     let close = closing.clone().drop_guard();
@@ -72,7 +71,10 @@ pub async fn serve(
     }
     connections.close();
     if tokio::time::timeout(grace, connections.wait()).await.is_err() {
-        tracing::warn!(connections = connections.len(), "closing connections that did not finish in time");
+        tracing::warn!(
+            connections = connections.len(),
+            "closing connections that did not finish within the grace period"
+        );
     }
     drop(close);
     connections.wait().await;
@@ -91,7 +93,7 @@ async fn accept(
             if let Some(pause) = pause {
                 tokio::time::sleep(pause).await;
             }
-            // Closed semaphores refuse; this one is never closed.
+            // The semaphore is never closed.
             let permit = Arc::clone(&free).acquire_owned().await.map_err(io::Error::other)?;
             let (stream, _) = listener.accept().await?;
             Ok::<_, io::Error>((stream, permit))
@@ -103,18 +105,18 @@ async fn accept(
         match accepted {
             Ok((stream, permit)) => {
                 pause = None;
-                // Answers are written whole; waiting for more to send only delays them. A socket that refuses is
-                // about to fail anyway.
+                // Responses are written as a whole, so Nagle's algorithm only delays them. A socket without the option is
+                // about to fail.
                 if let Err(error) = stream.set_nodelay(true) {
-                    tracing::debug!(%error, "a connection takes no options");
+                    tracing::debug!(%error, "cannot set TCP_NODELAY");
                 }
                 start(stream, permit);
             }
-            // The client's doing, not ours.
-            Err(error) if is_clients(&error) => {}
+            // Caused by the client.
+            Err(error) if is_client_error(&error) => {}
             Err(error) => {
                 if pause.is_none() {
-                    tracing::error!(%error, "connections cannot be accepted, trying on");
+                    tracing::error!(%error, "failed to accept a connection; retrying");
                 }
                 let (first, longest) = ACCEPT_PAUSE;
                 pause = Some(pause.map_or(first, |pause: Duration| (pause * 2).min(longest)));
@@ -123,7 +125,7 @@ async fn accept(
     }
 }
 
-fn is_clients(error: &io::Error) -> bool {
+fn is_client_error(error: &io::Error) -> bool {
     use io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset, Interrupted};
     matches!(error.kind(), ConnectionAborted | ConnectionRefused | ConnectionReset | Interrupted)
 }

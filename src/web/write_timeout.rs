@@ -1,4 +1,4 @@
-//! A connection that moves no byte for too long is at an end.
+//! Closes connections that transfer no bytes for too long.
 
 use std::io;
 use std::pin::Pin;
@@ -8,25 +8,25 @@ use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Instant, Sleep};
 
-/// A client that takes no byte of an answer for this long is not reading it.
+/// A client that accepts no byte of a response for this long does not read it.
 pub(super) const WRITE_STALL: Duration = Duration::from_secs(30);
-/// A connection on which nothing moves either way for this long is given up: longer than the usual scrape interval, so
-/// that Prometheus keeps its connection.
+/// A connection without any transfer for this long is closed. Longer than usual scrape intervals, so that Prometheus keeps
+/// its connection.
 pub(super) const IDLE: Duration = Duration::from_secs(150);
 
-/// A stream with the two limits. Timers run only while a read or a write waits.
-pub(super) struct Guarded<S> {
+/// A stream with both timeouts. Timers run only while a read or a write waits.
+pub(super) struct IdleTimeout<S> {
     stream: S,
     read_wait: Option<Pin<Box<Sleep>>>,
     write_wait: Option<Pin<Box<Sleep>>>,
 }
 
-impl<S> Guarded<S> {
+impl<S> IdleTimeout<S> {
     pub(super) fn new(stream: S) -> Self {
         Self { stream, read_wait: None, write_wait: None }
     }
 
-    /// What a write came to: any progress puts the limits back.
+    /// Resets the timers after a write that made progress.
     fn wrote<T>(&mut self, result: Poll<io::Result<T>>, cx: &mut Context<'_>) -> Poll<io::Result<T>> {
         if result.is_ready() {
             self.write_wait = None;
@@ -45,7 +45,7 @@ fn expired<T>(wait: &mut Option<Pin<Box<Sleep>>>, limit: Duration, cx: &mut Cont
     Poll::Ready(Err(io::ErrorKind::TimedOut.into()))
 }
 
-impl<S: AsyncRead + Unpin> AsyncRead for Guarded<S> {
+impl<S: AsyncRead + Unpin> AsyncRead for IdleTimeout<S> {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         let result = Pin::new(&mut self.stream).poll_read(cx, buf);
         if result.is_ready() {
@@ -56,7 +56,7 @@ impl<S: AsyncRead + Unpin> AsyncRead for Guarded<S> {
     }
 }
 
-impl<S: AsyncWrite + Unpin> AsyncWrite for Guarded<S> {
+impl<S: AsyncWrite + Unpin> AsyncWrite for IdleTimeout<S> {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
         let result = Pin::new(&mut self.stream).poll_write(cx, buf);
         self.wrote(result, cx)
@@ -91,15 +91,15 @@ mod tests {
     use super::*;
 
     #[tokio::test(start_paused = true)]
-    async fn a_client_that_takes_no_byte_is_given_up_after_the_stall_limit() {
+    async fn a_client_that_reads_nothing_times_out() {
         let (ours, _theirs) = tokio::io::duplex(8);
         let start = Instant::now();
-        let error = Guarded::new(ours).write_all(b"more than eight bytes").await.unwrap_err();
+        let error = IdleTimeout::new(ours).write_all(b"more than eight bytes").await.unwrap_err();
         assert_eq!((error.kind(), start.elapsed().as_secs()), (io::ErrorKind::TimedOut, WRITE_STALL.as_secs()));
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_client_that_takes_a_byte_now_and_then_is_served_to_the_end() {
+    async fn a_slow_client_is_served_to_the_end() {
         let (ours, mut theirs) = tokio::io::duplex(1);
         let slow_reader = async {
             for _ in 0..10 {
@@ -107,16 +107,16 @@ mod tests {
                 theirs.read_u8().await.unwrap();
             }
         };
-        let mut guarded = Guarded::new(ours);
-        let (written, ()) = tokio::join!(guarded.write_all(b"ten bytes!"), slow_reader);
+        let mut stream = IdleTimeout::new(ours);
+        let (written, ()) = tokio::join!(stream.write_all(b"ten bytes!"), slow_reader);
         written.unwrap();
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_silent_connection_ends_after_the_idle_limit() {
+    async fn an_idle_connection_times_out() {
         let (ours, _theirs) = tokio::io::duplex(8);
         let start = Instant::now();
-        let error = Guarded::new(ours).read_u8().await.unwrap_err();
+        let error = IdleTimeout::new(ours).read_u8().await.unwrap_err();
         assert_eq!((error.kind(), start.elapsed().as_secs()), (io::ErrorKind::TimedOut, IDLE.as_secs()));
     }
 }

@@ -37,7 +37,7 @@ async fn a_body_that_is_no_report_is_malformed_and_named() {
     for (body, looks) in [
         ("", "the body is empty"),
         ("<html>canary-leak</html>", "is HTML or XML"),
-        (r#"{"statusLogs":[{"originalId":"canary-leak"#, "is cut off"),
+        (r#"{"statusLogs":[{"originalId":"canary-leak"#, "is truncated JSON"),
         (r#"{"message":"canary-leak"}"#, "without `status`"),
         ("canary-leak", "is not JSON"),
     ] {
@@ -55,7 +55,7 @@ async fn a_connection_that_breaks_is_a_network_error() {
     half.truncate(half.len() - 100);
     let error = error_of(half).await;
     assert_eq!(error.outcome, Outcome::Network);
-    assert!(error.detail.starts_with("the body broke off: "), "{error}");
+    assert!(error.detail.starts_with("incomplete body: "), "{error}");
     assert_eq!(error_of(Vec::new()).await.outcome, Outcome::Network);
     assert_eq!(error_of(format!("{CANARY}\r\n\r\n").into_bytes()).await.outcome, Outcome::Network);
 

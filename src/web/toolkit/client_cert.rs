@@ -1,4 +1,4 @@
-//! Which clients may shake hands: `client_auth_type` and `client_allowed_sans`.
+//! Verifies client certificates: `client_auth_type` and `client_allowed_sans`.
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -11,10 +11,10 @@ use rustls::{CertificateError, DigitallySignedStruct, DistinguishedName, Error, 
 use x509_parser::extensions::GeneralName;
 use x509_parser::prelude::{FromDer, X509Certificate};
 
-/// Asks a client for its certificate. In every case the client must hold the certificate's key.
+/// Requests and verifies client certificates. A client must always prove that it has the key of its certificate.
 #[derive(Debug)]
 pub(super) struct ClientCertPolicy {
-    /// Verifies the chain; without it any certificate is taken.
+    /// Verifies the chain; without it any certificate is accepted.
     authority: Option<Arc<dyn ClientCertVerifier>>,
     mandatory: bool,
     allowed_sans: Option<Vec<String>>,
@@ -82,7 +82,7 @@ impl ClientCertVerifier for ClientCertPolicy {
     }
 }
 
-/// DNS names, e-mail addresses, IP addresses and URIs, as the toolkit compares them: exactly. `None`: no certificate.
+/// DNS names, e-mail addresses, IP addresses and URIs, compared exactly, as in the toolkit. `None` if it is not a certificate.
 fn subject_alternative_names(certificate: &[u8]) -> Option<Vec<String>> {
     let (_, certificate) = X509Certificate::from_der(certificate).ok()?;
     let Some(extension) = certificate.subject_alternative_name().ok()? else { return Some(Vec::new()) };

@@ -15,4 +15,4 @@ mod tls;
 mod web_config;
 
 pub use web_config::WebConfig;
-pub(super) use web_config::answer;
+pub(super) use web_config::respond;

@@ -1,4 +1,4 @@
-//! `rate_limit`: a token bucket.
+//! The `rate_limit`, a token bucket.
 
 use std::sync::{Mutex, PoisonError};
 
@@ -6,12 +6,12 @@ use tokio::time::Instant;
 
 use super::settings::RateLimit;
 
-/// How full the bucket was, and when; full at first.
+/// The tokens at the time of the last request; initially full.
 #[derive(Debug, Default)]
-pub(super) struct Bucket(Mutex<Option<(f64, Instant)>>);
+pub(super) struct TokenBucket(Mutex<Option<(f64, Instant)>>);
 
-impl Bucket {
-    /// Takes a token if there is one.
+impl TokenBucket {
+    /// Takes a token; false if there is none.
     pub(super) fn take(&self, limit: RateLimit, now: Instant) -> bool {
         let burst = f64::from(limit.burst);
         let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
@@ -31,8 +31,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_burst_passes_then_one_an_interval() {
-        let (bucket, start) = (Bucket::default(), Instant::now());
+    fn after_a_burst_one_request_passes_per_interval() {
+        let (bucket, start) = (TokenBucket::default(), Instant::now());
         let limit = RateLimit { interval: Duration::from_secs(1), burst: 2 };
         let taken = [0, 0, 0, 999, 1_001, 1_002, 9_000, 9_000, 9_000]
             .map(|millis| bucket.take(limit, start + Duration::from_millis(millis)));

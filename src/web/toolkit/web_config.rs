@@ -14,7 +14,7 @@ use tower::ServiceExt;
 
 use super::basic_auth::{AuthDecision, BasicAuth};
 use super::file::{Loaded, WatchedFile};
-use super::rate_limit::Bucket;
+use super::rate_limit::TokenBucket;
 use crate::web::WebError;
 
 /// Paths without authentication and rate limit: kubelets have no password.
@@ -27,7 +27,7 @@ pub struct WebConfig(Arc<Inner>);
 struct Inner {
     file: WatchedFile,
     basic_auth: BasicAuth,
-    bucket: Bucket,
+    bucket: TokenBucket,
 }
 
 impl WebConfig {
@@ -38,7 +38,7 @@ impl WebConfig {
     pub fn load(path: &Path) -> Result<Self, WebError> {
         let file = WatchedFile::load(path)?;
         let basic_auth = BasicAuth::new().map_err(|_| WebError::NoRandomness)?;
-        Ok(Self(Arc::new(Inner { file, basic_auth, bucket: Bucket::default() })))
+        Ok(Self(Arc::new(Inner { file, basic_auth, bucket: TokenBucket::default() })))
     }
 
     /// Whether HTTPS is served. Does not change while the program runs.
@@ -64,7 +64,7 @@ impl fmt::Debug for WebConfig {
 }
 
 /// Handles a request: rate limit, password, then the routes. The configured headers are set on every response.
-pub(in crate::web) async fn answer(config: Option<&WebConfig>, router: Router, request: Request) -> Response {
+pub(in crate::web) async fn respond(config: Option<&WebConfig>, router: Router, request: Request) -> Response {
     let Some(config) = config else { return route(router, request).await };
     let loaded = config.current().await;
     let settings = &loaded.settings;

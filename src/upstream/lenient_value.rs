@@ -1,4 +1,4 @@
-//! One JSON value of a known field, read with forgiveness from its raw text.
+//! Converts one JSON value of a known field, with tolerance for common variants.
 
 use std::borrow::Cow;
 
@@ -7,21 +7,21 @@ use serde_json::value::RawValue;
 
 use crate::model::Timestamp;
 
-/// What a field holds. Its raw text is looked at only here, so neither a number that no type can hold (`1e400`) nor half
-/// a surrogate pair in a string (`"\ud83d"`, a text cut by its length in UTF-16) loses the body it stands in.
+/// The value of a field. Its raw text is parsed only here, so that neither a number out of range (`1e400`) nor half a
+/// surrogate pair in a string (`"\ud83d"`, a text cut by its length in UTF-16) makes the whole body unreadable.
 #[derive(Debug, PartialEq)]
-pub(super) enum Value<'a> {
-    /// `null`: as good as missing.
+pub(super) enum LenientValue<'a> {
+    /// `null`, the same as a missing field.
     Null,
-    /// A string, its escapes resolved.
+    /// A string without escapes.
     Text(Cow<'a, str>),
-    /// A number as it is written.
+    /// The text of a number.
     Number(&'a str),
-    /// A boolean, a list, an object.
+    /// A boolean, a list or an object.
     Other,
 }
 
-impl<'a> Value<'a> {
+impl<'a> LenientValue<'a> {
     pub(super) fn of(raw: &'a RawValue) -> Self {
         let raw = raw.get();
         match raw.as_bytes().first() {
@@ -32,7 +32,7 @@ impl<'a> Value<'a> {
         }
     }
 
-    /// A finite number, also one written as a string (siblings of the status API do so); `Err` where it is none.
+    /// A finite number, or a string that contains one, as in sibling APIs (docs/UPSTREAM.md#sibling-apis).
     pub(super) fn number(&self) -> Result<Option<f64>, NotANumber> {
         let text = match self {
             Self::Null => return Ok(None),
@@ -46,18 +46,18 @@ impl<'a> Value<'a> {
         }
     }
 
-    /// A count: a whole number from 0 to 2^53, also one written as a string.
+    /// A count: a whole number from 0 to 2^53, or a string that contains one.
     pub(super) fn count(&self) -> Result<Option<u64>, NotANumber> {
-        const MOST: f64 = 9_007_199_254_740_992.0;
+        const MAX: f64 = 9_007_199_254_740_992.0;
         match self.number()? {
             None => Ok(None),
             #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "whole and within 0..=2^53")]
-            Some(number) if (0.0..=MOST).contains(&number) && number.fract() == 0.0 => Ok(Some(number as u64)),
+            Some(number) if (0.0..=MAX).contains(&number) && number.fract() == 0.0 => Ok(Some(number as u64)),
             Some(_) => Err(NotANumber),
         }
     }
 
-    /// A point in time, RFC 3339; `Err` where it is none.
+    /// A timestamp as in RFC 3339.
     pub(super) fn timestamp(&self) -> Result<Option<Timestamp>, NotATimestamp> {
         match self {
             Self::Null => Ok(None),
@@ -72,11 +72,11 @@ impl<'a> Value<'a> {
     }
 }
 
-/// A field that should hold a number holds something else.
+/// The value is not a number.
 #[derive(Debug, PartialEq)]
 pub(super) struct NotANumber;
 
-/// A field that should hold a timestamp holds something else.
+/// The value is not a timestamp.
 #[derive(Debug, PartialEq)]
 pub(super) struct NotATimestamp;
 
@@ -89,7 +89,7 @@ fn unescaped(raw: &str) -> Cow<'_, str> {
     Cow::Owned(String::from_utf8_lossy(&bytes).into_owned())
 }
 
-/// As bytes, a string may hold half a surrogate pair.
+/// Reads a string as bytes, which may contain half a surrogate pair.
 struct Bytes;
 
 impl Visitor<'_> for Bytes {
@@ -104,8 +104,8 @@ impl Visitor<'_> for Bytes {
     }
 }
 
-/// The one form that upstream writes, `2022-01-24T20:55:21.918Z`, an order of magnitude faster than the general reader,
-/// which takes whatever this refuses.
+/// Parses the form that upstream writes, `2022-01-24T20:55:21.918Z`, ten times faster than the general parser, which
+/// handles all other forms.
 fn usual_timestamp(text: &[u8]) -> Option<Timestamp> {
     let &[
         y1,
@@ -144,7 +144,7 @@ fn usual_timestamp(text: &[u8]) -> Option<Timestamp> {
     let (year, month, day) = (digits(&[y1, y2, y3, y4])?, digits(&[mo1, mo2])?, digits(&[d1, d2])?);
     let (hour, minute, second, milli) =
         (digits(&[h1, h2])?, digits(&[mi1, mi2])?, digits(&[s1, s2])?, digits(&[f1, f2, f3])?);
-    // Days 29 to 31 exist in some months only, second 60 in some minutes only: the general reader knows.
+    // Days 29 to 31 exist only in some months, second 60 only in some minutes: left to the general parser.
     if !(1..=12).contains(&month) || !(1..=28).contains(&day) || hour > 23 || minute > 59 || second > 59 {
         return None;
     }
@@ -165,7 +165,7 @@ mod tests {
     }
 
     #[test]
-    fn numbers_may_be_strings_and_what_is_no_number_says_so() {
+    fn numbers_may_be_strings_and_other_values_are_errors() {
         for (json, number) in [
             ("100", Ok(Some(100.0))),
             (r#""100""#, Ok(Some(100.0))),
@@ -179,7 +179,7 @@ mod tests {
             ("true", Err(NotANumber)),
             ("[1]", Err(NotANumber)),
         ] {
-            assert_eq!(Value::of(&raw(json)).number(), number, "{json}");
+            assert_eq!(LenientValue::of(&raw(json)).number(), number, "{json}");
         }
     }
 
@@ -195,7 +195,7 @@ mod tests {
             ("-1", Err(NotANumber)),
             ("1e17", Err(NotANumber)),
         ] {
-            assert_eq!(Value::of(&raw(json)).count(), count, "{json}");
+            assert_eq!(LenientValue::of(&raw(json)).count(), count, "{json}");
         }
     }
 
@@ -206,18 +206,18 @@ mod tests {
             (r#""a\"b\\\u00e4""#, "a\"b\\ä"),
             (r#""cut \ud83d""#, "cut \u{fffd}\u{fffd}\u{fffd}"),
         ] {
-            assert_eq!(Value::of(&raw(json)), Value::Text(text.into()), "{json}");
+            assert_eq!(LenientValue::of(&raw(json)), LenientValue::Text(text.into()), "{json}");
         }
     }
 
     #[test]
-    fn the_fast_timestamp_reader_agrees_with_the_general_one_on_every_day() {
+    fn the_fast_timestamp_parser_agrees_with_the_general_one_on_every_day() {
         let mut day = jiff::civil::date(1890, 1, 1);
         while day < jiff::civil::date(2110, 1, 1) {
             let text = format!("{day}T23:59:58.987Z");
             let general: jiff::Timestamp = text.parse().unwrap();
             assert_eq!(
-                Value::Text(text.as_str().into()).timestamp(),
+                LenientValue::Text(text.as_str().into()).timestamp(),
                 Ok(Some(Timestamp::from_millis(general.as_millisecond()))),
                 "{text}"
             );
@@ -226,8 +226,8 @@ mod tests {
     }
 
     #[test]
-    fn other_forms_of_timestamps_are_read_and_the_rest_is_refused() {
-        let at = |text: &str| Value::Text(text.to_owned().into()).timestamp();
+    fn other_forms_of_timestamps_are_parsed_and_the_rest_are_errors() {
+        let at = |text: &str| LenientValue::Text(text.to_owned().into()).timestamp();
         let expected = Ok(Some(Timestamp::from_millis(1_643_057_723_000)));
         for good in ["2022-01-24T20:55:23Z", " 2022-01-24T20:55:23.000Z", "2022-01-24T21:55:23+01:00"] {
             assert_eq!(at(good), expected, "{good}");
@@ -242,6 +242,6 @@ mod tests {
         ] {
             assert_eq!(at(bad), Err(NotATimestamp), "{bad}");
         }
-        assert_eq!(Value::Number("1643057723000").timestamp(), Err(NotATimestamp));
+        assert_eq!(LenientValue::Number("1643057723000").timestamp(), Err(NotATimestamp));
     }
 }

@@ -1,4 +1,4 @@
-//! Log entries, counted as they stream by.
+//! Counts log entries while they are read.
 
 use std::borrow::Borrow;
 
@@ -6,26 +6,26 @@ use serde_json::value::RawValue;
 
 use super::delivery::DeliveryTimes;
 use super::failure_reasons::ReasonTable;
-use super::value::Value;
+use super::lenient_value::LenientValue;
 use crate::model::{Channel, ChannelTally, EntryStatus, Reason, Timestamp, Unrecognized, UnrecognizedKind};
 
-/// How many channels of one body are told apart; entries of further ones count as `other`. Upstream documents five.
+/// Channels of one body with a tally of their own; entries of further channels count as `other`. Upstream documents five.
 pub(super) const MAX_CHANNELS_PER_REPORT: usize = 32;
-/// How many spellings of them are remembered, so that cleaning a name is the exception.
+/// Cached spellings of channels, so that few names need cleaning.
 const MAX_SPELLINGS: usize = 2 * MAX_CHANNELS_PER_REPORT;
-/// How much of a status that is not known is kept.
+/// Characters of an unknown status in a sample.
 const MAX_SAMPLE_CHARS: usize = 48;
 
-/// What is taken of one log entry; the rest of it is passed over unread.
-pub(super) struct Entry<R> {
+/// The fields of one log entry that are read.
+pub(super) struct LogEntry<R> {
     pub(super) channel: Option<R>,
     pub(super) status: Option<R>,
     pub(super) comments: Option<R>,
     pub(super) created_on: Option<R>,
 }
 
-/// The counts of the entries so far.
-pub(super) struct Entries<'t> {
+/// Counts the entries of one body.
+pub(super) struct LogEntryCounts<'t> {
     table: &'t ReasonTable,
     count: u64,
     tallies: Vec<ChannelTally>,
@@ -39,7 +39,7 @@ pub(super) struct Entries<'t> {
     unknown_reasons: u64,
 }
 
-impl<'t> Entries<'t> {
+impl<'t> LogEntryCounts<'t> {
     pub(super) fn new(table: &'t ReasonTable) -> Self {
         Self {
             table,
@@ -56,8 +56,8 @@ impl<'t> Entries<'t> {
         }
     }
 
-    /// Counts one entry. What it lacks is no mistake of its own: no status is [`EntryStatus::Unknown`], no channel `other`.
-    pub(super) fn add<R: Borrow<RawValue>>(&mut self, entry: &Entry<R>) {
+    /// Counts one entry. A missing status is [`EntryStatus::Unknown`], a missing channel `other`; neither is reported.
+    pub(super) fn add<R: Borrow<RawValue>>(&mut self, entry: &LogEntry<R>) {
         self.count = self.count.saturating_add(1);
         let at = self.channel(entry.channel.as_ref().map(Borrow::borrow));
         let status = self.status(entry.status.as_ref().map(Borrow::borrow));
@@ -65,7 +65,7 @@ impl<'t> Entries<'t> {
             EntryStatus::Failure => Some(self.reason(entry.comments.as_ref().map(Borrow::borrow))),
             EntryStatus::Success | EntryStatus::Unknown => None,
         };
-        match entry.created_on.as_ref().map(|raw| Value::of(raw.borrow()).timestamp()) {
+        match entry.created_on.as_ref().map(|raw| LenientValue::of(raw.borrow()).timestamp()) {
             Some(Ok(Some(time))) => {
                 self.newest = self.newest.max(Some(time));
                 self.times.push(at, time);
@@ -88,10 +88,10 @@ impl<'t> Entries<'t> {
         if raw.get() == r#""SUCCESS""# {
             return EntryStatus::Success;
         }
-        let (status, sample) = match Value::of(raw) {
-            Value::Null => return EntryStatus::Unknown,
-            Value::Text(text) => (EntryStatus::parse(&text), sample(&text)),
-            Value::Number(_) | Value::Other => (EntryStatus::Unknown, None),
+        let (status, sample) = match LenientValue::of(raw) {
+            LenientValue::Null => return EntryStatus::Unknown,
+            LenientValue::Text(text) => (EntryStatus::parse(&text), sample(&text)),
+            LenientValue::Number(_) | LenientValue::Other => (EntryStatus::Unknown, None),
         };
         if status == EntryStatus::Unknown {
             self.unknown_statuses += 1;
@@ -101,10 +101,10 @@ impl<'t> Entries<'t> {
     }
 
     fn reason(&mut self, raw: Option<&RawValue>) -> &'t Reason {
-        let comment = match raw.map(Value::of) {
-            Some(Value::Text(text)) => text,
-            None | Some(Value::Null) => return self.table.other(),
-            Some(Value::Number(_) | Value::Other) => Default::default(),
+        let comment = match raw.map(LenientValue::of) {
+            Some(LenientValue::Text(text)) => text,
+            None | Some(LenientValue::Null) => return self.table.other(),
+            Some(LenientValue::Number(_) | LenientValue::Other) => Default::default(),
         };
         self.table.find(&comment).unwrap_or_else(|| {
             self.unknown_reasons += 1;
@@ -112,12 +112,12 @@ impl<'t> Entries<'t> {
         })
     }
 
-    /// The index of the channel's tally.
+    /// The index of the tally of a channel.
     fn channel(&mut self, raw: Option<&RawValue>) -> u8 {
-        let text = match raw.map(Value::of) {
-            Some(Value::Text(text)) => text,
-            None | Some(Value::Null) => return self.tally_of(Channel::other()),
-            Some(Value::Number(_) | Value::Other) => {
+        let text = match raw.map(LenientValue::of) {
+            Some(LenientValue::Text(text)) => text,
+            None | Some(LenientValue::Null) => return self.tally_of(Channel::other()),
+            Some(LenientValue::Number(_) | LenientValue::Other) => {
                 self.unknown_channels += 1;
                 return self.tally_of(Channel::other());
             }
@@ -149,7 +149,7 @@ impl<'t> Entries<'t> {
         u8::try_from(at).unwrap_or(u8::MAX)
     }
 
-    pub(super) fn finish(mut self, requested: Option<Timestamp>) -> Counted {
+    pub(super) fn finish(mut self, requested: Option<Timestamp>) -> CountedLogEntries {
         if let Some(requested) = requested {
             self.times.fill(requested, &mut self.tallies);
         }
@@ -158,7 +158,7 @@ impl<'t> Entries<'t> {
             (UnrecognizedKind::Channel, None, self.unknown_channels),
             (UnrecognizedKind::FailureReason, None, self.unknown_reasons),
         ];
-        Counted {
+        CountedLogEntries {
             entries: self.count,
             tallies: self.tallies,
             newest: self.newest,
@@ -172,8 +172,8 @@ impl<'t> Entries<'t> {
     }
 }
 
-/// The counts of all entries.
-pub(super) struct Counted {
+/// The counts of all entries of a body.
+pub(super) struct CountedLogEntries {
     pub(super) entries: u64,
     pub(super) tallies: Vec<ChannelTally>,
     pub(super) newest: Option<Timestamp>,
@@ -181,8 +181,8 @@ pub(super) struct Counted {
     pub(super) unrecognized: Vec<Unrecognized>,
 }
 
-/// A status that is not known, if it is a word that can do no harm in a log. One that is an address or a number is not
-/// shortened to something harmless: a part of an address is personal too.
+/// An unknown status as a sample for the log, unless it may be personal data. An address or number is not shortened: a part
+/// of it is personal data too.
 pub(super) fn sample(text: &str) -> Option<String> {
     let text = text.trim();
     let harmless = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | ' ' | '-');
