@@ -36,9 +36,9 @@ pub struct Cli {
     #[command(subcommand)]
     pub command: Option<Command>,
 
-    /// Configuration file.
-    #[arg(id = "config.file", long = "config.file", value_name = "FILE", default_value = "koreai.yml", global = true)]
-    pub config_file: PathBuf,
+    /// Configuration file [default: koreai.yml, or else /etc/koreai_exporter/koreai.yml].
+    #[arg(id = "config.file", long = "config.file", value_name = "FILE", global = true)]
+    pub config_file: Option<PathBuf>,
 
     /// Check the flags, the configuration files and all files that they name, then exit with status 0 or 1.
     #[arg(long = "config.check")]
@@ -174,6 +174,20 @@ pub enum Command {
         #[arg(long, value_name = "NAME")]
         bot: String,
     },
+    /// Ask a running exporter for /-/healthy, then exit with status 0 or 1; for health checks without a shell.
+    Health {
+        /// URL to request, instead of the one that follows from the `--web.*` flags; certificates are not verified.
+        #[arg(long, value_name = "URL")]
+        url: Option<String>,
+    },
+    /// Print the completion script of a shell.
+    Completions {
+        /// Shell.
+        #[arg(value_name = "SHELL")]
+        shell: clap_complete::Shell,
+    },
+    /// Print the manual page, in roff.
+    ManPage,
 }
 
 fn telemetry_path(text: &str) -> Result<String, String> {

@@ -1,5 +1,6 @@
 //! `--config.check`: everything that a start checks, without starting.
 
+use super::config_file;
 use super::error::AppError;
 use super::options::Options;
 use super::setup::setup;
@@ -17,20 +18,23 @@ use crate::web::{self, WebConfig};
 pub(super) fn check(cli: &Cli) -> Result<String, AppError> {
     let mut errors = Vec::new();
     let mut valid = String::new();
-    let options = Options::from_cli(cli).map_err(|error| errors.push(error)).ok();
+    let config_file = config_file::locate(cli.config_file.as_deref()).map_err(|error| errors.push(error)).ok();
+    let options = Options::from_cli(cli);
+    let options = options.map_err(|error| errors.push(error)).ok();
     for address in &cli.web.listen_addresses {
         if let Err(error) = web::parse_listen_address(address) {
             errors.push(error.into());
         }
     }
-    match Config::load(&cli.config_file, &|name| std::env::var(name).ok()) {
-        Err(mistakes) => errors.push(AppError::Config(mistakes)),
-        Ok(config) => {
+    match config_file.map(|file| Config::load(&file, &|name| std::env::var(name).ok()).map(|config| (file, config))) {
+        None => {}
+        Some(Err(mistakes)) => errors.push(AppError::Config(mistakes)),
+        Some(Ok((file, config))) => {
             let shard = options.map_or(crate::model::Shard::WHOLE, |options| options.shard);
             match setup(&config, shard, &BodyBudget::new(), &Network::shared()) {
                 Err(error) => errors.push(error),
                 Ok(_) => {
-                    let (file, bots) = (cli.config_file.display(), config.bots.len());
+                    let (file, bots) = (file.display(), config.bots.len());
                     let plural = if bots == 1 { "" } else { "s" };
                     valid.push_str(&format!("{file}: configuration is valid ({bots} bot{plural})\n"));
                 }

@@ -2,6 +2,7 @@
 
 use std::io;
 
+use super::health::HealthError;
 use crate::auth::AuthError;
 use crate::config::ConfigErrors;
 use crate::database::DatabaseError;
@@ -64,6 +65,9 @@ pub enum AppError {
     /// The database.
     #[error(transparent)]
     Database(#[from] DatabaseError),
+    /// `health` got no good answer.
+    #[error(transparent)]
+    Health(#[from] HealthError),
     /// The fake upstream.
     #[error("cannot start the fake upstream")]
     Fake(#[source] StartError),

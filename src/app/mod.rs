@@ -4,12 +4,16 @@
 //! - [`serve()`]: the exporter: bind, start, wait, drain.
 //! - [`setup()`]: builds the settings of the polling loop and of discovery from the configuration.
 //! - `check`: `--config.check`.
-//! - `demo`, `fake`, `render`, `token`: the subcommands.
+//! - `demo`, `fake`, `render`, `token`, `health`, `manual`: the subcommands.
+//! - `config_file`: which file is the configuration.
 
 mod check;
+mod config_file;
 mod demo;
 mod error;
 mod fake;
+mod health;
+mod manual;
 mod options;
 mod output;
 mod render;

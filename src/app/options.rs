@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use super::config_file;
 use super::error::AppError;
 use crate::cli::{Cli, WebFlags, shard};
 use crate::model::Shard;
@@ -30,6 +31,8 @@ impl Options {
         let shard = shard(&cli.shard_index, cli.shard_total, host).map_err(AppError::Flag)?;
         let storage = (!cli.storage_path.is_empty()).then(|| PathBuf::from(&cli.storage_path));
         web::check_paths(&cli.web).map_err(AppError::Flag)?;
-        Ok(Self { config_file: cli.config_file.clone(), web: cli.web.clone(), shard, storage })
+        // Without a file there is nothing to serve, except for the demo, which brings its configuration along.
+        let config_file = config_file::locate(cli.config_file.as_deref()).unwrap_or_default();
+        Ok(Self { config_file, web: cli.web.clone(), shard, storage })
     }
 }

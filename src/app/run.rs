@@ -8,7 +8,7 @@ use tokio_util::sync::CancellationToken;
 use super::error::AppError;
 use super::options::Options;
 use super::output::{print, print_error};
-use super::{check, demo, fake, render, serve, signals, token};
+use super::{check, config_file, demo, fake, health, manual, render, serve, signals, token};
 use crate::cli::{Cli, Command};
 use crate::config::Config;
 
@@ -42,6 +42,12 @@ fn run(cli: Cli) -> Result<(), AppError> {
         Some(Command::FakeUpstream { listen_address, per_minute, per_hour }) => {
             in_runtime(|shutdown| fake::run(listen_address, *per_minute, *per_hour, shutdown))
         }
+        Some(Command::Health { url }) => in_runtime(|_shutdown| async {
+            let healthy = health::health(&cli.web, url.as_deref()).await?;
+            print(&healthy)
+        }),
+        Some(Command::Completions { shell }) => print(&manual::completions(*shell)),
+        Some(Command::ManPage) => print(&manual::man_page()?),
         Some(Command::Demo) => in_runtime(|shutdown| demo::run(&cli, shutdown)),
         None => {
             let config = load(&cli)?;
@@ -52,7 +58,8 @@ fn run(cli: Cli) -> Result<(), AppError> {
 }
 
 fn load(cli: &Cli) -> Result<Config, AppError> {
-    Config::load(&cli.config_file, &|name| std::env::var(name).ok()).map_err(AppError::Config)
+    let file = config_file::locate(cli.config_file.as_deref())?;
+    Config::load(&file, &|name| std::env::var(name).ok()).map_err(AppError::Config)
 }
 
 /// Runs a task in a runtime, and cancels the task's token on a signal.
