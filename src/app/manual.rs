@@ -93,11 +93,12 @@ mod tests {
         let flags = |command: &clap::Command| -> Vec<String> {
             command.get_arguments().filter_map(|argument| argument.get_long()).map(str::to_owned).collect()
         };
-        let subcommands = command.get_subcommands().filter(|subcommand| subcommand.get_name() != "help");
-        for subcommand in subcommands.clone() {
+        let subcommands: Vec<_> =
+            command.get_subcommands().filter(|subcommand| subcommand.get_name() != "help").collect();
+        for subcommand in &subcommands {
             assert!(plain.contains(&format!("KOREAI_EXPORTER {}", subcommand.get_name().to_uppercase())), "{page}");
         }
-        for flag in subcommands.flat_map(flags).chain(flags(&command)) {
+        for flag in subcommands.into_iter().flat_map(flags).chain(flags(&command)) {
             assert!(plain.contains(&format!("--{flag}")), "--{flag} is missing: {page}");
         }
     }
