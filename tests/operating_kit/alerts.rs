@@ -83,7 +83,9 @@ fn the_example_contains_what_is_to_be_added() {
         .map(|heading| (addition.find(heading).unwrap_or_else(|| panic!("koreai.yml has no {heading:?}")), heading))
     {
         let lines = addition[start + heading.len()..].lines();
-        let part: String = lines.take_while(|line| line.is_empty() || line.starts_with(' ')).fold(String::new(), |all, line| all + line + "\n");
+        let part: String = lines
+            .take_while(|line| line.is_empty() || line.starts_with(' '))
+            .fold(String::new(), |all, line| all + line + "\n");
         assert!(example.contains(&flat(&part)), "alertmanager.yml lacks, of {heading:?}:\n{part}");
         parts += 1;
     }

@@ -79,8 +79,19 @@ const PENDING: &[(&str, &[&str])] = &[
     ("koreai_exporter_shard_info", &["index", "total"]),
 ];
 
-const ALERT_LABELS: &[&str] =
-    &["alertname", "alertstate", "severity", "bot", "campaign", "channel", "request_id", "kind", "reason", "window", "state"];
+const ALERT_LABELS: &[&str] = &[
+    "alertname",
+    "alertstate",
+    "severity",
+    "bot",
+    "campaign",
+    "channel",
+    "request_id",
+    "kind",
+    "reason",
+    "window",
+    "state",
+];
 
 /// Every series that an expression may name, with its labels: the catalogue's, Prometheus' own, the recorded ones.
 pub(super) fn known() -> BTreeMap<String, Labels> {

@@ -1,8 +1,4 @@
-<<<<<<< HEAD
-//! Threshold lines on panels equal the thresholds of the alerts.
-=======
 //! A line or colour on a panel begins where the alert does: at the value in koreai-settings.yml.
->>>>>>> 53d184d (docs: a runbook with queries and commands for every alert; tests: hold them)
 
 use super::files::{dashboards, list, panels, records, rules};
 
@@ -42,22 +38,7 @@ fn setting(name: &str) -> f64 {
 }
 
 #[test]
-<<<<<<< HEAD
-fn thresholds_equal_the_rules() {
-    let alerts: Vec<_> =
-        alerts().into_iter().map(|alert| (alert["alert"].clone(), read(&alert["expr"]).unwrap())).collect();
-    // Panels that show the value of an alert without a common recorded series.
-    let pairs = [
-        ("Failure ratio by channel, last hour", "KoreaiChannelFailureRatioHigh"),
-        ("Oldest data", "KoreaiDataStale"),
-        ("Data age", "KoreaiDataStale"),
-        ("Data age over time", "KoreaiDataStale"),
-        ("Failure ratio by channel over time", "KoreaiJobFailureRatioHigh"),
-        ("Duration", "KoreaiJobNotFinishing"),
-    ];
-=======
 fn thresholds_equal_the_settings() {
->>>>>>> 53d184d (docs: a runbook with queries and commands for every alert; tests: hold them)
     let boards = dashboards();
     for (uid, title, settings) in PAIRS {
         let board = boards.iter().find(|board| board["uid"] == *uid).unwrap();
