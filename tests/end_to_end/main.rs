@@ -20,16 +20,28 @@ use tokio::net::TcpListener;
 use webhook::{Message, Webhook};
 
 const BOT_ID: &str = "st-00000001-0000-4000-8000-000000000000";
-const JOB_ID: &str = "ds-00000001-0000-4000-8000-000000000000";
+/// Two jobs: the failures of one job alone would be that job's alert, and not the channel's.
+const JOB_IDS: [&str; 2] = ["ds-00000001-0000-4000-8000-000000000000", "ds-00000002-0000-4000-8000-000000000000"];
 const SECRET: &str = "a-secret-of-this-test-that-guards-nothing";
 
 /// Timeout from the failure to the last message; twice the time needed on an idle machine.
 const DEADLINE: Duration = Duration::from_secs(90);
 
+/// The runbook of the version that the rules came with.
+macro_rules! runbook {
+    () => {
+        concat!(
+            "https://github.com/koreai-exporter/koreai_exporter/blob/v",
+            env!("CARGO_PKG_VERSION"),
+            "/docs/runbook.md#"
+        )
+    };
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_alerts_of_a_failing_job_reach_the_webhook_and_resolve() {
     let folder = tempfile::tempdir().unwrap();
-    let upstream = upstream_with_a_job_that_fails().await;
+    let upstream = upstream_with_jobs_that_fail().await;
     let webhook = Webhook::start().await;
 
     let exporter = exporter(folder.path(), &upstream.url());
@@ -38,7 +50,9 @@ async fn the_alerts_of_a_failing_job_reach_the_webhook_and_resolve() {
 
     // A counter has no increase before a scrape has seen it at 0; in production that is long before the first job.
     prometheus_has(&prometheus, r#"koreai_notifications_total{channel="slack",status="FAILURE"} == 0"#).await;
-    follow(&exporter, JOB_ID).await;
+    for id in JOB_IDS {
+        follow(&exporter, id).await;
+    }
 
     // The messages arrive in any order; the webhook stores all of them.
     let channel = webhook.message("/page", "KoreaiChannelFailureRatioHigh", "firing", DEADLINE).await;
@@ -48,7 +62,9 @@ async fn the_alerts_of_a_failing_job_reach_the_webhook_and_resolve() {
         "the critical one of a name mutes its warning: {webhook:?}"
     );
     assert_eq!(annotations(&channel), channel_annotations());
-    assert_eq!(annotations(&job), job_annotations());
+    let id = job.alert["labels"]["request_id"].as_str().unwrap();
+    assert!(JOB_IDS.contains(&id), "{id}");
+    assert_eq!(annotations(&job), job_annotations(id));
     assert_eq!(channel.alert["labels"]["severity"], "critical");
     assert_eq!(channel.group, json!({"alertname": "KoreaiChannelFailureRatioHigh", "bot": "support"}));
     assert_eq!(
@@ -61,10 +77,8 @@ async fn the_alerts_of_a_failing_job_reach_the_webhook_and_resolve() {
 
     let channel = webhook.message("/page", "KoreaiChannelFailureRatioHigh", "resolved", DEADLINE).await;
     let job = webhook.message("/ticket", "KoreaiJobFailureRatioHigh", "resolved", DEADLINE).await;
-    assert_eq!(
-        (channel.alert["labels"]["channel"].as_str(), job.alert["labels"]["channel"].as_str()),
-        (Some("slack"), Some("slack"))
-    );
+    assert_eq!(channel.alert["labels"]["channel"], "slack");
+    assert_eq!(job.alert["labels"]["campaign"], "launch");
     let calls = upstream.record().calls().filter(|call| call.after_finish).count();
     assert_eq!(calls, 0, "a finished job is never polled again");
 }
@@ -72,18 +86,18 @@ async fn the_alerts_of_a_failing_job_reach_the_webhook_and_resolve() {
 fn channel_annotations() -> Value {
     json!({
         "summary": "Most notifications of a channel fail.",
-        "description": "60% of the notifications that bot support sent over slack in the last hour failed.",
-        "runbook_url": "https://github.com/koreai-exporter/koreai_exporter/blob/main/docs/runbook.md#koreaichannelfailureratiohigh",
-        "dashboard_url": "/d/koreai-overview?var-bot=support&var-channel=slack",
+        "description": "60% of the notifications that bot support sent over slack fail.",
+        "runbook_url": concat!(runbook!(), "koreaichannelfailureratiohigh"),
+        "dashboard_url": "http://localhost:3000/d/koreai-overview?var-bot=support&var-channel=slack",
     })
 }
 
-fn job_annotations() -> Value {
+fn job_annotations(id: &str) -> Value {
     json!({
         "summary": "Many notifications of a job fail.",
-        "description": format!("60% of the notifications of job {JOB_ID} of campaign launch over slack failed (bot support)."),
-        "runbook_url": "https://github.com/koreai-exporter/koreai_exporter/blob/main/docs/runbook.md#koreaijobfailureratiohigh",
-        "dashboard_url": format!("/d/koreai-job?var-bot=support&var-request_id={JOB_ID}&var-channel=slack"),
+        "description": format!("60% of the notifications of job {id} of campaign launch over its worst channel failed (bot support)."),
+        "runbook_url": concat!(runbook!(), "koreaijobfailureratiohigh"),
+        "dashboard_url": format!("http://localhost:3000/d/koreai-job?var-bot=support&var-request_id={id}"),
     })
 }
 
@@ -91,12 +105,12 @@ fn annotations(message: &Message) -> Value {
     message.alert["annotations"].clone()
 }
 
-/// One bot, one job: 200 recipients on Slack, of whom 120 cannot be reached.
-async fn upstream_with_a_job_that_fails() -> FakeUpstream {
-    let job = ScriptedJob::new(JOB_ID, 200).with_failures(60).over_channels(&["slack"]);
+/// One bot, two jobs of 200 recipients on Slack, of whom 120 each cannot be reached.
+async fn upstream_with_jobs_that_fail() -> FakeUpstream {
     // Finished before the first poll, so that every ratio is 60 % from its first sample.
-    let job = job.with_plan(Plan::Runs { over: Duration::from_millis(1) });
-    let bot = TenantBot::new(BOT_ID, Credential::hs256("cs-1", SECRET)).with_jobs(vec![job]);
+    let plan = || Plan::Runs { over: Duration::from_millis(1) };
+    let job = |id| ScriptedJob::new(id, 200).with_failures(60).over_channels(&["slack"]).with_plan(plan());
+    let bot = TenantBot::new(BOT_ID, Credential::hs256("cs-1", SECRET)).with_jobs(JOB_IDS.map(job).to_vec());
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     FakeUpstream::start(listener, Tenant::new(Clock::system().now().as_millis(), vec![bot])).unwrap()
 }

@@ -8,12 +8,13 @@ use std::path::{Path, PathBuf};
 const PROMETHEUS_PACE: &[(&str, &str)] =
     &[("scrape_interval: 30s", "scrape_interval: 1s"), ("evaluation_interval: 30s", "evaluation_interval: 1s")];
 
-/// An hour becomes fifteen seconds: the window of the counters, and the time for which the last change of a job matters.
+/// An hour becomes fifteen seconds: the window of the counters, and for how long a job's last change matters.
+const SETTINGS_PACE: &[(&str, &str)] = &[("vector(7200)", "vector(15)")];
 const JOB_RULES_PACE: &[(&str, &str)] = &[
-    ("< 7200", "< 15"),
-    ("for: 5m", "for: 1s"),
-    ("for: 2m", "for: 1s"),
+    (" for: 5m", " for: 1s"),
+    (" for: 2m", " for: 1s"),
     ("keep_firing_for: 15m", "keep_firing_for: 2s"),
+    ("keep_firing_for: 10m", "keep_firing_for: 2s"),
 ];
 const RECORDS_PACE: &[(&str, &str)] = &[("[1h]", "[15s]")];
 
@@ -28,6 +29,7 @@ pub(super) fn prometheus(folder: &Path, exporter: &str, alertmanager: &str) -> P
     let to = folder.join("prometheus");
     std::fs::create_dir_all(to.join("rules")).unwrap();
     let places = [("localhost:10047", exporter), ("localhost:9093", alertmanager)];
+    copy("prometheus/rules/koreai-settings.yml", folder, SETTINGS_PACE);
     copy("prometheus/rules/koreai-jobs.yml", folder, JOB_RULES_PACE);
     copy("prometheus/rules/koreai-records.yml", folder, RECORDS_PACE);
     copy("prometheus/rules/koreai-exporter.yml", folder, &[]);

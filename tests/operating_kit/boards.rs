@@ -45,7 +45,7 @@ fn every_panel_has_a_description() {
 fn dashboards_share_a_tag_and_pass_on_variables_and_time() {
     let boards = dashboards();
     let uids: BTreeSet<_> = boards.iter().map(|board| board["uid"].as_str().unwrap()).collect();
-    assert_eq!(uids, BTreeSet::from(["koreai-overview", "koreai-job", "koreai-exporter-health"]));
+    assert_eq!(uids, BTreeSet::from(["koreai-campaigns", "koreai-overview", "koreai-job", "koreai-exporter-health"]));
     for board in &boards {
         assert_eq!(board["tags"], serde_json::json!(["koreai"]));
         let link = &board["links"][0];
@@ -54,6 +54,20 @@ fn dashboards_share_a_tag_and_pass_on_variables_and_time() {
             (&"dashboards".into(), &true.into(), &true.into())
         );
         assert_eq!(link["tags"], board["tags"]);
+    }
+}
+
+/// Without a value of its own, `All` is the list of this exporter's jobs and instances; `.+` would be every target there is.
+#[test]
+fn all_jobs_and_instances_are_those_of_this_exporter() {
+    for board in dashboards() {
+        for variable in list(&board["templating"], "list") {
+            if ["job", "instance"].contains(&variable["name"].as_str().unwrap()) {
+                assert!(variable["allValue"].is_null(), "{}: {}", board["uid"], variable["name"]);
+                let query = variable["query"]["query"].as_str().unwrap();
+                assert!(query.starts_with("label_values(koreai_exporter_build_info"), "{}: {query}", board["uid"]);
+            }
+        }
     }
 }
 

@@ -8,4 +8,5 @@ mod demo;
 mod expression;
 mod files;
 mod names;
+mod runbook;
 mod thresholds;

@@ -1,39 +1,62 @@
-//! Threshold lines on panels equal the thresholds of the alerts.
+//! A line or colour on a panel begins where the alert does: at the value in koreai-settings.yml.
 
-use super::expression::read;
-use super::files::{alerts, dashboards, list, panels};
+use super::files::{dashboards, list, panels, records, rules};
+
+/// Board, panel and the settings that it draws.
+const PAIRS: &[(&str, &str, &[&str])] = &[
+    (
+        "koreai-overview",
+        "Failure ratio by channel, last hour",
+        &["channel_failure_ratio:warning", "channel_failure_ratio:critical"],
+    ),
+    (
+        "koreai-overview",
+        "Failure ratio, last hour",
+        &["channel_failure_ratio:warning", "channel_failure_ratio:critical"],
+    ),
+    ("koreai-campaigns", "Failure ratio", &["campaign_failure_ratio:warning", "campaign_failure_ratio:critical"]),
+    ("koreai-job", "Failure ratio", &["job_failure_ratio:warning"]),
+    ("koreai-job", "Failure ratio by channel over time", &["job_failure_ratio:warning"]),
+    ("koreai-job", "Duration", &["job_duration_seconds:warning"]),
+    ("koreai-job", "Data age", &["data_age_seconds:warning"]),
+    ("koreai-job", "Data age over time", &["data_age_seconds:warning"]),
+    ("koreai-exporter-health", "Calls that fail", &["upstream_error_ratio:warning"]),
+    (
+        "koreai-exporter-health",
+        "Token file expires in",
+        &["token_expiry_seconds:warning", "token_expiry_seconds:critical"],
+    ),
+];
+
+/// The value of a setting.
+fn setting(name: &str) -> f64 {
+    let name = format!("koreai:{name}");
+    let records = records();
+    let expr = records.iter().find_map(|(record, expr)| (*record == name).then_some(expr));
+    let expr = expr.unwrap_or_else(|| panic!("koreai-settings.yml has no {name}"));
+    expr.strip_prefix("vector(").and_then(|rest| rest.strip_suffix(')')).unwrap().parse().unwrap()
+}
 
 #[test]
-fn thresholds_equal_the_rules() {
-    let alerts: Vec<_> =
-        alerts().into_iter().map(|alert| (alert["alert"].clone(), read(&alert["expr"]).unwrap())).collect();
-    // Panels that show the value of an alert without a common recorded series.
-    let pairs = [
-        ("Failure ratio by channel, last hour", "KoreaiChannelFailureRatioHigh"),
-        ("Oldest data", "KoreaiDataStale"),
-        ("Data age", "KoreaiDataStale"),
-        ("Data age over time", "KoreaiDataStale"),
-        ("Failure ratio by channel over time", "KoreaiJobFailureRatioHigh"),
-        ("Duration", "KoreaiJobNotFinishing"),
-    ];
+fn thresholds_equal_the_settings() {
     let boards = dashboards();
-    for panel in boards.iter().flat_map(panels) {
-        let title = panel["title"].as_str().unwrap();
+    for (uid, title, settings) in PAIRS {
+        let board = boards.iter().find(|board| board["uid"] == *uid).unwrap();
+        let panel = panels(board).into_iter().find(|panel| panel["title"] == *title);
+        let panel = panel.unwrap_or_else(|| panic!("{uid} has no panel {title}"));
         let steps = list(&panel["fieldConfig"]["defaults"]["thresholds"], "steps");
         let drawn: Vec<f64> = steps.iter().filter_map(|step| step["value"].as_f64()).collect();
-        for expr in list(panel, "targets").iter().filter_map(|target| target["expr"].as_str()) {
-            let limits = alerts.iter().flat_map(|(_, read)| &read.limits);
-            for (name, limit) in limits.filter(|(name, _)| name.contains(":ratio") && expr.contains(name.as_str())) {
-                assert!(drawn.contains(limit), "{title}: {name} is compared with {limit}, the panel draws {drawn:?}");
-            }
-        }
-        if let Some((_, alert)) = pairs.iter().find(|(paired, _)| *paired == title) {
-            let last = drawn.last().unwrap_or_else(|| panic!("{title} draws no threshold"));
-            let compared = alerts.iter().any(|(name, read)| name == alert && read.numbers.contains(&last.to_bits()));
-            assert!(compared, "{title}: {alert} does not compare with {last}");
+        for name in *settings {
+            let value = setting(name);
+            assert!(drawn.contains(&value), "{uid}: {title} draws {drawn:?}, {name} is {value}");
         }
     }
-    for (paired, _) in pairs {
-        assert!(boards.iter().flat_map(panels).any(|panel| panel["title"] == paired), "no panel is called {paired}");
+}
+
+#[test]
+fn every_setting_is_read_by_a_rule() {
+    let rules = rules();
+    for (name, _) in records().iter().filter(|(name, _)| name.starts_with("koreai:")) {
+        assert!(rules.iter().any(|rule| rule["expr"].contains(name.as_str())), "no rule reads {name}");
     }
 }
