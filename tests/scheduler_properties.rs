@@ -160,7 +160,7 @@ impl Run {
             match self.scheduler.next(self.now) {
                 Next::Poll { slot, .. } => self.poll(slot, starvation_limit),
                 Next::WaitUntil(at) => {
-                    assert!(at > self.now, "told to wait until a time that is not in the future");
+                    assert!(at > self.now, "has to wait until a time that is not in the future");
                     break Some(at);
                 }
                 Next::Idle => break None,
@@ -225,8 +225,9 @@ impl Run {
         }
         let paused = match observation {
             Observation::RateLimited(refusal) => {
-                let named =
-                    refusal.retry_after.map(|wanted| wanted.clamp(Duration::from_secs(1), Duration::from_secs(3600)));
+                let named = refusal
+                    .retry_after
+                    .map(|requested| requested.clamp(Duration::from_secs(1), Duration::from_secs(3600)));
                 Some(named.unwrap_or(Duration::from_secs(if refusal.hourly { 300 } else { 60 })))
             }
             Observation::Unauthorized => Some(Duration::from_secs(30)),

@@ -1,9 +1,11 @@
 //! The options of the exporter, from the command line.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use super::error::AppError;
 use crate::cli::{Cli, WebFlags, shard};
+use crate::clock::Clock;
 use crate::model::Shard;
 use crate::web;
 
@@ -18,6 +20,8 @@ pub struct Options {
     pub shard: Shard,
     /// The directory of the database; `None` for in-memory storage.
     pub storage: Option<PathBuf>,
+    /// The clock; tests replace the system's.
+    pub clock: Arc<Clock>,
 }
 
 impl Options {
@@ -30,6 +34,7 @@ impl Options {
         let shard = shard(&cli.shard_index, cli.shard_total, host).map_err(AppError::Flag)?;
         let storage = (!cli.storage_path.is_empty()).then(|| PathBuf::from(&cli.storage_path));
         web::check_paths(&cli.web).map_err(AppError::Flag)?;
-        Ok(Self { config_file: cli.config_file.clone(), web: cli.web.clone(), shard, storage })
+        let clock = Arc::new(Clock::system());
+        Ok(Self { config_file: cli.config_file.clone(), web: cli.web.clone(), shard, storage, clock })
     }
 }

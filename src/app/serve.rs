@@ -1,7 +1,6 @@
 //! The exporter: bind, start, wait, drain.
 
 use std::net::SocketAddr;
-use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::mpsc;
@@ -13,7 +12,6 @@ use super::options::Options;
 use super::setup::setup;
 use super::signals::Hangups;
 use crate::cli::version;
-use crate::clock::Clock;
 use crate::config::Config;
 use crate::database::Database;
 use crate::discovery::{self, SourceSettings};
@@ -79,7 +77,7 @@ pub async fn serve(options: Options, config: Config, shutdown: CancellationToken
     }
     let addresses: Vec<SocketAddr> = listeners.iter().filter_map(|listener| listener.local_addr().ok()).collect();
 
-    let clock = Arc::new(Clock::system());
+    let clock = options.clock.clone();
     let body_budget = BodyBudget::new();
     let (loop_setup, sources) = setup(&config, options.shard, &body_budget, &Network::shared())?;
     let database = match &options.storage {
