@@ -103,6 +103,8 @@ struct Run {
     waiting: HashMap<JobSlot, Timestamp>,
     overtaken: HashMap<JobSlot, usize>,
     ever_added: usize,
+    /// Jobs that were refused once.
+    refused: HashSet<JobSlot>,
     calls: Vec<Timestamp>,
     /// Since when each pause is known, and when it ends.
     pauses: Vec<(Timestamp, Timestamp)>,
@@ -125,6 +127,7 @@ impl Run {
             waiting: HashMap::new(),
             overtaken: HashMap::new(),
             ever_added: 0,
+            refused: HashSet::new(),
             calls: Vec::new(),
             pauses: Vec::new(),
             longest_wait: Duration::ZERO,
@@ -217,7 +220,8 @@ impl Run {
                 self.scheduled.remove(&slot);
                 self.finished.insert(slot);
             }
-            Observation::Unusable | Observation::Unavailable => {}
+            // A back-off is not part of the wait.
+            Observation::Unusable | Observation::Unavailable | Observation::RateLimited(_) => {}
             _ if self.scheduled.contains(&slot) => {
                 self.waiting.insert(slot, self.now);
             }
@@ -235,7 +239,16 @@ impl Run {
         };
         if let Some(paused) = paused {
             let until = self.now.plus(paused);
-            assert!(self.scheduler.paused_until(self.now).is_some_and(|known| known >= until));
+            let pauses = self.scheduler.paused_until(self.now).is_some_and(|known| known >= until);
+            // Only the job backs off if it was refused before and other jobs were not.
+            let refused = matches!(observation, Observation::RateLimited(_));
+            assert!(pauses || refused && self.refused.contains(&slot), "no pause after {observation:?}");
+            if refused {
+                self.refused.insert(slot);
+            }
+            if !pauses {
+                return;
+            }
             self.pauses.push((started.max(self.now.minus(Duration::from_millis(1))), until));
         }
     }

@@ -86,6 +86,9 @@ pub enum ProbeError {
     /// No bot of that name.
     #[error("there is no bot of that name in the configuration")]
     UnknownBot,
+    /// The last call for the job ended less than the minimum gap ago, or is in flight.
+    #[error("the job was requested less than 2 s ago; try again later")]
+    TooSoon,
     /// The budget is exhausted, or the circuit breaker blocks calls.
     #[error("no call can be made now: the budget is spent or calls are paused")]
     NoBudget,
