@@ -143,7 +143,7 @@ struct Follower {
 
 impl Follower {
     /// Runs discovery until shutdown; each reload replaces the sources.
-    async fn run(self, mut sources: Vec<SourceSettings>, mut reloads: Reloads) {
+    async fn run(mut self, mut sources: Vec<SourceSettings>, mut reloads: Reloads) {
         let mut hangups = Hangups::new();
         loop {
             let stop = self.shutdown.child_token();
@@ -169,23 +169,24 @@ impl Follower {
                 };
                 let result = self.reload().await;
                 let (answer, replaced) = match result {
-                    Ok(sources) => (Ok(()), Some(sources)),
+                    Ok(replaced) => (Ok(()), Some(replaced)),
                     Err(text) => (Err(text), None),
                 };
                 if let Some(request) = request {
                     request.answer(answer);
                 }
-                if let Some(sources) = replaced {
-                    break sources;
+                if let Some(replaced) = replaced {
+                    break replaced;
                 }
             };
             stop.cancel();
-            sources = others;
+            (sources, self.updates) = others;
         }
     }
 
-    /// Replaces the whole configuration; on any mistake the previous one stays in use.
-    async fn reload(&self) -> Result<Vec<SourceSettings>, String> {
+    /// Replaces the whole configuration; on any mistake the previous one stays in use. Returns the sources, and where their
+    /// updates are sent.
+    async fn reload(&self) -> Result<(Vec<SourceSettings>, mpsc::Sender<TargetUpdate>), String> {
         let (path, shard, budget) = (self.options.config_file.clone(), self.options.shard, self.body_budget.clone());
         // Reads the configuration, and every key and certificate that it names.
         let prepared = tokio::task::spawn_blocking(move || {
@@ -198,10 +199,10 @@ impl Follower {
         match prepared {
             Ok((config, setup, sources)) => {
                 let bots = config.bots.iter().map(|bot| bot.name.clone()).collect();
-                self.handle.configure(setup).await.map_err(|error| error.to_string())?;
+                let updates = self.handle.configure(setup).await.map_err(|error| error.to_string())?;
                 self.shown.put(config.redacted(), bots);
                 tracing::info!(bots = config.bots.len(), "configuration reloaded");
-                Ok(sources)
+                Ok((sources, updates))
             }
             Err(text) => {
                 for line in text.lines() {

@@ -110,6 +110,7 @@ codes! {
         7 = Network,
         8 = Malformed,
         9 = TooLarge,
+        10 = UnexpectedNotFound,
     }
     "kind of unrecognized value" UnrecognizedKind {
         0 = JobStatus,

@@ -11,8 +11,10 @@ closed_set! {
         Unauthorized = "unauthorized",
         /// 429, or any status code with a text about the rate limit.
         RateLimited = "rate_limited",
-        /// 404, 410, or 400 with the upstream's "Invalid request ID".
+        /// "Invalid request ID", or 404 or 410 with another error message of the upstream: the ID is unknown.
         NotFound = "not_found",
+        /// 404 or 410 without an error message of the upstream: a proxy or gateway in between, or a wrong `base_url`.
+        UnexpectedNotFound = "unexpected_not_found",
         /// Another 4xx, or a redirect (never followed, because the token would be sent along).
         ClientError = "client_error",
         /// 5xx.

@@ -179,9 +179,12 @@ impl BotRuntime {
 /// Whether an outcome concerns the upstream or the credential rather than one job.
 pub(super) fn concerns_bot(outcome: Outcome) -> bool {
     match outcome {
-        Outcome::Unauthorized | Outcome::RateLimited | Outcome::ServerError | Outcome::Timeout | Outcome::Network => {
-            true
-        }
+        Outcome::Unauthorized
+        | Outcome::RateLimited
+        | Outcome::ServerError
+        | Outcome::Timeout
+        | Outcome::Network
+        | Outcome::UnexpectedNotFound => true,
         Outcome::Ok | Outcome::NotFound | Outcome::ClientError | Outcome::Malformed | Outcome::TooLarge => false,
     }
 }

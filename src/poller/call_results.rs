@@ -151,7 +151,9 @@ fn failure(error: &CallError) -> Observation {
             Observation::RateLimited(RateLimitDetails { retry_after: error.retry_after, hourly: error.hourly })
         }
         Outcome::Unauthorized => Observation::Unauthorized,
-        Outcome::ServerError | Outcome::Timeout | Outcome::Network => Observation::Unavailable,
+        Outcome::ServerError | Outcome::Timeout | Outcome::Network | Outcome::UnexpectedNotFound => {
+            Observation::Unavailable
+        }
         Outcome::Ok | Outcome::NotFound | Outcome::ClientError | Outcome::Malformed | Outcome::TooLarge => {
             Observation::Unusable
         }

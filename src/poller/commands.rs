@@ -15,8 +15,9 @@ impl Poller {
         let now = self.clock.now();
         match command {
             Command::Configure(setup, reply) => {
+                let updates = self.intake.replace_updates();
                 self.configure(*setup, now);
-                self.reply_when_persisted(Reply::Configured(reply), now);
+                self.reply_when_persisted(Reply::Configured(reply, updates), now);
             }
             Command::ReloadFailed(reply) => {
                 self.pages.reload_failed();

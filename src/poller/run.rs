@@ -51,7 +51,7 @@ pub struct Poller {
     pub(super) probes: Probes,
     pub(super) pages: PagePublisher,
     pub(super) persister: Persister,
-    intake: Intake,
+    pub(super) intake: Intake,
     /// Draws the jitter of first polls and the order in which kinds of events are checked.
     pub(super) rng: StdRng,
 }

@@ -17,7 +17,9 @@ use crate::clock::Clock;
 use crate::config::{Algorithm, Auth, ClientId, KeySource, SigningAuth};
 use crate::database::Database;
 use crate::exposition::{Encoding, ExporterView, Format};
-use crate::model::{ApiVersion, BotName, JobKey, Outcome, RequestId, Shard, Target, Timestamp};
+use crate::model::{
+    ApiVersion, BotName, JobKey, Outcome, RequestId, Shard, SourceId, SourceKind, Target, TargetUpdate, Timestamp,
+};
 use crate::upstream::{BodyBudget, Client, ClientSettings, PollError, ReasonTable};
 use crate::{scheduler, store};
 
@@ -251,6 +253,23 @@ async fn a_reload_ends_the_pause_after_a_401() {
     assert!(poller.bots.get(&bot()).unwrap().scheduler.paused_until(now).is_some());
     poller.configure(setup(), now);
     assert_eq!(poller.bots.get(&bot()).unwrap().scheduler.paused_until(now), None);
+}
+
+#[tokio::test]
+async fn an_update_from_before_a_reload_is_not_applied_to_the_source_that_has_its_place_now() {
+    let source = SourceId { bot: bot(), kind: SourceKind::File, name: "file_sd_configs[0]".into() };
+    let (mut poller, parts) = poller();
+    let target = Target { id: RequestId::parse("ds-old").unwrap(), campaign: None, labels: [].into() };
+    let update = TargetUpdate { source: source.clone(), targets: Some(vec![target]), up: true, invalid: 0 };
+    parts.updates.send(update.clone()).await.unwrap();
+    let (reply, mut configured) = oneshot::channel();
+    let setup = Setup { sources: vec![source], ..setup() };
+    poller.handle_command(Command::Configure(Box::new(setup), reply));
+    poller.publish(poller.clock.now());
+    assert!(poller.intake.try_next_update().is_none(), "it was for the sources of the earlier configuration");
+    assert!(parts.updates.send(update.clone()).await.is_err(), "the earlier discovery is no longer heard");
+    configured.try_recv().unwrap().send(update).await.unwrap();
+    assert!(poller.intake.try_next_update().is_some());
 }
 
 #[test]

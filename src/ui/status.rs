@@ -179,6 +179,7 @@ const fn outcome_words(outcome: Outcome) -> &'static str {
         Outcome::ServerError => "server error",
         Outcome::Timeout => "no answer in time",
         Outcome::Network => "not reachable",
+        Outcome::UnexpectedNotFound => "wrong address (HTTP 404)",
         Outcome::Ok | Outcome::NotFound | Outcome::ClientError | Outcome::Malformed | Outcome::TooLarge => "failed",
     }
 }

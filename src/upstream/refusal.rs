@@ -87,15 +87,17 @@ impl Phrase {
 pub struct Refusal {
     code: Option<u64>,
     phrase: Option<Phrase>,
+    /// Whether the body is the upstream's own list of errors, not a page of something in between.
+    from_upstream: bool,
 }
 
 impl Refusal {
     pub(super) fn read(code: Option<u64>, msg: &str) -> Self {
-        Self { code, phrase: Phrase::find(msg.as_bytes()) }
+        Self { code, phrase: Phrase::find(msg.as_bytes()), from_upstream: true }
     }
 
     pub(super) fn of(phrase: Phrase) -> Self {
-        Self { code: None, phrase: Some(phrase) }
+        Self { code: None, phrase: Some(phrase), from_upstream: false }
     }
 
     /// The same with a phrase that was found elsewhere in the body, where the envelope held none.
@@ -109,12 +111,15 @@ impl Refusal {
     /// says enough by itself, and so does a 401. What is left, 200 above all, is told by the text, then by the code.
     pub(super) fn outcome(&self, status: u16) -> Outcome {
         let phrase = self.phrase.map(Phrase::outcome);
+        // A job must not end because of a page of something in between.
+        let phrase = phrase.filter(|outcome| *outcome != Outcome::NotFound || self.from_upstream);
         if status == 429 || phrase == Some(Outcome::RateLimited) {
             return Outcome::RateLimited;
         }
         match status {
             401 | 403 => Outcome::Unauthorized,
-            404 | 410 => Outcome::NotFound,
+            404 | 410 if self.from_upstream => Outcome::NotFound,
+            404 | 410 => Outcome::UnexpectedNotFound,
             500.. => Outcome::ServerError,
             _ => phrase.unwrap_or(match self.code {
                 Some(401 | 403 | 4002) => Outcome::Unauthorized,
@@ -134,7 +139,13 @@ impl Refusal {
     /// What to tell people: codes, and the meaning of a known phrase.
     pub(super) fn detail(&self, status: u16) -> String {
         let code = self.code.map(|code| format!(", code {code}")).unwrap_or_default();
-        let hint = self.phrase.map(|phrase| format!(": {}", phrase.hint())).unwrap_or_default();
+        let hint = match self.phrase {
+            _ if self.outcome(status) == Outcome::UnexpectedNotFound => {
+                ": not an error message of the upstream; check base_url and proxies in between".to_owned()
+            }
+            Some(phrase) => format!(": {}", phrase.hint()),
+            None => String::new(),
+        };
         format!("HTTP {status}{code}{hint}")
     }
 }
@@ -160,6 +171,21 @@ mod tests {
         ] {
             assert_eq!(Refusal::read(Some(code), msg).outcome(status), outcome, "{status} {msg}");
         }
+    }
+
+    #[test]
+    fn only_an_error_message_of_the_upstream_says_that_an_id_is_unknown() {
+        for (refusal, status, outcome) in [
+            (Refusal::default(), 404, Outcome::UnexpectedNotFound),
+            (Refusal::default(), 410, Outcome::UnexpectedNotFound),
+            (Refusal::of(Phrase::UnknownRequest), 404, Outcome::UnexpectedNotFound),
+            (Refusal::of(Phrase::UnknownRequest), 400, Outcome::ClientError),
+            (Refusal::read(None, "Invalid request ID"), 404, Outcome::NotFound),
+            (Refusal::read(Some(400), "Invalid request ID"), 400, Outcome::NotFound),
+        ] {
+            assert_eq!(refusal.outcome(status), outcome, "{refusal:?} with {status}");
+        }
+        assert!(Refusal::default().detail(404).contains("check base_url"));
     }
 
     #[test]

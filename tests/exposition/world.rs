@@ -94,7 +94,7 @@ pub(crate) fn bots() -> Vec<BotMetrics> {
     }
     support.jobs_finished[TerminalStatus::PartialSuccess] = 1;
     support.job_duration[TerminalStatus::PartialSuccess].observe(37.5);
-    support.requests = EnumMap::from_array([10, 0, 1, 2, 3, 4, 5, 6, 7, 8]);
+    support.requests = EnumMap::from_array([10, 0, 1, 2, 0, 3, 4, 5, 6, 7, 8]);
     support.request_duration.observe(0.12);
     support.response_bytes = 501_234;
     support.poll_delay.observe(0.7);
@@ -106,6 +106,7 @@ pub(crate) fn bots() -> Vec<BotMetrics> {
     gauges.budget_used = EnumMap::from_array([11, 46]);
     gauges.paused_until = Some(Timestamp::from_millis(1_643_057_900_000));
     gauges.token_expiry = Some(Timestamp::from_millis(1_643_058_000_000));
+    gauges.token_up = Some(true);
     gauges.targets = EnumMap::from_array([Some(2), Some(0), None, Some(1)]);
     gauges.source_up = EnumMap::from_array([Some(true), Some(false), None, Some(true)]);
     gauges.polls_overdue = 4;

@@ -80,7 +80,7 @@ fn full_counters() -> BotCounters {
     counters.delivery.get_mut(&channel).unwrap().observe(3.25);
     counters.jobs_finished = EnumMap::from_array([4, 5, 6]);
     counters.job_duration[TerminalStatus::PartialSuccess].observe(61.0);
-    counters.requests = EnumMap::from_array([1, 2, 3, 4, 5, 6, 7, 8, 9, 10]);
+    counters.requests = EnumMap::from_array([1, 2, 3, 4, 0, 5, 6, 7, 8, 9, 10]);
     counters.request_duration = Histogram::restored(REQUEST_DURATION_BOUNDS, &[1, 2, 3], 0.25);
     counters.response_bytes = 12_345;
     counters.poll_delay.observe(0.5);
