@@ -9,7 +9,7 @@ use crate::dice::Dice;
 const SPEED_DEVIATION: f64 = 0.1;
 const SPEED_MEMORY: f64 = 60.0;
 
-/// What a report contains about progress (UPSTREAM §2).
+/// What a report contains about progress (docs/UPSTREAM.md#field-presence).
 #[derive(Clone, Copy)]
 pub(crate) enum Dialect {
     /// Whole percentages, log entries and `store.identitiesCount`.

@@ -9,7 +9,7 @@ use crate::model::Timestamp;
 const RETRY_AFTER: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(3600));
 /// The pause after a refusal that names none: the length of the window that is probably full.
 const MINUTE_PAUSE: Duration = Duration::from_secs(60);
-/// The pause after the hourly text. UPSTREAM "What an exporter must handle" 18: minutes and not seconds.
+/// The pause after the hourly text. docs/UPSTREAM.md#what-an-exporter-must-handle 18: minutes and not seconds.
 const HOURLY_PAUSE: Duration = Duration::from_secs(300);
 /// The longest pause after refusals, however long the upstream has refused.
 const MAX_REFUSAL_PAUSE: Duration = Duration::from_secs(900);

@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::observation::Progress;
 use crate::model::Timestamp;
 
-/// UPSTREAM §1: a send call has at most 1,000 recipients. A job of unknown size is assumed to be full, because nearly all
+/// docs/UPSTREAM.md#send-apis: a send call has at most 1,000 recipients. A job of unknown size is assumed to be full, because nearly all
 /// jobs of a campaign are. If it is not full, it is still polled at its interval.
 const FULL_JOB: f64 = 1000.0;
 

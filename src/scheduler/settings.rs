@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-/// The minimum time between the answer to a call and the next call for the same job. UPSTREAM §4: status calls of one
+/// The minimum time between the answer to a call and the next call for the same job. docs/UPSTREAM.md#rate-limits: status calls of one
 /// request ID are limited to 1,800 an hour, one every 2 s. It runs from the answer, so that calls with different travel
 /// times do not arrive closer together.
 pub const MIN_GAP: Duration = Duration::from_secs(2);
