@@ -16,6 +16,7 @@ pub(super) struct BotRuntime {
     pub(super) scheduler: Scheduler,
     pub(super) logged: LogDedup,
     schedule: scheduler::Settings,
+    definition: u64,
     client: Arc<Client>,
     tokens: Arc<TokenSource>,
     token_expiry: Option<Timestamp>,
@@ -74,6 +75,7 @@ impl BotRuntime {
             scheduler: Scheduler::new(setup.schedule),
             logged: LogDedup::default(),
             schedule: setup.schedule,
+            definition: setup.definition,
             client: setup.client,
             tokens: setup.tokens,
             token_expiry: None,
@@ -85,15 +87,17 @@ impl BotRuntime {
         }
     }
 
-    /// Applies a changed configuration; the calls made so far still count. Pauses and back-offs after failures end, because
-    /// the configuration may have fixed their cause.
+    /// Applies a changed configuration; the calls made so far still count. Pauses and back-offs after failures end if
+    /// the definition of the bot has changed, because that may have fixed their cause.
     pub(super) fn configure(&mut self, setup: BotSetup, now: Timestamp) {
         self.scheduler.set_settings(setup.schedule, now);
         self.schedule = setup.schedule;
         self.client = setup.client;
         self.tokens = setup.tokens;
-        self.failed_secret = None;
-        self.scheduler.retry_now(now);
+        if std::mem::replace(&mut self.definition, setup.definition) != setup.definition {
+            self.failed_secret = None;
+            self.scheduler.retry_now(now);
+        }
     }
 
     /// Ends pauses and back-offs if the secret file has changed since a call failed because of its token.

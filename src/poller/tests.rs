@@ -59,6 +59,7 @@ fn setup_with(key: KeySource) -> Setup {
             per_hour: 18_000,
             max_in_flight: 1,
         },
+        definition: 0,
         client: Arc::new(client),
         tokens: Arc::new(tokens),
     };
@@ -245,13 +246,17 @@ async fn a_missing_secret_is_reported_and_polls_resume_when_it_returns() {
 }
 
 #[tokio::test]
-async fn a_reload_ends_the_pause_after_a_401() {
+async fn a_reload_with_a_changed_bot_ends_the_pause_after_a_401() {
     let (mut poller, _parts) = poller();
     let _reply = probe(&mut poller, "ds-1");
     end_call(&mut poller, Outcome::Unauthorized).await;
     let now = poller.clock.now();
     assert!(poller.bots.get(&bot()).unwrap().scheduler.paused_until(now).is_some());
     poller.configure(setup(), now);
+    assert!(poller.bots.get(&bot()).unwrap().scheduler.paused_until(now).is_some(), "nothing has changed");
+    let mut changed = setup();
+    changed.bots[0].definition = 1;
+    poller.configure(changed, now);
     assert_eq!(poller.bots.get(&bot()).unwrap().scheduler.paused_until(now), None);
 }
 
