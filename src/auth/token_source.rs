@@ -10,6 +10,7 @@ use super::error::AuthError;
 use super::jwt::{self, Claims};
 use super::secret_file::SecretFile;
 use crate::config::{Algorithm, Auth, KeySource, MAX_JTI_LIFETIME, SigningAuth};
+use crate::input::FileStamp;
 use crate::model::Timestamp;
 
 /// A token.
@@ -108,6 +109,16 @@ impl TokenSource {
             signer.cached = None;
         }
         Ok(())
+    }
+
+    /// The current stamp of the file with the secret, key or token; `None` if it is missing or the secret is not in a file.
+    pub fn secret_stamp(&self) -> Option<FileStamp> {
+        match &*self.origin.lock().unwrap_or_else(PoisonError::into_inner) {
+            TokenOrigin::Signing(Signer { material: Material::File(file), .. }) | TokenOrigin::File { file, .. } => {
+                FileStamp::of(file.path())
+            }
+            TokenOrigin::Signing(_) => None,
+        }
     }
 
     /// Drops the cached token after upstream rejected it. The next one is made from the current content of the file.

@@ -99,6 +99,15 @@ pub static BOT_FAMILIES: &[Row<BotMetrics>] = &[
     ),
     row!(
         Gauge,
+        "koreai_upstream_token_up",
+        BOT,
+        "Whether a token could be created (1) or not (0) for the last call; absent before the first call.",
+        |bot, samples| if let Some(up) = bot.gauges.token_up {
+            one(bot, samples, u64::from(up))
+        }
+    ),
+    row!(
+        Gauge,
         "koreai_upstream_token_expiry_timestamp_seconds",
         BOT,
         "Expiry of the current token, in Unix seconds; absent if the token has no expiry.",

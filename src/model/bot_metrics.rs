@@ -97,6 +97,8 @@ pub struct BotGauges {
     pub budget_used: EnumMap<BudgetWindow, u64>,
     /// End of the current pause; `None` if requests are made.
     pub paused_until: Option<Timestamp>,
+    /// Whether the last attempt to create or read a token succeeded; `None` before the first.
+    pub token_up: Option<bool>,
     /// Expiry of the token in use; `None` if the token does not say.
     pub token_expiry: Option<Timestamp>,
     /// Targets; `None` if the bot has no source of the kind.

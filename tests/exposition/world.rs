@@ -106,6 +106,7 @@ pub(crate) fn bots() -> Vec<BotMetrics> {
     gauges.budget_used = EnumMap::from_array([11, 46]);
     gauges.paused_until = Some(Timestamp::from_millis(1_643_057_900_000));
     gauges.token_expiry = Some(Timestamp::from_millis(1_643_058_000_000));
+    gauges.token_up = Some(true);
     gauges.targets = EnumMap::from_array([Some(2), Some(0), None, Some(1)]);
     gauges.source_up = EnumMap::from_array([Some(true), Some(false), None, Some(true)]);
     gauges.polls_overdue = 4;

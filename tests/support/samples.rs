@@ -42,7 +42,7 @@ impl Samples {
     pub(crate) fn values_of(&self, request_id: &str) -> BTreeSet<String> {
         let labels = super::of(request_id);
         let told = self.lines().filter(|line| line.contains(&labels));
-        told.filter(|line| !line.starts_with("koreai_job_poll_up") && !line.starts_with("koreai_job_last_poll"))
+        told.filter(|line| !line.starts_with("koreai_job_poll") && !line.starts_with("koreai_job_last_poll"))
             .map(str::to_owned)
             .collect()
     }
