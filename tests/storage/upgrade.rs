@@ -67,7 +67,9 @@ async fn a_database_of_release_0_1_0_opens_with_the_same_numbers() {
     for opened in ["for the first time, which upgrades it", "again, in the current format"] {
         let actual = samples(directory.path()).await;
         let missing: Vec<_> = expected.difference(&actual).collect();
-        let added: Vec<_> = actual.difference(&expected).collect();
+        // Series that release 0.1.0 did not have begin at 0.
+        let added = actual.difference(&expected).filter(|line| !line.ends_with("outcome=\"wrong_endpoint\"} 0"));
+        let added: Vec<_> = added.collect();
         assert!(missing.is_empty() && added.is_empty(), "{opened}: missing {missing:#?}, added {added:#?}");
     }
 }
