@@ -195,10 +195,10 @@ fn health_fails_until_the_exporter_answers() {
     assert_eq!(stdout(&["health", &listen, prefix]), format!("{url} is healthy\n"));
     assert_eq!(stdout(&["health", &format!("--url={url}")]), format!("{url} is healthy\n"));
 
-    let output = run(&["health", &listen]);
-    assert_eq!(output.status.code(), Some(1), "without the prefix");
+    let output = run(&["health", &format!("--url=http://127.0.0.1:{port}/nowhere")]);
+    assert_eq!(output.status.code(), Some(1));
     let error = String::from_utf8(output.stderr).unwrap();
-    assert_eq!(error, format!("koreai_exporter: http://127.0.0.1:{port}/-/healthy answered 404 Not Found\n"));
+    assert_eq!(error, format!("koreai_exporter: http://127.0.0.1:{port}/nowhere answered 404 Not Found\n"));
 }
 
 /// A directory with a certificate, its key, and a web configuration that uses them, followed by `more`.
