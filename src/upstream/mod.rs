@@ -24,5 +24,6 @@ pub use body_budget::BodyBudget;
 pub use client::{Client, StatusResponse};
 pub use error::{ClientError, PollError};
 pub use failure_reasons::ReasonTable;
-pub use refusal::Refusal;
+pub use http_answer::ResponseHead;
+pub use refusal::{Phrase, Refusal};
 pub use settings::ClientSettings;
