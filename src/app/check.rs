@@ -18,7 +18,7 @@ use crate::web::{self, WebConfig};
 pub(super) fn check(cli: &Cli) -> Result<String, AppError> {
     let mut errors = Vec::new();
     let mut valid = String::new();
-    let config_file = config_file::locate(cli.config_file.as_deref()).map_err(|error| errors.push(error)).ok();
+    let config_file = config_file::locate(cli.config.file.as_deref()).map_err(|error| errors.push(error)).ok();
     let options = Options::from_cli(cli);
     let options = options.map_err(|error| errors.push(error)).ok();
     for address in &cli.web.listen_addresses {

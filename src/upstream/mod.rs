@@ -22,6 +22,7 @@ mod settings;
 
 pub use body_budget::BodyBudget;
 pub use client::{Client, StatusResponse};
+pub use endpoint::status_url;
 pub use error::{ClientError, PollError};
 pub use failure_reasons::ReasonTable;
 pub use http_answer::ResponseHead;

@@ -167,7 +167,7 @@ fn both_generations_and_v2_are_rendered_as_before() {
 
 #[test]
 fn the_demo_starts_without_a_configuration_and_shows_jobs() {
-    let program = Program::start(&["demo", "--web.listen-address=127.0.0.1:0", "--storage.path="]);
+    let program = Program::start(&["demo", "--web.listen-address=127.0.0.1:0"]);
     program.url();
     program.log_when(|log| log.contains("ready"));
     program.signal("INT");
