@@ -3,6 +3,10 @@
 
 #[path = "exporter/check.rs"]
 mod check;
+#[path = "exporter/doctor.rs"]
+mod doctor;
+#[path = "exporter/doctor_network.rs"]
+mod doctor_network;
 #[path = "exporter/following.rs"]
 mod following;
 #[path = "exporter/life.rs"]

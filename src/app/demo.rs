@@ -28,7 +28,8 @@ pub(super) async fn run(web: &WebFlags, shutdown: CancellationToken) -> Result<(
     let address = server.addresses().first().map(ToString::to_string).unwrap_or_default();
     let port = address.rsplit(':').next().unwrap_or("10047").to_owned();
     let path = &web.telemetry_path;
-    let taken = taken.map(|why| format!("Note: {why}; the demo listens on port {port} instead.\n\n")).unwrap_or_default();
+    let taken =
+        taken.map(|why| format!("Note: {why}; the demo listens on port {port} instead.\n\n")).unwrap_or_default();
     print(&format!(
         "
 {taken}Look at these first:
@@ -52,7 +53,11 @@ have an unknown status. Bot \"sales\" uses the V2 API, which has no percentage. 
 }
 
 /// Starts the exporter. If its port is taken, it uses a free one; the second value says why.
-async fn start(options: Options, config: Config, shutdown: CancellationToken) -> Result<(Server, Option<String>), AppError> {
+async fn start(
+    options: Options,
+    config: Config,
+    shutdown: CancellationToken,
+) -> Result<(Server, Option<String>), AppError> {
     let taken = match serve(options.clone(), config.clone(), shutdown.clone()).await {
         Ok(server) => return Ok((server, None)),
         Err(AppError::Web(error)) if error.is_address_in_use() => error.to_string(),

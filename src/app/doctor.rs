@@ -56,7 +56,9 @@ pub(super) fn render(diagnosis: &Diagnosis, format: DoctorFormat) -> String {
 
 fn parse_id(text: &str) -> Result<RequestId, AppError> {
     RequestId::parse(text).map_err(|problem| {
-        AppError::Flag(format!("invalid --request-id={text:?}: it {problem}; expected the `_id` of a send response (ds-…)"))
+        AppError::Flag(format!(
+            "invalid --request-id={text:?}: it {problem}; expected the `_id` of a send response (ds-…)"
+        ))
     })
 }
 

@@ -60,7 +60,9 @@ pub(super) async fn run(
 ) -> Result<(), AppError> {
     let listener = parse_listen_address(listen_address)?.bind().await.map_err(|error| {
         let cause = std::error::Error::source(&error).map(ToString::to_string).unwrap_or_default();
-        AppError::Flag(format!("cannot listen on {listen_address}; choose another address with --listen-address: {cause}"))
+        AppError::Flag(format!(
+            "cannot listen on {listen_address}; choose another address with --listen-address: {cause}"
+        ))
     })?;
     let fake = start(listener, per_minute, per_hour)?;
     print(&format!(

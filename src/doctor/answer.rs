@@ -144,7 +144,9 @@ fn bad_credentials(bot: &BotConfig) -> Failure {
     let client_id = signing.client_id.as_str();
     if client_id.starts_with("st-") || bot_id.starts_with("cs-") {
         return Failure::ours(
-            format!("client_id {client_id:?} and bot_id {bot_id:?} look swapped: a client ID starts with cs-, a bot ID with st-"),
+            format!(
+                "client_id {client_id:?} and bot_id {bot_id:?} look swapped: a client ID starts with cs-, a bot ID with st-"
+            ),
             "swap client_id and bot_id",
         );
     }
@@ -166,7 +168,9 @@ fn wrong_path(bot: &BotConfig, head: &ResponseHead) -> Failure {
     let status = head.status;
     if let Some((before, _)) = path.split_once("/api/public") {
         return Failure::ours(
-            format!("the path of base_url is doubled: it contains /api/public, which the exporter adds itself (HTTP {status})"),
+            format!(
+                "the path of base_url is doubled: it contains /api/public, which the exporter adds itself (HTTP {status})"
+            ),
             format!("shorten the path of base_url to {:?}", format!("{before}/")),
         );
     }
@@ -185,14 +189,19 @@ fn wrong_path(bot: &BotConfig, head: &ResponseHead) -> Failure {
 fn redirect(bot: &BotConfig, head: &ResponseHead) -> Failure {
     let to = head.redirect.as_deref().unwrap_or("an invalid address");
     let host = bot.base_url.host_str().unwrap_or_default();
-    if bot.base_url.scheme() == "http" && to.strip_prefix("https://").is_some_and(|rest| rest.split(':').next() == Some(host)) {
+    if bot.base_url.scheme() == "http"
+        && to.strip_prefix("https://").is_some_and(|rest| rest.split(':').next() == Some(host))
+    {
         return Failure::ours(
             format!("is base_url https? The server redirects from http to {to}"),
             "write https:// in base_url",
         );
     }
     Failure::theirs(
-        format!("something in between answers instead of the upstream: HTTP {} redirects to {to}, as a log-in page or a gateway does", head.status),
+        format!(
+            "something in between answers instead of the upstream: HTTP {} redirects to {to}, as a log-in page or a gateway does",
+            head.status
+        ),
         "check base_url; let calls to /api/public pass without a log-in",
     )
 }
@@ -200,7 +209,10 @@ fn redirect(bot: &BotConfig, head: &ResponseHead) -> Failure {
 fn in_between(bot: &BotConfig, head: &ResponseHead) -> Failure {
     let host = bot.base_url.host_str().unwrap_or_default();
     Failure::theirs(
-        format!("something in between answers instead of the upstream: HTTP {} with a web page, such as a log-in page or a gateway's error", head.status),
+        format!(
+            "something in between answers instead of the upstream: HTTP {} with a web page, such as a log-in page or a gateway's error",
+            head.status
+        ),
         format!("check base_url, and what stands between this machine and {host} (gateway, single sign-on, proxy)"),
     )
 }

@@ -24,7 +24,8 @@ impl Certificate {
     pub(super) fn parse(der: &CertificateDer<'_>) -> Option<Self> {
         let (_, certificate) = X509Certificate::from_der(der).ok()?;
         let alternative = certificate.subject_alternative_name().ok().flatten();
-        let names: Vec<String> = alternative.into_iter().flat_map(|names| &names.value.general_names).filter_map(name).collect();
+        let names: Vec<String> =
+            alternative.into_iter().flat_map(|names| &names.value.general_names).filter_map(name).collect();
         let mut shown = names.iter().take(MAX_NAMES).cloned().collect::<Vec<_>>().join(", ");
         if names.len() > MAX_NAMES {
             shown.push_str(&format!(" and {} more", names.len() - MAX_NAMES));

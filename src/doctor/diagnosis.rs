@@ -32,11 +32,7 @@ impl Diagnosis {
             for step in &examination.steps {
                 let state = if matches!(step.state, State::Failed(_)) { "FAILED" } else { step.state.as_str() };
                 let mut lines = step.seen.lines();
-                text.push_str(&format!(
-                    "  {state:<8} {:<14} {}\n",
-                    step.check.id(),
-                    lines.next().unwrap_or_default()
-                ));
+                text.push_str(&format!("  {state:<8} {:<14} {}\n", step.check.id(), lines.next().unwrap_or_default()));
                 for line in lines {
                     text.push_str(&format!("{:26}{line}\n", ""));
                 }

@@ -75,7 +75,10 @@ async fn walk(patient: &Patient<'_>, calls: &mut CallsLeft, clock: &Clock, e: &m
 
     let client = client(settings).map_err(|failure| (Check::Request, failure))?;
     if !calls.take() {
-        e.skip(Check::Request, format!("a run makes at most {MAX_CALLS} calls; examine this bot with --bot={}", bot.name));
+        e.skip(
+            Check::Request,
+            format!("a run makes at most {MAX_CALLS} calls; examine this bot with --bot={}", bot.name),
+        );
         return Ok(());
     }
     let placeholder = RequestId::parse(PLACEHOLDER).ok();
@@ -142,7 +145,10 @@ async fn reach(settings: &ClientSettings, clock: &Clock, e: &mut Examination) ->
                 stream = tunnel;
                 e.ok(Check::Proxy, seen);
             } else {
-                e.ok(Check::Proxy, format!("the proxy {} gets the request itself: base_url is http", proxy.authority()));
+                e.ok(
+                    Check::Proxy,
+                    format!("the proxy {} gets the request itself: base_url is http", proxy.authority()),
+                );
             }
         }
     }
@@ -173,7 +179,8 @@ async fn no_response(settings: &ClientSettings, response: &StatusResponse) -> Fa
     }
     let authority = Peer::of(&settings.base_url, "base_url").authority();
     let detail = response.result.as_ref().err().map_or("", |error| &error.detail);
-    let next = "repeat this; if it stays, check proxies and gateways in between, and whether base_url names an HTTP server";
+    let next =
+        "repeat this; if it stays, check proxies and gateways in between, and whether base_url names an HTTP server";
     Failure::theirs(format!("no response from {authority}: {detail}"), next)
 }
 
@@ -198,7 +205,12 @@ fn https_expected(settings: &ClientSettings) -> Failure {
 }
 
 /// A clock that is wrong is the cause only if the upstream rejects the token for a reason that it may explain.
-fn compare_clocks(response: &StatusResponse, head: &ResponseHead, now: Timestamp, e: &mut Examination) -> Result<(), Failed> {
+fn compare_clocks(
+    response: &StatusResponse,
+    head: &ResponseHead,
+    now: Timestamp,
+    e: &mut Examination,
+) -> Result<(), Failed> {
     let Some(date) = head.date else {
         e.skip(Check::Clock, "the response has no header Date");
         return Ok(());

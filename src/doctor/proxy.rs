@@ -14,7 +14,12 @@ use super::tls::Stream;
 const MAX_HEAD_BYTES: usize = 16 * 1024;
 
 /// Asks the proxy for a tunnel to the upstream.
-pub(super) async fn tunnel(mut stream: Stream, proxy_url: &Url, proxy: &Peer, to: &Peer) -> Result<(Stream, String), Failure> {
+pub(super) async fn tunnel(
+    mut stream: Stream,
+    proxy_url: &Url,
+    proxy: &Peer,
+    to: &Peer,
+) -> Result<(Stream, String), Failure> {
     let (proxy, target) = (proxy.authority(), to.authority());
     let status = match tokio::time::timeout(STEP_TIMEOUT, ask(&mut stream, proxy_url, &target)).await {
         Ok(Ok(status)) => status,

@@ -47,7 +47,10 @@ pub(super) async fn handshake(
         Ok(Err(error)) => return Err(explain(&error, &authority, peer, tls, now)),
         Err(_) => {
             return Err(Failure::theirs(
-                format!("{authority} accepts connections but does not answer a TLS handshake within {} s", STEP_TIMEOUT.as_secs()),
+                format!(
+                    "{authority} accepts connections but does not answer a TLS handshake within {} s",
+                    STEP_TIMEOUT.as_secs()
+                ),
                 format!("is {} https? The server may speak plain HTTP, or a firewall swallows the handshake", peer.key),
             ));
         }
@@ -62,7 +65,10 @@ pub(super) async fn handshake(
             let trust = if tls.insecure_skip_verify { "not verified (insecure_skip_verify)" } else { "trusted" };
             format!(
                 "certificate for {}, issued by {}, {trust}, valid until {} (in {})",
-                certificate.names, certificate.issuer, rfc3339(certificate.not_after), rounded(left)
+                certificate.names,
+                certificate.issuer,
+                rfc3339(certificate.not_after),
+                rounded(left)
             )
         }
         None => format!("{authority} shook hands"),
@@ -116,7 +122,13 @@ fn explain(error: &io::Error, authority: &str, peer: &Peer, tls: &ClientTls, now
     }
 }
 
-fn certificate_problem(error: &CertificateError, authority: &str, peer: &Peer, tls: &ClientTls, now: Timestamp) -> Failure {
+fn certificate_problem(
+    error: &CertificateError,
+    authority: &str,
+    peer: &Peer,
+    tls: &ClientTls,
+    now: Timestamp,
+) -> Failure {
     let clock = format!("this machine's clock says {}", rfc3339(now));
     let renew = "renew the certificate of the server; if it is valid, correct this machine's clock";
     let at = |time: &rustls::pki_types::UnixTime| {

@@ -88,7 +88,11 @@ fn the_web_configuration_is_checked_with_the_certificates_that_it_names() {
     assert_eq!(code, Some(1));
     assert!(stderr.contains("tls.yml:1:32: tls_server_config.cert_file: no valid certificate"), "{stderr}");
     let (code, _, stderr) = check(directory.path(), &[&flag("absent.yml")]);
-    assert_eq!((code, stderr.starts_with("koreai_exporter: cannot read the web configuration absent.yml; ")), (Some(1), true), "{stderr}");
+    assert_eq!(
+        (code, stderr.starts_with("koreai_exporter: cannot read the web configuration absent.yml; ")),
+        (Some(1), true),
+        "{stderr}"
+    );
 }
 
 #[test]
