@@ -105,10 +105,10 @@ pub struct WebFlags {
 #[derive(Debug, Clone, Copy, Args)]
 pub struct LogFlags {
     /// Minimum severity to log.
-    #[arg(long = "log.level", value_enum, default_value_t = LogLevel::Info, global = true)]
+    #[arg(id = "log.level", long = "log.level", value_enum, default_value_t = LogLevel::Info, global = true)]
     pub level: LogLevel,
     /// Format of log lines.
-    #[arg(long = "log.format", value_enum, default_value_t = LogFormat::Logfmt, global = true)]
+    #[arg(id = "log.format", long = "log.format", value_enum, default_value_t = LogFormat::Logfmt, global = true)]
     pub format: LogFormat,
 }
 
