@@ -15,6 +15,7 @@ pub(crate) struct Said {
     pub(crate) code: Option<i32>,
     pub(crate) steps: Vec<serde_json::Value>,
     pub(crate) output: String,
+    pub(crate) stderr: String,
 }
 
 impl Said {
@@ -49,7 +50,7 @@ pub(crate) fn doctor_with(yaml: &str, flags: &[&str]) -> Said {
     assert_eq!(parsed["exit_code"].as_i64().map(|code| code as i32), code);
     let steps = parsed["bots"][0]["steps"].as_array().unwrap().clone();
     assert_eq!(steps.len(), 10, "every step is listed: {output}");
-    Said { code, steps, output }
+    Said { code, steps, output, stderr }
 }
 
 fn doctor(configuration: &Configuration, flags: &[&str]) -> Said {

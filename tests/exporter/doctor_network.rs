@@ -169,6 +169,10 @@ async fn certificates_are_named_by_what_is_wrong_with_them() {
 
     let said = doctor(&configuration, &format!("https://{good}"), &trust("named.pem"));
     said.names(1, "tls", &format!("the certificate of {good} is issued by an unknown CA: it is not among ca_file"));
+
+    let said = doctor(&configuration, &format!("https://{good}"), "");
+    said.names(1, "tls", "is issued by an unknown CA: it is not among this system's trusted certificates");
+    assert_eq!(said.stderr, "", "the certificate verifier's own lines are left out");
 }
 
 #[tokio::test(flavor = "multi_thread")]
