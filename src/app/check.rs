@@ -58,13 +58,13 @@ fn summary(config: &Config) -> String {
     let targets = sum(|bot| bot.static_configs.iter().map(|group| group.targets.len()).sum());
     let patterns = sum(|bot| bot.file_sd_configs.iter().map(|source| source.files.len()).sum());
     let requests = sum(|bot| bot.http_sd_configs.len());
+    let credentials = config.bots.len();
     format!(
         "\
-checked: the flags, every key, {} credentials (a token was made with each, but not sent), the files of tls_config, {targets} \
-static targets, {patterns} patterns of target files, {requests} HTTP sources
+checked: the flags, every key, credentials: {credentials} (a token was made with each, but not sent), the files of tls_config, \
+static targets: {targets}, patterns of target files: {patterns}, HTTP sources: {requests}
 not checked: the upstream (run `koreai_exporter doctor`), target files and HTTP sources (not read), addresses (not bound), \
 the database (not opened)
-",
-        config.bots.len(),
+"
     )
 }

@@ -72,7 +72,15 @@ struct TargetFile {
 impl FileSource {
     fn new(id: SourceId, patterns: Vec<String>, changed: Arc<Notify>) -> Self {
         let watch = DirectoryWatch::new(changed);
-        Self { id, patterns, watch, files: BTreeMap::new(), reported: None, listing_failed: false, empty_patterns: BTreeSet::new() }
+        Self {
+            id,
+            patterns,
+            watch,
+            files: BTreeMap::new(),
+            reported: None,
+            listing_failed: false,
+            empty_patterns: BTreeSet::new(),
+        }
     }
 
     /// Checks every file; returns an update if something has changed.
@@ -164,7 +172,8 @@ impl FileSource {
     /// Logs a pattern that matches no file, once until it does: it may be misspelt, or the first file is still to come.
     fn report_empty_patterns(&mut self) {
         for pattern in &self.patterns {
-            let matches = glob::Pattern::new(pattern).is_ok_and(|glob| self.files.keys().any(|path| glob.matches_path(path)));
+            let matches =
+                glob::Pattern::new(pattern).is_ok_and(|glob| self.files.keys().any(|path| glob.matches_path(path)));
             if matches {
                 self.empty_patterns.remove(pattern);
             } else if !self.listing_failed && self.empty_patterns.insert(pattern.clone()) {

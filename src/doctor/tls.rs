@@ -161,7 +161,8 @@ fn certificate_problem(
             format!("the certificate of {authority} is not for {:?}", wanted_name(peer, tls)),
             format!("write the server's own name into {}, or set server_name in tls_config", peer.key),
         ),
-        CertificateError::UnknownIssuer => {
+        // A bad signature: there is a trusted CA of that name, but with another key.
+        CertificateError::UnknownIssuer | CertificateError::BadSignature => {
             let trust = match &tls.ca_file {
                 Some(file) => format!("ca_file {}", file.display()),
                 None => "this system's trusted certificates".to_owned(),

@@ -62,7 +62,14 @@ impl Sources {
             return u16::try_from(known).ok().map(SourceIndex);
         }
         let index = u16::try_from(self.table.len()).ok()?;
-        self.table.push(Source { id: id.clone(), up: true, down_since: None, targets: 0, invalid: 0, configured: true });
+        self.table.push(Source {
+            id: id.clone(),
+            up: true,
+            down_since: None,
+            targets: 0,
+            invalid: 0,
+            configured: true,
+        });
         Some(SourceIndex(index))
     }
 

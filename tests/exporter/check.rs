@@ -85,7 +85,10 @@ fn the_web_configuration_is_checked_with_the_certificates_that_it_names() {
     let (code, stdout, stderr) = check(directory.path(), &[&flag("web.yml")]);
     assert_eq!((code, stderr.as_str()), (Some(0), ""));
     let valid = "koreai.yml: configuration is valid (1 bot)\nweb.yml: web configuration is valid\nchecked: the flags, ";
-    assert!(stdout.starts_with(valid) && stdout.contains("not checked: the upstream (run `koreai_exporter doctor`)"), "{stdout}");
+    assert!(
+        stdout.starts_with(valid) && stdout.contains("not checked: the upstream (run `koreai_exporter doctor`)"),
+        "{stdout}"
+    );
     let (code, _, stderr) = check(directory.path(), &[&flag("tls.yml")]);
     assert_eq!(code, Some(1));
     assert!(stderr.contains("tls.yml:1:32: tls_server_config.cert_file: no valid certificate"), "{stderr}");

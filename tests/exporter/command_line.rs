@@ -63,7 +63,10 @@ fn a_start_that_fails_names_the_flag_and_the_way_out() {
     let file = folder.path().join("file");
     std::fs::write(&file, "").unwrap();
     let said = stderr(&["--web.listen-address=127.0.0.1:0", &format!("--storage.path={}/data", file.display())]);
-    assert!(said.contains(" as the user with the ID ") && said.contains("choose another with --storage.path"), "{said}");
+    assert!(
+        said.contains(" as the user with the ID ") && said.contains("choose another with --storage.path"),
+        "{said}"
+    );
     let said = stderr(&["--web.listen-address=127.0.0.1:0", "--storage.path=", "--web.config.file=absent.yml"]);
     assert!(said.contains("absent.yml; correct or remove --web.config.file"), "{said}");
 }
