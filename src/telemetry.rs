@@ -7,6 +7,7 @@ use tracing::field::{Field, Visit};
 use tracing::{Event, Level, Subscriber};
 use tracing_subscriber::filter::{LevelFilter, Targets};
 use tracing_subscriber::fmt::format::Writer;
+use tracing_subscriber::fmt::time::{FormatTime, SystemTime};
 use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields};
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::registry::LookupSpan;
@@ -47,17 +48,12 @@ where
     N: for<'a> FormatFields<'a> + 'static,
 {
     fn format_event(&self, _: &FmtContext<'_, S, N>, mut writer: Writer<'_>, event: &Event<'_>) -> fmt::Result {
-        let mut fields = Fields::default();
+        let (mut fields, mut now) = (Fields::default(), String::new());
         event.record(&mut fields);
-        writer.write_str(&line(self.0, &now(), *event.metadata().level(), &fields))?;
+        SystemTime.format_time(&mut Writer::new(&mut now))?;
+        writer.write_str(&line(self.0, &now, *event.metadata().level(), &fields))?;
         writer.write_char('\n')
     }
-}
-
-/// RFC 3339, in UTC, with milliseconds.
-fn now() -> String {
-    let now = std::time::SystemTime::now();
-    jiff::Timestamp::try_from(now).map(|time| format!("{time:.3}")).unwrap_or_default()
 }
 
 /// The message and the other fields of an event.

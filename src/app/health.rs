@@ -125,7 +125,6 @@ fn no_answer(url: &Url, source: reqwest::Error) -> HealthError {
 }
 
 #[cfg(test)]
-#[expect(clippy::panic, reason = "a test may panic")]
 mod tests {
     use super::*;
     use crate::cli::{Cli, Command};

@@ -74,7 +74,12 @@ async fn a_port_in_use_is_reported() {
         start(&Configuration::new(&upstream, &["ds-1"]), &[&format!("--web.listen-address={address}")]);
     let (code, log, _, _) = program.end();
     assert_eq!(code, Some(1), "{log}");
-    assert!(log.contains(&format!("koreai_exporter: cannot listen on {address}; choose another address with --web.listen-address: Address")), "{log}");
+    assert!(
+        log.contains(&format!(
+            "koreai_exporter: cannot listen on {address}; choose another address with --web.listen-address: Address"
+        )),
+        "{log}"
+    );
     assert_eq!(upstream.record().calls().count(), 0);
 }
 
@@ -94,7 +99,8 @@ async fn config_check_validates_without_starting_anything() {
     };
     let (code, stdout, stderr) = check(&configuration);
     assert_eq!((code, stderr.as_str()), (Some(0), ""));
-    let checked = "koreai.yml: configuration is valid (1 bot)\nchecked: the flags, every key, credentials: 1 (a token was made";
+    let checked =
+        "koreai.yml: configuration is valid (1 bot)\nchecked: the flags, every key, credentials: 1 (a token was made";
     assert!(stdout.starts_with(checked) && stdout.contains("static targets: 1"), "{stdout}");
     configuration.global = "{poll_interval: 1s, poll_intervall: 2s}".to_owned();
     let (code, stdout, stderr) = check(&configuration);
