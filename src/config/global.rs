@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::auth::Auth;
 use crate::yaml::{Decoder, Node, format_duration};
 
 /// `global`. Every key is optional.
@@ -24,6 +25,8 @@ pub struct Global {
     /// `max_body_bytes`, 64KiB to 1GiB, default 64MiB: a longer response body is an error. Bodies are processed while they
     /// arrive, so this bounds time and traffic rather than memory.
     pub max_body_bytes: u64,
+    /// `auth`: the credential of every bot that has no `auth`, such as an app for all bots of an account. Default: none.
+    pub auth: Option<Auth>,
 }
 
 impl Default for Global {
@@ -36,14 +39,23 @@ impl Default for Global {
             retention: Duration::from_secs(6 * 3600),
             max_jobs: 100_000,
             max_body_bytes: 64 << 20,
+            auth: None,
         }
     }
 }
 
 const DAY: Duration = Duration::from_secs(86_400);
 const YEAR: Duration = Duration::from_secs(365 * 86_400);
-const KEYS: &[&str] =
-    &["poll_interval", "max_poll_interval", "poll_timeout", "job_deadline", "retention", "max_jobs", "max_body_bytes"];
+const KEYS: &[&str] = &[
+    "poll_interval",
+    "max_poll_interval",
+    "poll_timeout",
+    "job_deadline",
+    "retention",
+    "max_jobs",
+    "max_body_bytes",
+    "auth",
+];
 
 impl Global {
     pub(super) fn decode(d: &mut Decoder<'_>, node: &Node) -> Option<Self> {
@@ -58,6 +70,8 @@ impl Global {
         let retention = duration("retention", minute..=YEAR);
         let max_jobs = d.optional(&fields, "max_jobs", |d, node| d.whole_number(node, 1..=1_000_000));
         let max_body_bytes = d.optional(&fields, "max_body_bytes", |d, node| d.bytes(node, (64 << 10)..=(1 << 30)));
+
+        let auth = d.optional(&fields, "auth", Auth::decode);
 
         let poll_interval = poll_interval.unwrap_or(default.poll_interval);
         if max_poll_interval.is_some_and(|most| most < poll_interval) {
@@ -75,6 +89,7 @@ impl Global {
             retention: retention.unwrap_or(default.retention),
             max_jobs: max_jobs.and_then(|jobs| usize::try_from(jobs).ok()).unwrap_or(default.max_jobs),
             max_body_bytes: max_body_bytes.unwrap_or(default.max_body_bytes),
+            auth,
         })
     }
 }

@@ -43,6 +43,7 @@ impl Poller {
             }
             Command::List(filter, reply) => send(reply, self.list(&filter)),
             Command::Bots(reply) => send(reply, self.bot_statuses(now)),
+            Command::Sources(reply) => send(reply, self.store.source_statuses()),
             Command::Sizes(reply) => send(reply, self.sizes()),
             Command::Probe(key, reply) => self.probe(key, reply, now),
         }
@@ -77,10 +78,12 @@ impl Poller {
         let jobs = page
             .filter_map(|job| {
                 let slot = self.store.find(&job.key)?;
+                let entry = self.store.entry(slot)?;
                 Some(ListedJob {
                     job: (*job).clone(),
                     sources: self.store.sources_of(slot),
-                    last_poll: self.store.entry(slot)?.last_poll(),
+                    last_poll: entry.last_poll(),
+                    failing: entry.failing(),
                 })
             })
             .collect();

@@ -7,9 +7,10 @@ use tokio::sync::{mpsc, oneshot};
 use super::bot::BotStatus;
 use super::setup::Setup;
 use crate::model::{
-    BotName, Job, JobKey, JobState, JobStatus, LabelValue, RequestId, SourceKind, Target, TargetUpdate, Timestamp,
+    BotName, Job, JobKey, JobState, JobStatus, LabelValue, Outcome, RequestId, SourceKind, Target, TargetUpdate,
+    Timestamp,
 };
-use crate::store::{RegisterError, Registered};
+use crate::store::{RegisterError, Registered, SourceStatus};
 
 /// The most jobs in one listing.
 pub const MAX_LISTED: usize = 1000;
@@ -26,6 +27,7 @@ pub(super) enum Command {
     Keys(Filter, oneshot::Sender<Vec<(JobKey, Option<LabelValue>)>>),
     List(Filter, oneshot::Sender<Listing>),
     Bots(oneshot::Sender<Vec<BotStatus>>),
+    Sources(oneshot::Sender<Vec<SourceStatus>>),
     Sizes(oneshot::Sender<BTreeMap<&'static str, usize>>),
     Probe(JobKey, oneshot::Sender<Result<Box<Job>, ProbeError>>),
 }
@@ -71,6 +73,8 @@ pub struct ListedJob {
     pub sources: Vec<SourceKind>,
     /// Time of the last answer, successful or not.
     pub last_poll: Option<Timestamp>,
+    /// The outcome of the last poll, if it failed, and since when polls fail.
+    pub failing: Option<(Outcome, Timestamp)>,
 }
 
 /// A page of jobs.
@@ -160,6 +164,11 @@ impl Handle {
     /// The state of all bots.
     pub async fn bots(&self) -> Result<Vec<BotStatus>, Unavailable> {
         self.request(Command::Bots).await
+    }
+
+    /// The state of all sources of targets.
+    pub async fn sources(&self) -> Result<Vec<SourceStatus>, Unavailable> {
+        self.request(Command::Sources).await
     }
 
     /// The number of elements of each collection, by name: none may grow without bound.

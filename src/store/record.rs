@@ -63,6 +63,10 @@ impl Store {
         }
         let Some(bot) = self.bots.get_mut(&entry.job.key.bot) else { return recorded };
         entry.last_poll = Some(now);
+        entry.failing = match outcome {
+            Outcome::Ok => None,
+            failed => Some((failed, entry.failing.map_or(now, |(_, since)| since))),
+        };
         match report {
             Some(mut report) => {
                 let moved = bot.limit_channels(&mut report);
