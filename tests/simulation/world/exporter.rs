@@ -93,7 +93,7 @@ impl Exporter {
         let flags = Cli::parse_from(["koreai_exporter", "--web.enable-job-api"]).web;
         let (reloads, _nobody_reloads_by_http) = web::Reloads::channel();
         let shown = web::Shown::new(String::new(), bots);
-        let state = web::State::new(&flags, shard, handle.clone(), published, clock, shown, reloads);
+        let state = web::AppState::new(&flags, shard, handle.clone(), published, clock, shown, reloads);
         let stop = CancellationToken::new();
         let poller = tokio::spawn(poller.with_page_intervals(pages.0, pages.1).run(stop.clone()));
         let (discovery, stop_discovery) = discover(sources, &updates, &transport);
