@@ -15,7 +15,7 @@ use super::refusal_form::{RefusalForm, RefusalText, RetryAfter};
 use super::send;
 use super::status_body::{self, BodyContext};
 use super::tenant::{Tenant, TenantBot};
-use super::token::{Rejection, TokenVerifier, header_is_a_jwt};
+use super::token::{Credential, Rejection, TokenVerifier, header_is_a_jwt};
 
 /// The most jobs of one bot; beyond it sends are rejected and no jobs are generated.
 const MAX_JOBS_PER_BOT: usize = 200_000;
@@ -150,6 +150,11 @@ impl State {
 
     pub(super) fn add_fault(&mut self, rule: FaultRule) {
         self.faults.push(rule);
+    }
+
+    pub(super) fn rotate(&mut self, bot_id: &str, credential: &Credential) -> bool {
+        let Some(bot) = self.bots.iter_mut().find(|bot| *bot.bot_id == *bot_id) else { return false };
+        bot.verifier.rotate(credential).is_ok()
     }
 
     pub(super) fn clear_faults(&mut self) {

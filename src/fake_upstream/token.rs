@@ -125,6 +125,13 @@ impl TokenVerifier {
         Ok(Self { client_id, enforce_jti, scope_granted, key, validation, seen: HashMap::new() })
     }
 
+    /// Replaces key and client ID; `jti`s that were used stay used.
+    pub(super) fn rotate(&mut self, credential: &Credential) -> Result<(), jsonwebtoken::errors::Error> {
+        let seen = std::mem::take(&mut self.seen);
+        *self = Self { seen, ..Self::new(credential, self.enforce_jti, self.scope_granted)? };
+        Ok(())
+    }
+
     /// Verifies the value of the header at `now` (seconds since the epoch) and marks its `jti` as used.
     pub(super) fn verify(&mut self, header: Option<&str>, now: i64) -> Result<(), Rejection> {
         let token = header_is_a_jwt(header)?;

@@ -15,7 +15,7 @@ use super::bots::Bots;
 use super::handle::{Command, Handle};
 use super::in_flight::{EndedCall, InFlightCalls};
 use super::intake::Intake;
-use super::pages::{MAX_PAGE_AGE, PagePublisher, RenderedPage};
+use super::pages::{PagePublisher, RenderedPage};
 use super::persister::{DatabaseEnded, Persister};
 use super::probes::Probes;
 use super::published::Published;
@@ -100,6 +100,13 @@ impl Poller {
         (poller, Parts { handle, published, updates })
     }
 
+    /// Renders pages less often, for simulations: they pay for each page, and hardly any is ever scraped.
+    #[must_use]
+    pub fn with_page_intervals(mut self, min_interval: Duration, max_age: Duration) -> Self {
+        self.pages.set_intervals(min_interval, max_age);
+        self
+    }
+
     /// Runs until `shutdown` is cancelled; then aborts the calls in flight.
     pub async fn run(mut self, shutdown: CancellationToken) {
         while !shutdown.is_cancelled() {
@@ -112,7 +119,8 @@ impl Poller {
             // A page waits for the write of the previous one.
             let page_due = self.delayed_until(now).or(self.pages.due());
             let until = [wake, page_due].into_iter().flatten().min();
-            let wait = until.map_or(MAX_PAGE_AGE, |due| due.since(now).min(MAX_PAGE_AGE));
+            let max_age = self.pages.max_age();
+            let wait = until.map_or(max_age, |due| due.since(now).min(max_age));
             match self.next_event(&shutdown, wait).await {
                 Event::Shutdown => break,
                 Event::Time => {}
