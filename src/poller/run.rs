@@ -60,7 +60,7 @@ pub struct Poller {
 enum Event {
     Shutdown,
     Written(Result<(), WriteError>),
-    CallEnded(EndedCall),
+    CallEnded(Box<EndedCall>),
     Command(Command),
     Update(TargetUpdate),
     Time,
@@ -130,7 +130,7 @@ impl Poller {
                     }
                 }
                 Event::CallEnded(ended) => {
-                    self.handle_call_result(ended);
+                    self.handle_call_result(*ended);
                     for _ in 0..BATCH {
                         let Some(ended) = self.calls.try_next() else { break };
                         self.handle_call_result(ended);
@@ -167,7 +167,7 @@ impl Poller {
                 let event = match kind {
                     0 => cancelled.as_mut().poll(context).map(|()| Event::Shutdown),
                     1 => self.persister.poll_written(context).map(Event::Written),
-                    2 => self.calls.poll_next(context).map(Event::CallEnded),
+                    2 => self.calls.poll_next(context).map(|ended| Event::CallEnded(Box::new(ended))),
                     3 => self.intake.poll_command(context).map(Event::Command),
                     4 => self.intake.poll_update(context).map(Event::Update),
                     _ => elapsed.as_mut().poll(context).map(|()| Event::Time),

@@ -96,7 +96,8 @@ async fn calm(driver: &mut Driver) -> Duration {
 
 /// How long the calm may take: what is longest of jobs that still run, and what the budget needs for all.
 fn bound(world: &World) -> Duration {
-    let run = |bot: &super::plan::BotPlan| bot.jobs.iter().map(|job| job.script.created_at + longest(&job.script.plan)).max();
+    let run =
+        |bot: &super::plan::BotPlan| bot.jobs.iter().map(|job| job.script.created_at + longest(&job.script.plan)).max();
     let last = world.bots.iter().filter_map(run).max().unwrap_or_default();
     let rounds = world.bots.iter().map(|bot| bot.jobs.len() as u64 * 4 * 3600 / u64::from(bot.per_hour.max(1))).max();
     let intervals = Duration::from_secs(3 * world.pace.longest_poll + rounds.unwrap_or(0));
