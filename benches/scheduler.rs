@@ -27,7 +27,7 @@ impl World {
         let mut scheduler = Scheduler::new(SETTINGS);
         for index in 0..jobs {
             let jitter = f64::from(index) / f64::from(jobs);
-            scheduler.add(JobSlot::new(index), now, Start { jitter, last: None });
+            scheduler.add(JobSlot::new(index), now, Start { jitter, ..Start::default() });
         }
         Self { scheduler, now, polls: 0 }
     }

@@ -297,7 +297,7 @@ impl Run {
         let last = self.answered.get(&slot).filter(|_| self.dice.0.is_multiple_of(2));
         let last = last.map(|&answered| LastPoll { answered, progress: None });
         let jitter = self.dice.roll(1001) as f64 / 1000.0;
-        self.scheduler.add(slot, self.now, Start { jitter, last });
+        self.scheduler.add(slot, self.now, Start { jitter, last, ..Start::default() });
         self.scheduled.insert(slot);
         self.ever_added += 1;
         if !self.in_flight.contains(&slot) {

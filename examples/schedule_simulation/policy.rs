@@ -57,7 +57,7 @@ pub(crate) trait Policy {
 
 impl Policy for Scheduler {
     fn add(&mut self, slot: JobSlot, now: Timestamp, _: &Truth, jitter: f64) {
-        Self::add(self, slot, now, Start { jitter, last: None });
+        Self::add(self, slot, now, Start { jitter, ..Start::default() });
     }
 
     fn next(&mut self, now: Timestamp) -> Next {

@@ -11,7 +11,7 @@ use super::codes::{Code, JobText, JobTime};
 use super::encoding::{ByCode, HistogramRow, decode};
 use super::error::RowError;
 use super::job_row::{self, JobRow, TallyRow};
-use crate::model::{BotCounters, JobKey, JobNumber, JobNumbers};
+use crate::model::{BotCounters, EntryStatus, JobKey, JobNumber, JobNumbers, JobState};
 use crate::store::PersistedJob;
 
 #[derive(Deserialize)]
@@ -80,7 +80,7 @@ pub(super) fn job(key: JobKey, bytes: &[u8]) -> Result<PersistedJob, RowError> {
     let mut numbers = JobNumbers::default();
     numbers[JobNumber::Recipients] = row.recipients;
     numbers[JobNumber::ReportedEntries] = row.reported_entries;
-    job_row::read(
+    let mut persisted = job_row::read(
         key,
         JobRow {
             retired: row.retired,
@@ -114,7 +114,14 @@ pub(super) fn job(key: JobKey, bytes: &[u8]) -> Result<PersistedJob, RowError> {
             counted: row.counted.map(tallies).transpose()?,
             sources: row.sources,
         },
-    )
+    )?;
+    if persisted.job.state == JobState::Polling {
+        // The marks of that release included UNKNOWN, which is counted only when a job ends.
+        let mut counted = persisted.counted.take().map_or_else(|| persisted.job.tallies.clone(), Vec::from);
+        counted.iter_mut().for_each(|mark| mark.entries[EntryStatus::Unknown] = 0);
+        persisted.counted = (counted != persisted.job.tallies).then(|| counted.into_boxed_slice());
+    }
+    Ok(persisted)
 }
 
 fn tallies(rows: Vec<TallyRowV1<'_>>) -> Result<Vec<TallyRow<'_>>, RowError> {

@@ -88,16 +88,18 @@ impl BotRuntime {
     }
 
     /// Applies a changed configuration; the calls made so far still count. Pauses and back-offs after failures end if
-    /// the definition of the bot has changed, because that may have fixed their cause.
-    pub(super) fn configure(&mut self, setup: BotSetup, now: Timestamp) {
+    /// the definition of the bot has changed, because that may have fixed their cause. Returns whether it has.
+    pub(super) fn configure(&mut self, setup: BotSetup, now: Timestamp) -> bool {
         self.scheduler.set_settings(setup.schedule, now);
         self.schedule = setup.schedule;
         self.client = setup.client;
         self.tokens = setup.tokens;
-        if std::mem::replace(&mut self.definition, setup.definition) != setup.definition {
+        let changed = std::mem::replace(&mut self.definition, setup.definition) != setup.definition;
+        if changed {
             self.failed_secret = None;
             self.scheduler.retry_now(now);
         }
+        changed
     }
 
     /// Ends pauses and back-offs if the secret file has changed since a call failed because of its token.

@@ -16,20 +16,25 @@ pub(super) struct Bots {
 }
 
 impl Bots {
-    /// Applies a configuration: bots that it does not have are dropped, the others keep their state.
-    pub(super) fn configure(&mut self, setups: Vec<BotSetup>, now: Timestamp) {
+    /// Applies a configuration: bots that it does not have are dropped, the others keep their state. Returns the bots whose
+    /// definition has changed.
+    pub(super) fn configure(&mut self, setups: Vec<BotSetup>, now: Timestamp) -> Vec<BotName> {
+        let mut changed = Vec::new();
         let mut before = std::mem::take(&mut self.by_name);
         for setup in setups {
             let name = setup.spec.name.clone();
             let bot = match before.remove(&name) {
                 Some(mut bot) => {
-                    bot.configure(setup, now);
+                    if bot.configure(setup, now) {
+                        changed.push(name.clone());
+                    }
                     bot
                 }
                 None => BotRuntime::new(setup),
             };
             self.by_name.insert(name, bot);
         }
+        changed
     }
 
     pub(super) fn get(&self, name: &BotName) -> Option<&BotRuntime> {
@@ -55,6 +60,12 @@ impl Bots {
         if let Some(bot) = self.owner_mut(slot) {
             bot.scheduler.add(slot, now, start);
         }
+    }
+
+    /// Whether the scheduler of its owner has a job.
+    pub(super) fn is_scheduled(&self, slot: JobSlot) -> bool {
+        let owner = self.owners.get(&slot).and_then(|bot| self.by_name.get(bot));
+        owner.is_some_and(|bot| bot.scheduler.contains(slot))
     }
 
     /// Stops polling a job that stays tracked.

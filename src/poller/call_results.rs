@@ -162,7 +162,8 @@ fn failure(error: &CallError) -> Observation {
 /// What the result of a call means for the schedule.
 fn observation(failure: Option<Observation>, progress: Option<Progress>, transition: &Transition) -> Observation {
     match (failure, transition) {
-        (_, Transition::Finished(_) | Transition::Gone) => Observation::Finished,
+        (_, Transition::Finished(_)) => Observation::Finished,
+        (_, Transition::Gone | Transition::StillGone) => Observation::Gone,
         (Some(failure), _) => failure,
         (None, Transition::Running { changed, .. }) => {
             Observation::Progress { progress: progress.unwrap_or_default(), changed: *changed }

@@ -40,7 +40,9 @@ impl Poller {
         let Some(entry) = self.store.entry(slot) else { return };
         let key = &entry.job.key;
         self.bots.set_owner(slot, key.bot.clone());
-        if entry.job.state != JobState::Polling || self.calls.contains(key) {
+        // The scheduler handles a call of its own.
+        let waits = self.calls.contains(key) && !self.bots.is_scheduled(slot);
+        if waits || !self.store.is_polled(slot, now) {
             return;
         }
         let last = entry.last_poll().max(self.recent_calls.last(key, now));
@@ -49,7 +51,11 @@ impl Poller {
             entries: entry.job.tallies.iter().flat_map(|tally| tally.entries.values()).sum(),
             recipients: entry.job.numbers[crate::model::JobNumber::Recipients],
         });
-        let start = Start { jitter: self.rng.random(), last: last.map(|answered| LastPoll { answered, progress }) };
+        let start = Start {
+            jitter: self.rng.random(),
+            last: last.map(|answered| LastPoll { answered, progress }),
+            gone: entry.job.state == JobState::Gone,
+        };
         self.bots.start_polling(slot, now, start);
     }
 

@@ -38,6 +38,9 @@ pub(super) fn recorded(job: &Job, recorded: &RecordOutcome, logged: &mut LogDedu
             tracing::debug!(bot, request_id, kind, sample, count, "unrecognized value in a report");
         }
     }
+    if recorded.revived {
+        tracing::info!(bot, request_id, "the upstream knows a gone job again");
+    }
     match &recorded.transition {
         Transition::Finished(status) => {
             let count = |status| -> u64 { job.tallies.iter().map(|tally| tally.entries[status]).sum() };
@@ -54,13 +57,13 @@ pub(super) fn recorded(job: &Job, recorded: &RecordOutcome, logged: &mut LogDedu
         Transition::Gone if job.last_poll_success.is_some() && logged.gone.is_first(now) => tracing::warn!(
             bot,
             request_id,
-            "unknown or expired job, polling stopped; its last values are published until the end of retention"
+            "unknown or expired job, polled rarely from now on; its last values are published until the end of retention"
         ),
-        Transition::Gone => tracing::debug!(bot, request_id, "unknown or expired job, polling stopped"),
+        Transition::Gone => tracing::debug!(bot, request_id, "unknown or expired job, polled rarely from now on"),
         Transition::Running { changed, entries } => {
             tracing::debug!(bot, request_id, status = job.status.as_label(), entries, changed, "job is running");
         }
-        Transition::PollFailed | Transition::NotFollowed => {}
+        Transition::StillGone | Transition::PollFailed | Transition::NotFollowed => {}
     }
 }
 

@@ -267,6 +267,46 @@ async fn a_reload_with_a_changed_bot_ends_the_pause_after_a_401() {
 }
 
 #[tokio::test]
+async fn a_reload_with_a_changed_bot_and_a_registration_revive_a_gone_job_at_once() {
+    for revival in ["reload", "registration", "registration during a call"] {
+        let (mut poller, _parts) = poller();
+        register(&mut poller, "ds-1");
+        let slot = poller.store.find(&key("ds-1")).unwrap();
+        for second in [10, 40, 71] {
+            let now = START.plus(Duration::from_secs(second));
+            poller.store.record(slot, Outcome::NotFound, None, now);
+        }
+        let mut now = START.plus(Duration::from_secs(71));
+        let polled = &mut poller.bots.get_mut(&bot()).unwrap().scheduler;
+        assert!(matches!(polled.next(now), scheduler::Next::Poll { .. }));
+        polled.observe(slot, now, scheduler::Observation::Gone);
+        poller.apply_job_changes(now);
+        let due = poller.start_calls(&bot(), now).unwrap();
+        assert_eq!(due.since(now), Duration::from_secs(300), "polled rarely");
+
+        now = now.plus(Duration::from_secs(10));
+        match revival {
+            "reload" => {
+                let mut changed = setup();
+                changed.bots[0].definition = 1;
+                poller.configure(changed, now);
+            }
+            "registration" => register(&mut poller, "ds-1"),
+            _ => {
+                now = due;
+                poller.start_calls(&bot(), now);
+                assert!(poller.calls.contains(&key("ds-1")));
+                register(&mut poller, "ds-1");
+                end_call(&mut poller, Outcome::NotFound).await;
+                now = poller.clock.now().max(now).plus(Duration::from_secs(6));
+            }
+        }
+        poller.start_calls(&bot(), now);
+        assert!(poller.calls.contains(&key("ds-1")), "{revival}");
+    }
+}
+
+#[tokio::test]
 async fn an_update_from_before_a_reload_is_not_applied_to_the_source_that_has_its_place_now() {
     let source = SourceId { bot: bot(), kind: SourceKind::File, name: "file_sd_configs[0]".into() };
     let (mut poller, parts) = poller();

@@ -16,6 +16,8 @@ pub enum Observation {
     },
     /// A report of a finished job. The job leaves the scheduler and is never polled again.
     Finished,
+    /// The upstream does not know the job, for long enough that it is gone. It is polled at a slow, growing interval.
+    Gone,
     /// An answer without a report: unknown ID, another 4xx, a body that is not a report or is too large. The job backs off.
     /// For the circuit breaker it is a success, because the upstream answered.
     Unusable,
@@ -56,6 +58,8 @@ pub struct Start {
     pub jitter: f64,
     /// The last poll before the job was added, if there was one.
     pub last: Option<LastPoll>,
+    /// The job is gone and is polled at a slow, growing interval.
+    pub gone: bool,
 }
 
 /// A poll that was made before the job was added, for example before a restart.

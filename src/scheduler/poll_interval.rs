@@ -17,6 +17,8 @@ const IDLE_AFTER_DELIVERIES: u32 = 3;
 const FAILURE_BACK_OFF: Duration = Duration::from_secs(5);
 /// The first and the longest back-off of a job that is refused while others succeed.
 const REFUSED_ALONE_BACK_OFF: (Duration, Duration) = (Duration::from_secs(60), Duration::from_secs(900));
+/// The first and the longest interval of a gone job.
+const GONE_INTERVAL: (Duration, Duration) = (Duration::from_secs(300), Duration::from_secs(3600));
 /// The longest `Retry-After` that is respected.
 const MAX_RETRY_AFTER: Duration = Duration::from_secs(3600);
 /// A job is polled 1.5 standard deviations before its expected end, when the end becomes likely, plus this margin. Each
@@ -77,6 +79,8 @@ pub(super) struct PollInterval {
     expected: Option<Timestamp>,
     /// Time of the last report with news.
     changed: Option<Timestamp>,
+    /// The interval of a gone job.
+    gone: Option<Duration>,
 }
 
 impl PollInterval {
@@ -91,6 +95,7 @@ impl PollInterval {
             misses: 0,
             expected: None,
             changed: None,
+            gone: start.gone.then_some(GONE_INTERVAL.0),
         };
         let jitter = if start.jitter.is_finite() { start.jitter.clamp(0.0, 1.0) } else { 0.0 };
         let spread = now.plus(FIRST_POLL_SPREAD.mul_f64(jitter));
@@ -102,7 +107,7 @@ impl PollInterval {
         if let Some(progress) = progress {
             poll_interval.forecast.observe(progress, answered);
         }
-        let due = answered.plus(interval).max(spread);
+        let due = answered.plus(poll_interval.gone.unwrap_or(interval)).max(spread);
         (
             poll_interval,
             NextPoll { waiting_since: answered, due, end: None, first: false }.not_before(answered.plus(MIN_GAP)),
@@ -123,11 +128,18 @@ impl PollInterval {
                 let missed = self.expected.is_some_and(|end| end <= started);
                 self.report(progress, changed, missed, now, settings)
             }
+            Observation::Gone => {
+                let interval = self.gone.map_or(GONE_INTERVAL.0, |last| last.saturating_mul(INTERVAL_GROWTH));
+                let interval = interval.min(GONE_INTERVAL.1);
+                self.gone = Some(interval);
+                let due = now.plus(interval);
+                NextPoll { waiting_since: due, due, end: None, first: false }
+            }
             Observation::Unusable | Observation::Unavailable => {
                 self.failures = self.failures.saturating_add(1);
                 let doublings = 2_u32.saturating_pow((self.failures - 1).min(31));
                 let back_off = FAILURE_BACK_OFF.saturating_mul(doublings).min(settings.longest_interval());
-                let due = now.plus(back_off);
+                let due = now.plus(self.gone.unwrap_or(back_off));
                 NextPoll { waiting_since: due, due, end: None, first: false }
             }
             // The result says nothing about the job, so its schedule stays.
@@ -161,6 +173,22 @@ impl PollInterval {
             return scheduled;
         }
         self.failures = 0;
+        Self::soon(scheduled, answered, now)
+    }
+
+    /// Whether the job is gone.
+    pub(super) fn is_gone(&self) -> bool {
+        self.gone.is_some()
+    }
+
+    /// Ends the slow interval of a gone job.
+    pub(super) fn revive(&mut self, scheduled: NextPoll, answered: Option<Timestamp>, now: Timestamp) -> NextPoll {
+        self.gone = None;
+        self.failures = 0;
+        Self::soon(scheduled, answered, now)
+    }
+
+    fn soon(scheduled: NextPoll, answered: Option<Timestamp>, now: Timestamp) -> NextPoll {
         let due = answered.map_or(now, |answered| answered.plus(MIN_GAP).max(now)).min(scheduled.due);
         NextPoll { waiting_since: scheduled.waiting_since.min(due), due, ..scheduled }
     }
@@ -182,6 +210,7 @@ impl PollInterval {
     ) -> NextPoll {
         self.failures = 0;
         self.refusals = 0;
+        let changed = changed || self.gone.take().is_some();
         self.misses = match (missed, changed) {
             (true, _) => self.misses.saturating_add(1),
             (false, true) => self.misses.saturating_sub(1),

@@ -145,7 +145,7 @@ impl Scheduler {
         self.queue.insert(slot, &job.next);
     }
 
-    /// Adds a job. No effect on a job that is already scheduled. A job that was removed during its call is polled again
+    /// Adds a job. No effect on a job that is already scheduled, unless it was gone and is not any more. A job that was removed during its call is polled again
     /// after that call.
     pub fn add(&mut self, slot: JobSlot, now: Timestamp, start: Start) {
         let now = self.tick(now);
@@ -154,6 +154,15 @@ impl Scheduler {
                 Some(call) if call.removed => {
                     call.removed = false;
                     (job.poll_interval, job.next) = PollInterval::start(start, now, &self.settings);
+                }
+                call if job.poll_interval.is_gone() && !start.gone => {
+                    let answered = job.answered.max(start.last.map(|last| last.answered.min(now)));
+                    let next = job.poll_interval.revive(job.next, answered, now);
+                    if call.is_none() {
+                        self.queue.remove(slot, &job.next);
+                        self.queue.insert(slot, &next);
+                    }
+                    job.next = next;
                 }
                 _ => {}
             },
@@ -270,6 +279,11 @@ impl Scheduler {
         self.queue.overdue(now.max(self.latest))
     }
 
+    /// Whether the job is scheduled.
+    pub fn contains(&self, slot: JobSlot) -> bool {
+        self.jobs.contains_key(&slot)
+    }
+
     /// The number of scheduled jobs, including those with a call in flight.
     pub fn jobs(&self) -> usize {
         self.jobs.len()
@@ -328,7 +342,9 @@ impl Scheduler {
 
 fn call_outcome(observation: Observation) -> CallOutcome {
     match observation {
-        Observation::Progress { .. } | Observation::Finished | Observation::Unusable => CallOutcome::Success,
+        Observation::Progress { .. } | Observation::Finished | Observation::Gone | Observation::Unusable => {
+            CallOutcome::Success
+        }
         Observation::Unavailable => CallOutcome::Unavailable,
         Observation::Unauthorized => CallOutcome::Unauthorized,
         Observation::NotSent => CallOutcome::NotSent,

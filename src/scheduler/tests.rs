@@ -175,7 +175,7 @@ fn after_a_restart_a_job_is_not_polled_sooner_than_its_last_poll_allows() {
         answered: second(-1.0),
         progress: Some(Progress { completion: Some(0.5), entries: 5, recipients: None }),
     };
-    scheduler.add(slot(1), START, Start { jitter: 0.0, last: Some(last) });
+    scheduler.add(slot(1), START, Start { last: Some(last), ..Start::default() });
     assert_eq!(scheduler.next(START), Next::WaitUntil(second(14.0)));
 }
 
@@ -226,7 +226,7 @@ fn invalid_input_is_ignored() {
     let mut scheduler = Scheduler::new(settings());
     scheduler.observe(slot(9), START, Observation::Finished);
     scheduler.remove(slot(9), START);
-    scheduler.add(slot(1), START, Start { jitter: f64::NAN, last: None });
+    scheduler.add(slot(1), START, Start { jitter: f64::NAN, ..Start::default() });
     scheduler.observe(slot(1), START, Observation::Finished);
     assert!(matches!(scheduler.next(second(-5.0)), Next::Poll { .. }), "if time goes back, the latest time is used");
     assert_eq!(scheduler.in_flight(), 1);
@@ -299,4 +299,32 @@ fn after_a_restart_no_call_follows_the_last_one_within_the_minimum_gap() {
     assert!(scheduler.start_probe(second(1.9)).is_none());
     assert_eq!(scheduler.next(START), Next::WaitUntil(second(2.0)));
     assert!(matches!(scheduler.next(second(2.0)), Next::Poll { .. }));
+}
+
+#[test]
+fn a_gone_job_is_polled_at_a_slow_growing_interval_and_at_once_when_it_is_added_again() {
+    let mut scheduler = Scheduler::new(settings());
+    scheduler.add(slot(1), START, Start::default());
+    let calls = run(&mut scheduler, Duration::from_secs(16_000), |_, _| Observation::Gone);
+    let gaps: Vec<_> = calls[&slot(1)].windows(2).map(|pair| (pair[1] - pair[0]).floor()).collect();
+    assert_eq!(gaps, [300.0, 600.0, 1200.0, 2400.0, 3600.0, 3600.0, 3600.0]);
+
+    let now = second(16_000.0);
+    scheduler.add(slot(1), now, Start { gone: true, ..Start::default() });
+    assert!(matches!(scheduler.next(now), Next::WaitUntil(_)), "it is still gone");
+    scheduler.add(slot(1), now, Start::default());
+    assert_eq!(scheduler.next(now), Next::Poll { slot: slot(1), delay: Duration::ZERO });
+    scheduler.observe(slot(1), now, Observation::Unusable);
+    assert_eq!(scheduler.next(now), Next::WaitUntil(now.plus(Duration::from_secs(5))), "the back-off of any job");
+}
+
+#[test]
+fn a_gone_job_is_not_polled_at_once_after_a_restart_or_another_failure() {
+    let mut scheduler = Scheduler::new(settings());
+    let last = LastPoll { answered: START, progress: None };
+    scheduler.add(slot(1), START, Start { gone: true, last: Some(last), ..Start::default() });
+    assert_eq!(scheduler.next(START), Next::WaitUntil(second(300.0)));
+    assert!(matches!(scheduler.next(second(300.0)), Next::Poll { .. }));
+    scheduler.observe(slot(1), second(300.0), Observation::Unusable);
+    assert_eq!(scheduler.next(second(300.0)), Next::WaitUntil(second(600.0)));
 }

@@ -17,22 +17,26 @@ pub(super) struct Advance {
 /// unique key (a published sample has two entries with the same ID), so an entry is new if the count of its channel and
 /// status exceeds the highest count so far. A list that shrinks and grows again adds only what exceeds that mark.
 ///
-/// The mark of the status UNKNOWN may fall: such an entry may still become a success or a failure, and then the list did
-/// not shrink.
+/// The mark of the status UNKNOWN is raised only when the job ends ([`super::entry::Entry::count_unknown`]): until then such
+/// an entry may become a success or a failure. If a gone job comes back, those that have become one are not counted again.
 pub(super) fn advance(counted: &mut Vec<ChannelTally>, seen: &[ChannelTally]) -> Advance {
     let mut result = Advance::default();
     for tally in seen {
         let before = tally_of(counted, &tally.channel);
         let mut added = ChannelTally::new(tally.channel.clone());
-        for (status, now) in tally.entries {
-            let mark = &mut before.entries[status];
-            added.entries[status] = now.saturating_sub(*mark);
-            if status == EntryStatus::Unknown {
-                *mark = now;
-                continue;
-            }
+        let new_unknown = tally.entries[EntryStatus::Unknown].saturating_sub(before.entries[EntryStatus::Unknown]);
+        added.entries[EntryStatus::Unknown] = new_unknown;
+        // Entries that were counted as UNKNOWN and have an outcome now.
+        let mut resolved = before.entries[EntryStatus::Unknown].saturating_sub(tally.entries[EntryStatus::Unknown]);
+        for status in [EntryStatus::Success, EntryStatus::Failure] {
+            let (now, mark) = (tally.entries[status], &mut before.entries[status]);
             result.decreased |= now < *mark;
+            let raised = now.saturating_sub(*mark);
             *mark = now.max(*mark);
+            let counted_before = raised.min(resolved);
+            resolved -= counted_before;
+            before.entries[EntryStatus::Unknown] -= counted_before;
+            added.entries[status] = raised - counted_before;
         }
         added.failures = added_failures(&mut before.failures, tally, added.entries[EntryStatus::Failure]);
         added_delivery(before, tally, &mut added);
@@ -78,7 +82,8 @@ fn added_failures(marks: &mut Vec<(Reason, u64)>, tally: &ChannelTally, mut left
 /// New deliveries by bucket, in total at most as many as there are entries: a request time that changes between two
 /// reports moves old entries to other buckets.
 fn added_delivery(before: &mut ChannelTally, tally: &ChannelTally, added: &mut ChannelTally) {
-    let entries: u64 = before.entries.values().sum();
+    let unknown = before.entries[EntryStatus::Unknown].max(tally.entries[EntryStatus::Unknown]);
+    let entries = before.entries[EntryStatus::Success] + before.entries[EntryStatus::Failure] + unknown;
     let mut left = entries.saturating_sub(before.delivery.iter().sum());
     for ((mark, now), plus) in before.delivery.iter_mut().zip(tally.delivery).zip(added.delivery.iter_mut()) {
         *plus = now.saturating_sub(*mark).min(left);

@@ -3,7 +3,7 @@
 use enum_map::EnumMap;
 
 use super::sources::SourceIndex;
-use crate::model::{ChannelTally, Inconsistency, Job, Outcome, Timestamp, UnrecognizedKind};
+use crate::model::{ChannelTally, EntryStatus, Inconsistency, Job, JobState, Outcome, Timestamp, UnrecognizedKind};
 
 /// A followed job and its bookkeeping.
 #[derive(Debug, Clone, PartialEq)]
@@ -22,7 +22,8 @@ pub struct Entry {
     pub(super) misses: u8,
     /// Time of the first of them. A restart starts it again.
     pub(super) not_found_since: Option<Timestamp>,
-    /// The highest counts of each channel, if they differ from `job.tallies`.
+    /// The highest counts of each channel, if they differ from `job.tallies`; of the status UNKNOWN the entries that were
+    /// counted as such.
     pub(super) counted: Option<Box<[ChannelTally]>>,
     /// Kinds of inconsistency that were counted for this job; each kind is counted once per job.
     pub(super) inconsistencies: EnumMap<Inconsistency, bool>,
@@ -62,6 +63,34 @@ impl Entry {
         self.failing
     }
 
+    /// Ends the state `gone`.
+    pub(super) fn revive(&mut self) {
+        self.job.state = JobState::Polling;
+        self.ended = None;
+        self.misses = 0;
+        self.not_found_since = None;
+    }
+
+    /// Marks the entries of unknown status as counted. Returns those that were not counted before.
+    pub(super) fn count_unknown(&mut self) -> Vec<ChannelTally> {
+        let mut added = Vec::new();
+        // Without separate marks everything was counted.
+        let Some(mut counted) = self.counted.take() else { return added };
+        for tally in &self.job.tallies {
+            let Some(mark) = counted.iter_mut().find(|mark| mark.channel == tally.channel) else { continue };
+            let unknown = tally.entries[EntryStatus::Unknown];
+            let new = unknown.saturating_sub(mark.entries[EntryStatus::Unknown]);
+            if new > 0 {
+                mark.entries[EntryStatus::Unknown] = unknown;
+                let mut plus = ChannelTally::new(tally.channel.clone());
+                plus.entries[EntryStatus::Unknown] = new;
+                added.push(plus);
+            }
+        }
+        self.counted = marks(counted.into_vec(), self.job.tallies.clone());
+        added
+    }
+
     /// The highest counts of each channel in all reports.
     pub(super) fn counted(&self) -> &[ChannelTally] {
         self.counted.as_deref().unwrap_or(&self.job.tallies)
@@ -71,4 +100,11 @@ impl Entry {
     pub(super) fn mark_counted(&mut self, kind: Inconsistency) -> bool {
         !std::mem::replace(&mut self.inconsistencies[kind], true)
     }
+}
+
+/// What is stored of the highest counts: nothing if they are those of the last report, as for most jobs.
+pub(super) fn marks(mut counted: Vec<ChannelTally>, mut seen: Vec<ChannelTally>) -> Option<Box<[ChannelTally]>> {
+    counted.sort_by(|a, b| a.channel.cmp(&b.channel));
+    seen.sort_by(|a, b| a.channel.cmp(&b.channel));
+    (counted != seen).then(|| counted.into_boxed_slice())
 }

@@ -16,6 +16,7 @@ mod counting;
 mod dirty;
 mod entry;
 mod gauges;
+mod gone;
 mod persisted;
 mod record;
 mod references;

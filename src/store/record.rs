@@ -8,7 +8,7 @@ use crate::model::{
 };
 
 use super::counting;
-use super::entry::Entry;
+use super::entry::{self, Entry};
 use super::store::{Change, Store};
 
 /// A job is `gone` after this many consecutive polls with the outcome [`Outcome::NotFound`]. More than one, because the
@@ -27,6 +27,8 @@ pub struct RecordOutcome {
     pub inconsistencies: Vec<Inconsistency>,
     /// Unrecognized values that are new for this job.
     pub unrecognized: Vec<Unrecognized>,
+    /// The job was gone, and the upstream knows it again.
+    pub revived: bool,
 }
 
 /// The state of a job after a poll.
@@ -41,8 +43,10 @@ pub enum Transition {
     },
     /// It has this terminal status.
     Finished(TerminalStatus),
-    /// The upstream does not know it (any more).
+    /// The upstream does not know it (any more); it is polled rarely from now on.
     Gone,
+    /// It was gone, and the upstream still does not know it.
+    StillGone,
     /// The poll failed; the last values stay.
     PollFailed,
     /// It is not followed any more; the report is ignored.
@@ -56,11 +60,12 @@ impl Store {
             transition: Transition::NotFollowed,
             inconsistencies: Vec::new(),
             unrecognized: Vec::new(),
+            revived: false,
         };
-        let Some(entry) = self.entries.get_mut(slot.index() as usize).and_then(Option::as_mut) else { return recorded };
-        if entry.job.state != JobState::Polling {
+        if !self.is_polled(slot, now) {
             return recorded;
         }
+        let Some(entry) = self.entries.get_mut(slot.index() as usize).and_then(Option::as_mut) else { return recorded };
         let Some(bot) = self.bots.get_mut(&entry.job.key.bot) else { return recorded };
         entry.last_poll = Some(now);
         entry.failing = match outcome {
@@ -69,6 +74,11 @@ impl Store {
         };
         match report {
             Some(mut report) => {
+                if entry.job.state == JobState::Gone {
+                    entry.revive();
+                    recorded.revived = true;
+                    self.job_states_changed = true;
+                }
                 let moved = bot.limit_channels(&mut report);
                 let changed = differs(&entry.job, &report);
                 let entries = report.entries;
@@ -104,7 +114,11 @@ impl Store {
             None => {
                 entry.job.poll_up = Some(false);
                 recorded.transition = Transition::PollFailed;
-                if outcome == Outcome::NotFound {
+                if entry.job.state == JobState::Gone {
+                    if outcome == Outcome::NotFound {
+                        recorded.transition = Transition::StillGone;
+                    }
+                } else if outcome == Outcome::NotFound {
                     entry.misses = entry.misses.saturating_add(1);
                     let since = *entry.not_found_since.get_or_insert(now);
                     if entry.misses >= NOT_FOUND_LIMIT && now.since(since) >= NOT_FOUND_MIN_TIME {
@@ -125,7 +139,7 @@ impl Store {
         recorded
     }
 
-    /// Ends the polling of a job.
+    /// Ends the polling of a job, or makes it rare if the job is gone.
     pub(super) fn end(&mut self, slot: JobSlot, state: JobState, now: Timestamp) {
         let Some(entry) = self.entries.get_mut(slot.index() as usize).and_then(Option::as_mut) else { return };
         entry.job.state = state;
@@ -133,16 +147,15 @@ impl Store {
         let ends_at = now.plus(self.settings.retention);
         self.expiries.push(std::cmp::Reverse((ends_at, slot)));
         if let Some(bot) = self.bots.get_mut(&entry.job.key.bot) {
-            for tally in &entry.job.tallies {
+            for tally in entry.count_unknown() {
+                let counts = bot.metrics.counters.notifications.entry(tally.channel).or_default();
                 let unknown = tally.entries[EntryStatus::Unknown];
-                if unknown > 0 {
-                    let counts = bot.metrics.counters.notifications.entry(tally.channel.clone()).or_default();
-                    counts[EntryStatus::Unknown] = counts[EntryStatus::Unknown].saturating_add(unknown);
-                }
+                counts[EntryStatus::Unknown] = counts[EntryStatus::Unknown].saturating_add(unknown);
             }
         }
-        self.note(Change::Ended(slot));
+        self.note(if state == JobState::Gone { Change::Changed(slot) } else { Change::Ended(slot) });
         self.job_states_changed = true;
+        self.prune_timers();
     }
 }
 
@@ -192,10 +205,7 @@ fn note_decrease(entry: &Entry, report: &mut Report) {
 fn counted_advance(entry: &mut Entry, report: &Report) -> counting::Advance {
     let mut counted = entry.counted().to_vec();
     let advance = counting::advance(&mut counted, &report.tallies);
-    counted.sort_by(|a, b| a.channel.cmp(&b.channel));
-    let mut seen = report.tallies.clone();
-    seen.sort_by(|a, b| a.channel.cmp(&b.channel));
-    entry.counted = (counted != seen).then(|| counted.into_boxed_slice());
+    entry.counted = entry::marks(counted, report.tallies.clone());
     advance
 }
 

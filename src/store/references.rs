@@ -9,8 +9,8 @@ use super::entry::Entry;
 use super::sources::{MAX_WAITING, SourceIndex};
 use super::store::{Change, RegisterError, Registered, Store};
 use crate::model::{
-    BotName, DropReason, Job, JobKey, JobSlot, LabelValue, RequestId, SourceId, SourceKind, Target, TargetUpdate,
-    Timestamp,
+    BotName, DropReason, Job, JobKey, JobSlot, JobState, LabelValue, RequestId, SourceId, SourceKind, Target,
+    TargetUpdate, Timestamp,
 };
 
 /// The campaign of jobs whose campaign is beyond [`MAX_CAMPAIGNS`].
@@ -58,17 +58,19 @@ impl Store {
         self.count_sources();
     }
 
-    /// Registers a job through the job API. Call [`Self::recount`] after the last of several.
+    /// Registers a job through the job API; a gone job is revived. Call [`Self::recount`] after the last of several.
     pub fn register(&mut self, bot: &BotName, target: Target, now: Timestamp) -> Result<Registered, RegisterError> {
         if !self.bots.contains_key(bot) {
             return Err(RegisterError::UnknownBot);
         }
         let key = JobKey { bot: bot.clone(), id: target.id.clone() };
-        let known = self.index.contains_key(&key) || self.is_over(&key, now);
+        let is_gone = self.retired.get(&key).is_some_and(|entry| entry.job.state == JobState::Gone);
+        let known = self.index.contains_key(&key) || (self.is_over(&key, now) && !is_gone);
         if !known && self.index.len() >= self.settings.max_jobs {
             self.dropped.add(DropReason::MaxJobs, 1);
             return Err(RegisterError::Full);
         }
+        self.revive_registered(&key, now);
         let source = SourceId { bot: bot.clone(), kind: SourceKind::Api, name: "api".into() };
         if let Some(index) = self.sources.find_or_insert(&source) {
             self.add_reference(index, bot, target, true, now);
@@ -208,9 +210,11 @@ impl Store {
 
     /// Inserts a job into its slot, and schedules its deadline or expiry.
     pub(super) fn insert(&mut self, slot: JobSlot, entry: Entry) {
-        match entry.ended {
-            Some(ended) => self.expiries.push(Reverse((ended.plus(self.settings.retention), slot))),
-            None => self.deadlines.push(Reverse((entry.added.plus(self.settings.job_deadline), slot))),
+        if let Some(ended) = entry.ended {
+            self.expiries.push(Reverse((ended.plus(self.settings.retention), slot)));
+        }
+        if matches!(entry.job.state, JobState::Polling | JobState::Gone) {
+            self.deadlines.push(Reverse((entry.added.plus(self.settings.job_deadline), slot)));
         }
         if let Some(vacant) = self.entries.get_mut(slot.index() as usize) {
             self.index.insert(entry.job.key.clone(), slot);

@@ -2,7 +2,7 @@
 
 use std::collections::{HashMap, VecDeque};
 
-use crate::model::JobKey;
+use crate::model::{JobKey, JobState};
 
 use super::entry::Entry;
 
@@ -54,6 +54,22 @@ impl Retired {
 
     pub(super) fn get(&self, key: &JobKey) -> Option<&Entry> {
         self.by_key.get(key).map(|(_, entry)| entry.as_ref())
+    }
+
+    pub(super) fn get_mut(&mut self, key: &JobKey) -> Option<&mut Entry> {
+        self.by_key.get_mut(key).map(|(_, entry)| entry.as_mut())
+    }
+
+    /// Revives the gone jobs among those that `admits`; returns their keys. Visits all entries.
+    pub(super) fn revive(&mut self, admits: impl Fn(&Entry) -> bool) -> Vec<JobKey> {
+        let mut revived = Vec::new();
+        for (key, (_, entry)) in &mut self.by_key {
+            if entry.job.state == JobState::Gone && admits(entry) {
+                entry.revive();
+                revived.push(key.clone());
+            }
+        }
+        revived
     }
 
     pub(super) fn take(&mut self, key: &JobKey) -> Option<Entry> {

@@ -45,7 +45,7 @@ pub struct BotSpec {
 /// A change of a job that the schedulers and the exposition must follow.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Change {
-    /// It is followed now: render it, and poll it if its state is `polling`.
+    /// It is followed now, or again after it was gone: render it, and poll it if [`Store::is_polled`].
     Added(JobSlot),
     /// Its values changed: render it again.
     Changed(JobSlot),
@@ -204,9 +204,13 @@ impl Store {
         while let Some(Reverse((due, slot))) = self.deadlines.peek().copied().filter(|Reverse((due, _))| *due <= now) {
             self.deadlines.pop();
             let deadline = self.settings.job_deadline;
-            if self.entry(slot).is_some_and(|e| e.job.state == JobState::Polling && e.added.plus(deadline) <= due) {
-                self.end(slot, JobState::Abandoned, now);
-                self.note(Change::Changed(slot));
+            match self.entry(slot).filter(|e| e.added.plus(deadline) <= due).map(|e| e.job.state) {
+                Some(JobState::Polling) => {
+                    self.end(slot, JobState::Abandoned, now);
+                    self.note(Change::Changed(slot));
+                }
+                Some(JobState::Gone) => self.note(Change::Ended(slot)),
+                Some(JobState::Finished | JobState::Abandoned) | None => {}
             }
         }
         while let Some(Reverse((due, slot))) = self.expiries.peek().copied().filter(|Reverse((due, _))| *due <= now) {
@@ -364,9 +368,11 @@ impl Store {
         let mut expiries = Vec::new();
         for slot in self.slots() {
             let Some(entry) = self.entry(slot) else { continue };
-            match entry.ended {
-                Some(ended) => expiries.push(Reverse((ended.plus(self.settings.retention), slot))),
-                None => deadlines.push(Reverse((entry.added.plus(self.settings.job_deadline), slot))),
+            if let Some(ended) = entry.ended {
+                expiries.push(Reverse((ended.plus(self.settings.retention), slot)));
+            }
+            if matches!(entry.job.state, JobState::Polling | JobState::Gone) {
+                deadlines.push(Reverse((entry.added.plus(self.settings.job_deadline), slot)));
             }
         }
         self.deadlines = deadlines.into();

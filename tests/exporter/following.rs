@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use koreai_exporter::fake_upstream::{Fault, FaultRule, Plan, ScriptedJob, ScriptedResponse};
 
-use crate::support::{BOT_ID, Configuration, Exporter, Time, V1, V1_ID, bot, of, tenant, upstream};
+use crate::support::{BOT_ID, Configuration, Exporter, Samples, Time, V1, V1_ID, bot, of, tenant, upstream};
 
 const MINUTE: Duration = Duration::from_secs(60);
 
@@ -118,8 +118,35 @@ async fn a_job_deleted_upstream_becomes_gone_and_keeps_its_values() {
     assert_eq!(samples.values_of(V1_ID), before.values_of(V1_ID));
     assert_eq!(samples.value("koreai_job_poll_up", &of(V1_ID)), Some(0.0));
     let calls = upstream.record().calls().count();
-    exporter.during(&time, 5 * MINUTE, |_| {}).await;
+    exporter.during(&time, 4 * MINUTE, |_| {}).await;
     assert_eq!(upstream.record().calls().count(), calls);
+    exporter.during(&time, 2 * MINUTE, |_| {}).await;
+    assert_eq!(upstream.record().calls().count(), calls + 1, "it is polled rarely");
+    exporter.stop().await;
+}
+
+#[tokio::test]
+async fn a_gone_job_that_the_upstream_knows_again_is_followed_to_its_end_and_counted_once() {
+    let time = Time::stop();
+    let running = ScriptedResponse::ok(V1.replace("PARTIAL_SUCCESS", "IN_PROGRESS"));
+    let unknown = ScriptedResponse::json(400, r#"{"errors":[{"msg":"Invalid request ID","code":400}]}"#);
+    let mut answers = vec![running];
+    answers.extend(std::iter::repeat_n(unknown, 6));
+    answers.push(ScriptedResponse::ok(V1));
+    let job = ScriptedJob::new(V1_ID, 2).with_plan(Plan::Answers(answers));
+    let upstream = upstream(tenant(bot(vec![job]))).await;
+    let exporter = Exporter::start(&Configuration::new(&upstream, &[V1_ID])).await;
+    let gone = exporter.until(&time, 3 * MINUTE, |samples| samples.jobs("gone") == 1.0).await;
+    let polling = |samples: &Samples| samples.value("koreai_job_polling", &of(V1_ID));
+    assert_eq!(polling(&gone), Some(0.0));
+    let counted = |samples: &Samples, status: &str| {
+        samples.of_bot("koreai_notifications_total", &format!(r#"channel="msteams",status="{status}""#))
+    };
+    let finished = exporter.until(&time, 20 * MINUTE, |samples| samples.jobs("finished") == 1.0).await;
+    assert_eq!(finished.jobs("gone"), 0.0);
+    for status in ["SUCCESS", "FAILURE", "UNKNOWN"] {
+        assert_eq!(counted(&finished, status), counted(&gone, status), "{status}");
+    }
     exporter.stop().await;
 }
 

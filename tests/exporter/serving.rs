@@ -82,8 +82,11 @@ async fn the_page_is_served_before_the_first_poll_and_without_an_upstream() {
 
 #[tokio::test]
 async fn format_and_encoding_depend_on_the_headers_of_the_scrape() {
+    let time = Time::stop();
     let (_upstream, configuration) = with_one_job().await;
     let exporter = Exporter::start(&configuration).await;
+    // Its first poll adds series: two pages have the same lines only after it.
+    exporter.until(&time, MINUTE, |samples| samples.jobs("finished") == 1.0).await;
     let open_metrics = "application/openmetrics-text; version=1.0.0; charset=utf-8";
     let escaping = "application/openmetrics-text; version=1.0.0; charset=utf-8; escaping=underscores";
     let text = "text/plain; version=0.0.4; charset=utf-8";

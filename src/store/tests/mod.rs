@@ -1,6 +1,7 @@
 //! Sources, answers and time go in; jobs and counters are judged. No clock, no I/O.
 
 mod counters;
+mod gone;
 mod life;
 mod sources;
 
