@@ -131,7 +131,7 @@ async fn a_gone_job_that_the_upstream_knows_again_is_followed_to_its_end_and_cou
     let running = ScriptedResponse::ok(V1.replace("PARTIAL_SUCCESS", "IN_PROGRESS"));
     let unknown = ScriptedResponse::json(400, r#"{"errors":[{"msg":"Invalid request ID","code":400}]}"#);
     let mut answers = vec![running];
-    answers.extend(std::iter::repeat_n(unknown, 6));
+    answers.extend(std::iter::repeat_n(unknown, 8));
     answers.push(ScriptedResponse::ok(V1));
     let job = ScriptedJob::new(V1_ID, 2).with_plan(Plan::Answers(answers));
     let upstream = upstream(tenant(bot(vec![job]))).await;
@@ -142,7 +142,7 @@ async fn a_gone_job_that_the_upstream_knows_again_is_followed_to_its_end_and_cou
     let counted = |samples: &Samples, status: &str| {
         samples.of_bot("koreai_notifications_total", &format!(r#"channel="msteams",status="{status}""#))
     };
-    let finished = exporter.until(&time, 20 * MINUTE, |samples| samples.jobs("finished") == 1.0).await;
+    let finished = exporter.until(&time, 40 * MINUTE, |samples| samples.jobs("finished") == 1.0).await;
     assert_eq!(finished.jobs("gone"), 0.0);
     for status in ["SUCCESS", "FAILURE", "UNKNOWN"] {
         assert_eq!(counted(&finished, status), counted(&gone, status), "{status}");
