@@ -97,6 +97,13 @@ pub static JOB_FAMILIES: &[Row<Job>] = &[
     ),
     row!(
         Gauge,
+        "koreai_job_expected_end_timestamp_seconds",
+        JOB,
+        "Expected end of a polled job at its current speed, in Unix seconds; absent if it cannot be foreseen.",
+        |job, samples| optional(job, samples, job.expected_end)
+    ),
+    row!(
+        Gauge,
         "koreai_job_poll_up",
         JOB,
         "Whether the last poll of the job succeeded (1) or failed (0); absent before the first poll.",

@@ -6,7 +6,7 @@ use enum_map::EnumMap;
 
 use super::closed_set::closed_set;
 use super::{
-    BotName, Channel, DELIVERY_BOUNDS, EntryStatus, Histogram, Inconsistency, JOB_DURATION_BOUNDS, JobState, Outcome,
+    BotName, Channel, CreationTimes, DELIVERY_BOUNDS, EntryStatus, Histogram, Inconsistency, JOB_DURATION_BOUNDS, JobState, Outcome,
     POLL_DELAY_BOUNDS, REQUEST_DURATION_BOUNDS, Reason, SourceKind, TerminalStatus, Timestamp, UnrecognizedKind,
 };
 
@@ -65,6 +65,8 @@ pub struct BotCounters {
     pub unrecognized: EnumMap<UnrecognizedKind, u64>,
     /// Contradictions in reports.
     pub inconsistencies: EnumMap<Inconsistency, u64>,
+    /// When the counters began.
+    pub created: CreationTimes,
 }
 
 impl BotCounters {
@@ -82,6 +84,7 @@ impl BotCounters {
             poll_delay: Histogram::new(POLL_DELAY_BOUNDS),
             unrecognized: EnumMap::default(),
             inconsistencies: EnumMap::default(),
+            created: CreationTimes::default(),
         }
     }
 }

@@ -111,6 +111,7 @@ impl Poller {
             logging::recorded(job, &recorded, &mut bot.logged);
         }
         bot.scheduler.observe(slot, now, observation(outcome, rate_limit, progress, &recorded.transition));
+        self.store.set_expected_end(slot, bot.scheduler.expected_end(slot));
     }
 
     fn probe_ended(&mut self, key: JobKey, called: CallResult, now: Timestamp) {

@@ -49,8 +49,8 @@ fn setup() -> Setup {
         tokens: Arc::new(tokens),
     };
     let day = Duration::from_secs(86_400);
-    let life = store::Settings { job_deadline: day, retention: day, max_jobs: 10 };
-    Setup { life, bots: vec![bot], sources: Vec::new(), static_targets: Vec::new(), shard: Shard::WHOLE }
+    let life = store::Settings { job_deadline: day, retention: day, campaign_retention: day, max_jobs: 10 };
+    Setup { life, job_series: JobSeries::All, bots: vec![bot], sources: Vec::new(), static_targets: Vec::new(), shard: Shard::WHOLE }
 }
 
 fn exporter() -> ExporterView {
@@ -58,6 +58,8 @@ fn exporter() -> ExporterView {
         version: String::new(),
         revision: String::new(),
         rustversion: String::new(),
+        shard: Shard::WHOLE,
+        started: START,
         config_last_reload_successful: true,
         config_last_reload_success: START,
         dropped: Default::default(),

@@ -125,6 +125,11 @@ impl PollInterval {
         NextPoll { waiting_since: next.waiting_since, ..next.not_before(now.plus(MIN_GAP)) }
     }
 
+    /// The expected end, as of the last report.
+    pub(super) fn expected_end(&self) -> Option<Timestamp> {
+        self.expected
+    }
+
     /// Applies changed settings. Returns the next poll under them.
     pub(super) fn apply_settings(&mut self, scheduled: NextPoll, settings: &Settings) -> NextPoll {
         self.interval = self.interval.clamp(settings.shortest_interval(), settings.longest_interval());

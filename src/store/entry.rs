@@ -3,7 +3,7 @@
 use enum_map::EnumMap;
 
 use super::sources::SourceIndex;
-use crate::model::{ChannelTally, Inconsistency, Job, Timestamp, UnrecognizedKind};
+use crate::model::{CampaignShare, ChannelTally, Inconsistency, Job, Timestamp, UnrecognizedKind};
 
 /// A followed job and its bookkeeping.
 #[derive(Debug, Clone, PartialEq)]
@@ -28,6 +28,10 @@ pub struct Entry {
     pub(super) sources: Vec<SourceIndex>,
     /// Since when no source names it.
     pub(super) orphaned_since: Option<Timestamp>,
+    /// When its counts were added to its first campaign.
+    pub(super) campaign_since: Option<Timestamp>,
+    /// What it adds to the sums of its campaign now.
+    pub(super) share: Option<CampaignShare>,
 }
 
 impl Entry {
@@ -43,6 +47,8 @@ impl Entry {
             unrecognized: EnumMap::default(),
             sources: Vec::new(),
             orphaned_since: None,
+            campaign_since: None,
+            share: None,
         }
     }
 

@@ -1,10 +1,11 @@
 //! Applies the outcome of a poll to its job and to the counters.
 
 use crate::model::{
-    ApiVersion, BotCounters, ChannelTally, DropReason, EntryStatus, Inconsistency, Job, JobKey, JobSlot, JobState,
+    ApiVersion, BotCounters, CampaignKey, ChannelTally, DropReason, EntryStatus, Inconsistency, Job, JobKey, JobSlot, JobState,
     Outcome, Report, TerminalStatus, Timestamp, Unrecognized, UnrecognizedKind,
 };
 
+use super::campaigns::Counted;
 use super::counting;
 use super::entry::Entry;
 use super::store::{Change, Store};
@@ -57,10 +58,12 @@ impl Store {
             return recorded;
         }
         let Some(bot) = self.bots.get_mut(&entry.job.key.bot) else { return recorded };
+        self.now = now;
         entry.last_poll = Some(now);
+        let campaign = entry.job.campaign.clone().map(|name| CampaignKey { bot: entry.job.key.bot.clone(), name });
         match report {
             Some(mut report) => {
-                let moved = bot.limit_channels(&mut report);
+                let moved = bot.limit_channels(&mut report, now);
                 let changed = differs(&entry.job, &report);
                 let entries = report.entries;
                 note_decrease(entry, &mut report);
@@ -80,11 +83,20 @@ impl Store {
                 update(&mut entry.job, report, changed, now);
                 // An entry with an unknown status may yet become a success or a failure: such entries are counted as
                 // UNKNOWN when the job has ended, so that none is counted twice.
-                bot.count_entries(&without_unknown(advance.added));
+                let added = without_unknown(advance.added);
+                bot.count_entries(&added, now);
+                if let Some(key) = &campaign {
+                    let mut counted = Counted { dropped: &mut self.dropped, dirty: &mut self.dirty, now };
+                    self.campaigns.count_entries(key, &added, &mut counted);
+                    self.campaigns.saw_entries(key, entry.job.first_notification, entry.job.last_notification);
+                }
                 entry.misses = 0;
                 if let Some(status) = status.terminal() {
                     entry.job.finished = Some(now);
                     bot.count_finished(status, duration_seconds(&entry.job));
+                    if let Some(key) = &campaign {
+                        self.campaigns.count_finished(key, status, &mut self.dirty);
+                    }
                     self.end(slot, JobState::Finished, now);
                     recorded.transition = Transition::Finished(status);
                 } else {
@@ -113,21 +125,29 @@ impl Store {
     pub(super) fn end(&mut self, slot: JobSlot, state: JobState, now: Timestamp) {
         let Some(entry) = self.entries.get_mut(slot.index() as usize).and_then(Option::as_mut) else { return };
         entry.job.state = state;
+        entry.job.expected_end = None;
         entry.ended = Some(now);
         let ends_at = now.plus(self.settings.retention);
         self.expiries.push(std::cmp::Reverse((ends_at, slot)));
         if let Some(bot) = self.bots.get_mut(&entry.job.key.bot) {
-            for tally in &entry.job.tallies {
-                let unknown = tally.entries[EntryStatus::Unknown];
-                if unknown > 0 {
-                    let counts = bot.metrics.counters.notifications.entry(tally.channel.clone()).or_default();
-                    counts[EntryStatus::Unknown] = counts[EntryStatus::Unknown].saturating_add(unknown);
-                }
+            let unknown: Vec<ChannelTally> = entry.job.tallies.iter().filter_map(only_unknown).collect();
+            bot.count_entries(&unknown, now);
+            if let Some(name) = entry.job.campaign.clone() {
+                let mut counted = Counted { dropped: &mut self.dropped, dirty: &mut self.dirty, now };
+                let key = CampaignKey { bot: entry.job.key.bot.clone(), name };
+                self.campaigns.count_entries(&key, &unknown, &mut counted);
             }
         }
         self.note(Change::Ended(slot));
         self.job_states_changed = true;
     }
+}
+
+/// The entries of unknown status; `None` if there are none.
+fn only_unknown(tally: &ChannelTally) -> Option<ChannelTally> {
+    let mut unknown = ChannelTally::new(tally.channel.clone());
+    unknown.entries[EntryStatus::Unknown] = tally.entries[EntryStatus::Unknown];
+    (unknown.entries[EntryStatus::Unknown] > 0).then_some(unknown)
 }
 
 fn without_unknown(mut added: Vec<ChannelTally>) -> Vec<ChannelTally> {
@@ -221,6 +241,7 @@ fn update(job: &mut Job, report: Report, changed: bool, now: Timestamp) {
     }
     job.created = report.created.or(job.created);
     job.requested = report.requested.or(job.requested);
+    job.first_notification = report.first_notification.or(job.first_notification);
     job.last_notification = report.last_notification.or(job.last_notification);
     job.job_type = report.job_type.or(job.job_type.take());
     job.action = report.action.or(job.action.take());

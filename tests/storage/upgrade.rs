@@ -32,13 +32,13 @@ async fn samples(directory: &Path) -> BTreeSet<String> {
         source("sales", SourceKind::File, "file_sd_configs[0]"),
     ];
     let year = Duration::from_secs(365 * 86_400);
-    let settings = Settings { job_deadline: year, retention: year, max_jobs: 100 };
+    let settings = Settings { job_deadline: year, retention: year, campaign_retention: year, max_jobs: 100 };
     let mut store = Store::new(settings);
     store.configure(settings, &bots, &sources, Timestamp::from_millis(0));
-    store.restore(contents.bots, contents.jobs);
+    store.restore(contents.bots, contents.campaigns, contents.jobs, Timestamp::from_millis(0));
     let metrics: Vec<BotMetrics> = store.bots().cloned().collect();
     let jobs: Vec<_> = store.jobs().collect();
-    let page = render(jobs.into_iter(), &metrics, None, Format::Text);
+    let page = render(jobs.into_iter(), &[], &metrics, None, Format::Text);
     let computed_from_the_configuration = [
         "koreai_exporter_polls_overdue",
         "koreai_exporter_target",

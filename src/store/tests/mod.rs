@@ -16,7 +16,12 @@ use crate::model::{
 };
 
 const HOUR: Duration = Duration::from_secs(3600);
-const LIFE: Settings = Settings { job_deadline: Duration::from_secs(24 * 3600), retention: HOUR, max_jobs: 3 };
+const LIFE: Settings = Settings {
+    job_deadline: Duration::from_secs(24 * 3600),
+    retention: HOUR,
+    campaign_retention: Duration::from_secs(7 * 24 * 3600),
+    max_jobs: 3,
+};
 
 /// So many seconds after some start.
 fn at(seconds: u64) -> Timestamp {
@@ -65,6 +70,7 @@ fn report(status: JobStatus, entries: [u64; 3]) -> Report {
         entries: entries.iter().sum(),
         created: None,
         requested: None,
+        first_notification: None,
         last_notification: None,
         job_type: None,
         action: None,

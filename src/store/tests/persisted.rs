@@ -9,7 +9,7 @@ use crate::store::{BotSpec, Change, Dirty, PersistedJob, Registered, Settings, S
 const RETENTION: Duration = Duration::from_secs(600);
 
 fn settings() -> Settings {
-    Settings { job_deadline: Duration::from_secs(3600), retention: RETENTION, max_jobs: 100 }
+    Settings { job_deadline: Duration::from_secs(3600), retention: RETENTION, campaign_retention: 24 * RETENTION, max_jobs: 100 }
 }
 
 fn bot() -> BotName {
@@ -48,6 +48,7 @@ fn report(status: JobStatus, success: u64) -> Option<Report> {
         entries: success,
         created: None,
         requested: None,
+        first_notification: None,
         last_notification: None,
         job_type: None,
         action: None,

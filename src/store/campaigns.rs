@@ -1,0 +1,388 @@
+//! The campaigns: jobs that belong together, counted as one. A campaign outlives its jobs.
+//!
+//! Each log entry is counted in one campaign: the one that its job has when the entry is counted. If a job gets another
+//! campaign, later entries count there, and the job itself moves; what was counted stays where it is, because counters do
+//! not fall. Entries of a job that had no campaign are counted in its first one.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::counting::count_tally;
+use super::dirty::Dirty;
+use super::entry::Entry;
+use super::store::{Dropped, Store};
+use crate::model::{
+    BotName, Campaign, CampaignKey, CampaignShare, Channel, ChannelTally, DropReason, EntryStatus, JobSlot, JobState,
+    LabelValue, Reason, TerminalStatus, Timestamp,
+};
+
+/// Limit of campaigns over all bots. Beyond it, campaigns without followed jobs make room, longest unchanged first; if
+/// there is none, jobs of further campaigns carry the campaign `other`.
+pub const MAX_CAMPAIGNS: usize = 10_000;
+
+/// Limit of channels in one campaign; log entries on further ones are counted as `other`. The upstream documents six.
+pub const MAX_CAMPAIGN_CHANNELS: usize = 16;
+
+/// Campaigns that make room at once, so that looking for them is rare.
+const EVICTED_AT_ONCE: usize = MAX_CAMPAIGNS / 100;
+
+/// How often expired campaigns are looked for.
+const SWEEP_INTERVAL: Duration = Duration::from_secs(60);
+
+/// The campaign of jobs whose campaign is beyond [`MAX_CAMPAIGNS`].
+pub(super) const OTHER_CAMPAIGN: &str = "other";
+
+/// All campaigns.
+#[derive(Debug, Default)]
+pub(super) struct Campaigns {
+    table: BTreeMap<CampaignKey, Tracked>,
+    /// Changed, new or removed since [`Store::take_changed_campaigns`].
+    changed: BTreeSet<CampaignKey>,
+    /// Campaigns without followed jobs.
+    idle: usize,
+    next_sweep: Timestamp,
+}
+
+/// A campaign and its bookkeeping.
+#[derive(Debug)]
+struct Tracked {
+    /// Shared with readers; copied when it changes while a reader has it.
+    campaign: Arc<Campaign>,
+    /// Followed jobs. A campaign that has any does not expire.
+    followed: usize,
+    /// The expected ends of its polled jobs, with the number of jobs.
+    ends: BTreeMap<Timestamp, u64>,
+}
+
+impl Tracked {
+    fn new(campaign: Campaign) -> Self {
+        Self { campaign: Arc::new(campaign), followed: 0, ends: BTreeMap::new() }
+    }
+
+    fn add(&mut self, share: &CampaignShare) {
+        Arc::make_mut(&mut self.campaign).totals.add(share);
+        if let Some(end) = share.expected_end {
+            *self.ends.entry(end).or_default() += 1;
+        }
+    }
+
+    fn remove(&mut self, share: &CampaignShare) {
+        Arc::make_mut(&mut self.campaign).totals.remove(share);
+        if let Some(end) = share.expected_end
+            && let Some(jobs) = self.ends.get_mut(&end)
+        {
+            *jobs = jobs.saturating_sub(1);
+            if *jobs == 0 {
+                self.ends.remove(&end);
+            }
+        }
+    }
+
+    /// The end of the campaign is foreseen when the end of every polled job is.
+    fn foresee(&mut self) {
+        let polled = self.campaign.totals.jobs[JobState::Polling];
+        let foreseen: u64 = self.ends.values().sum();
+        let end = if foreseen == polled { self.ends.last_key_value().map(|(end, _)| *end) } else { None };
+        if self.campaign.expected_end != end {
+            Arc::make_mut(&mut self.campaign).expected_end = end;
+        }
+    }
+}
+
+impl Campaigns {
+    pub(super) fn sizes(&self) -> (usize, usize) {
+        (self.table.len(), self.changed.len())
+    }
+
+    fn get_mut(&mut self, key: &CampaignKey, dirty: &mut Option<Dirty>) -> Option<&mut Tracked> {
+        let tracked = self.table.get_mut(key)?;
+        if !self.changed.contains(key) {
+            self.changed.insert(key.clone());
+        }
+        Dirty::mark_campaign(dirty, key);
+        Some(tracked)
+    }
+
+    fn insert(&mut self, campaign: Campaign, dirty: &mut Option<Dirty>) {
+        let key = campaign.key.clone();
+        self.changed.insert(key.clone());
+        Dirty::mark_campaign(dirty, &key);
+        if self.table.insert(key, Tracked::new(campaign)).is_none_or(|before| before.followed > 0) {
+            self.idle += 1;
+        }
+    }
+
+    fn remove(&mut self, key: &CampaignKey, dirty: &mut Option<Dirty>) {
+        if let Some(removed) = self.table.remove(key) {
+            self.idle -= usize::from(removed.followed == 0);
+            self.changed.insert(key.clone());
+            Dirty::mark_campaign(dirty, key);
+        }
+    }
+
+    fn admits(&self, key: &CampaignKey) -> bool {
+        self.table.len() < MAX_CAMPAIGNS
+            || self.idle > 0
+            || key.name.as_str() == OTHER_CAMPAIGN
+            || self.table.contains_key(key)
+    }
+
+    /// Removes the longest unchanged campaigns without followed jobs, if the table is full.
+    fn make_room(&mut self, dropped: &mut Dropped, dirty: &mut Option<Dirty>) {
+        if self.table.len() < MAX_CAMPAIGNS {
+            return;
+        }
+        let idle = self.table.iter().filter(|(_, tracked)| tracked.followed == 0);
+        let mut idle: Vec<_> = idle.map(|(key, tracked)| (tracked.campaign.last_change, key.clone())).collect();
+        idle.sort_unstable();
+        for (_, key) in idle.into_iter().take(EVICTED_AT_ONCE) {
+            self.remove(&key, dirty);
+            dropped.add(DropReason::MaxCampaigns, 1);
+        }
+    }
+
+    /// Counts log entries that were not counted before.
+    pub(super) fn count_entries(&mut self, key: &CampaignKey, added: &[ChannelTally], counted: &mut Counted<'_>) {
+        if added.is_empty() {
+            return;
+        }
+        let Some(tracked) = self.get_mut(key, counted.dirty) else { return };
+        let campaign = Arc::make_mut(&mut tracked.campaign);
+        for tally in added {
+            let channel = limited(campaign, &tally.channel, counted.now);
+            if channel != tally.channel {
+                counted.dropped.add(DropReason::MaxChannels, tally.entries.values().sum());
+            }
+            let (notifications, failures) = (&mut campaign.notifications, &mut campaign.failures);
+            count_tally(notifications, failures, &mut campaign.created, &channel, tally, counted.now);
+        }
+        campaign.last_change = campaign.last_change.max(counted.now);
+    }
+
+    /// Counts a finished job.
+    pub(super) fn count_finished(&mut self, key: &CampaignKey, status: TerminalStatus, dirty: &mut Option<Dirty>) {
+        if let Some(tracked) = self.get_mut(key, dirty) {
+            let finished = &mut Arc::make_mut(&mut tracked.campaign).jobs_finished[status];
+            *finished = finished.saturating_add(1);
+        }
+    }
+
+    /// Widens the times of the first and the last log entry.
+    pub(super) fn saw_entries(&mut self, key: &CampaignKey, first: Option<Timestamp>, last: Option<Timestamp>) {
+        let Some(tracked) = self.table.get_mut(key) else { return };
+        let earliest = [tracked.campaign.first_entry, first].into_iter().flatten().min();
+        let latest = tracked.campaign.last_entry.max(last);
+        if (tracked.campaign.first_entry, tracked.campaign.last_entry) != (earliest, latest) {
+            let campaign = Arc::make_mut(&mut tracked.campaign);
+            (campaign.first_entry, campaign.last_entry) = (earliest, latest);
+        }
+    }
+
+    /// Makes the campaigns agree with a job: what it adds to the sums, and on its first campaign its counts so far.
+    /// `member`: whether it is followed, or has ended.
+    pub(super) fn settle(&mut self, entry: &mut Entry, member: bool, counted: &mut Counted<'_>) {
+        let share = CampaignShare::of(&entry.job).filter(|_| member);
+        let first = entry.job.campaign.is_some() && entry.campaign_since.is_none();
+        if share == entry.share && !first {
+            return;
+        }
+        let bot = &entry.job.key.bot;
+        let key_of = |name: &LabelValue| CampaignKey { bot: bot.clone(), name: name.clone() };
+        if let Some(old) = entry.share.take()
+            && let Some(tracked) = self.get_mut(&key_of(&old.campaign), counted.dirty)
+        {
+            tracked.remove(&old);
+            tracked.foresee();
+        }
+        if let Some(new) = &share
+            && let Some(tracked) = self.get_mut(&key_of(&new.campaign), counted.dirty)
+        {
+            tracked.add(new);
+            tracked.foresee();
+            let campaign = Arc::make_mut(&mut tracked.campaign);
+            campaign.last_change = campaign.last_change.max(counted.now);
+        }
+        entry.share = share;
+        let key = entry.job.campaign.as_ref().map(key_of);
+        if let Some(key) = key.filter(|_| first) {
+            entry.campaign_since = Some(counted.now);
+            self.absorb(&key, entry, counted);
+        }
+    }
+
+    /// Counts what a job has counted so far.
+    fn absorb(&mut self, key: &CampaignKey, entry: &Entry, counted: &mut Counted<'_>) {
+        let mut tallies = entry.counted().to_vec();
+        if entry.job.state == JobState::Polling {
+            tallies.iter_mut().for_each(|tally| tally.entries[EntryStatus::Unknown] = 0);
+        }
+        tallies.retain(|tally| tally.entries.values().any(|count| *count > 0));
+        self.count_entries(key, &tallies, counted);
+        self.saw_entries(key, entry.job.first_notification, entry.job.last_notification);
+        if let Some(status) = entry.job.status.terminal().filter(|_| entry.job.state == JobState::Finished) {
+            self.count_finished(key, status, counted.dirty);
+        }
+    }
+}
+
+/// What counting needs besides the campaign.
+pub(super) struct Counted<'a> {
+    pub(super) dropped: &'a mut Dropped,
+    pub(super) dirty: &'a mut Option<Dirty>,
+    pub(super) now: Timestamp,
+}
+
+/// The channel, or `other` if the campaign has too many. Initialises its series to 0.
+fn limited(campaign: &mut Campaign, channel: &Channel, now: Timestamp) -> Channel {
+    let full = campaign.notifications.len() >= MAX_CAMPAIGN_CHANNELS;
+    let known = campaign.notifications.contains_key(channel);
+    let channel = if full && !known { Channel::other() } else { channel.clone() };
+    initialise(campaign, &channel, now);
+    channel
+}
+
+fn initialise(campaign: &mut Campaign, channel: &Channel, now: Timestamp) {
+    if !campaign.notifications.contains_key(channel) {
+        campaign.notifications.insert(channel.clone(), Default::default());
+        campaign.created.channels.insert(channel.clone(), now);
+        campaign.failures.insert((channel.clone(), Reason::other()), 0);
+        campaign.created.failures.insert((channel.clone(), Reason::other()), now);
+    }
+}
+
+impl Store {
+    /// All campaigns, by bot and name.
+    pub fn campaigns(&self) -> impl Iterator<Item = &Arc<Campaign>> {
+        self.campaigns.table.values().map(|tracked| &tracked.campaign)
+    }
+
+    /// One campaign.
+    pub fn campaign(&self, key: &CampaignKey) -> Option<&Campaign> {
+        self.campaigns.table.get(key).map(|tracked| tracked.campaign.as_ref())
+    }
+
+    /// The campaigns that changed, are new or were removed since the last call.
+    pub fn take_changed_campaigns(&mut self) -> BTreeSet<CampaignKey> {
+        std::mem::take(&mut self.campaigns.changed)
+    }
+
+    /// Sets when a polled job is expected to end.
+    pub fn set_expected_end(&mut self, slot: JobSlot, end: Option<Timestamp>) {
+        let Some(entry) = self.entry_mut(slot).filter(|entry| entry.job.state == JobState::Polling) else { return };
+        if entry.job.expected_end != end {
+            entry.job.expected_end = end;
+            self.note(super::Change::Changed(slot));
+        }
+    }
+
+    /// Makes the campaigns agree with a followed job.
+    pub(super) fn settle(&mut self, slot: JobSlot) {
+        let Some(entry) = self.entries.get_mut(slot.index() as usize).and_then(Option::as_mut) else { return };
+        let mut counted = Counted { dropped: &mut self.dropped, dirty: &mut self.dirty, now: self.now };
+        self.campaigns.settle(entry, true, &mut counted);
+    }
+
+    /// A followed job enters a campaign; returns the campaign that it gets.
+    pub(super) fn enter_campaign(&mut self, bot: &BotName, name: Option<LabelValue>) -> Option<LabelValue> {
+        let mut key = CampaignKey { bot: bot.clone(), name: name? };
+        if !self.campaigns.admits(&key) {
+            self.dropped.add(DropReason::MaxCampaigns, 1);
+            key.name = LabelValue::parse(OTHER_CAMPAIGN).ok()?;
+        }
+        self.ensure_campaign(&key, self.now);
+        if let Some(tracked) = self.campaigns.table.get_mut(&key) {
+            self.campaigns.idle -= usize::from(tracked.followed == 0);
+            tracked.followed += 1;
+        }
+        Some(key.name)
+    }
+
+    /// Whether a job can enter this campaign.
+    pub(super) fn admits_campaign(&self, bot: &BotName, name: &LabelValue) -> bool {
+        self.campaigns.admits(&CampaignKey { bot: bot.clone(), name: name.clone() })
+    }
+
+    /// A followed job leaves its campaign.
+    pub(super) fn leave_campaign(&mut self, bot: &BotName, name: Option<&LabelValue>) {
+        let Some(name) = name else { return };
+        let key = CampaignKey { bot: bot.clone(), name: name.clone() };
+        if let Some(tracked) = self.campaigns.table.get_mut(&key) {
+            tracked.followed = tracked.followed.saturating_sub(1);
+            self.campaigns.idle += usize::from(tracked.followed == 0);
+        }
+    }
+
+    /// Creates a campaign if it is new, with the configured channels of its bot initialised to 0.
+    fn ensure_campaign(&mut self, key: &CampaignKey, now: Timestamp) {
+        if self.campaigns.table.contains_key(key) {
+            return;
+        }
+        self.campaigns.make_room(&mut self.dropped, &mut self.dirty);
+        let mut campaign = Campaign::new(key.clone(), now);
+        let configured = self.bots.get(&key.bot).map(|bot| bot.channels.as_slice()).unwrap_or_default();
+        for channel in configured.iter().take(MAX_CAMPAIGN_CHANNELS) {
+            initialise(&mut campaign, channel, now);
+        }
+        self.campaigns.insert(campaign, &mut self.dirty);
+    }
+
+    /// Removes campaigns whose retention is over.
+    pub(super) fn expire_campaigns(&mut self, now: Timestamp) {
+        if now < self.campaigns.next_sweep {
+            return;
+        }
+        self.campaigns.next_sweep = now.plus(SWEEP_INTERVAL);
+        let retention = self.settings.campaign_retention;
+        let over = |tracked: &Tracked| tracked.followed == 0 && tracked.campaign.last_change.plus(retention) <= now;
+        let expired = self.campaigns.table.iter().filter(|(_, tracked)| over(tracked));
+        for key in expired.map(|(key, _)| key.clone()).collect::<Vec<_>>() {
+            self.campaigns.remove(&key, &mut self.dirty);
+        }
+    }
+
+    /// Removes the campaigns of bots that are not configured any more.
+    pub(super) fn remove_foreign_campaigns(&mut self) {
+        let foreign = self.campaigns.table.keys().filter(|key| !self.bots.contains_key(&key.bot));
+        for key in foreign.cloned().collect::<Vec<_>>() {
+            self.campaigns.remove(&key, &mut self.dirty);
+        }
+    }
+
+    /// Continues with the campaigns of an earlier run; those of bots that are not configured are to be deleted.
+    pub(super) fn restore_campaigns(&mut self, campaigns: Vec<Campaign>) {
+        for campaign in campaigns {
+            if self.bots.contains_key(&campaign.key.bot) {
+                self.campaigns.insert(campaign, &mut None);
+            } else {
+                Dirty::mark_campaign(&mut self.dirty, &campaign.key);
+            }
+        }
+    }
+
+    /// A job returns whose campaign has expired meanwhile: the campaign begins again.
+    pub(super) fn forget_lost_share(&self, entry: &mut Entry) {
+        let bot = &entry.job.key.bot;
+        let lost = |share: &CampaignShare| {
+            let key = CampaignKey { bot: bot.clone(), name: share.campaign.clone() };
+            !self.campaigns.table.contains_key(&key)
+        };
+        if entry.share.as_ref().is_some_and(lost) {
+            entry.share = None;
+        }
+    }
+
+    /// Makes the campaigns agree with a job of an earlier run that has no series.
+    pub(super) fn settle_retired(&mut self, entry: &mut Entry, now: Timestamp) {
+        if let Some(name) = entry.job.campaign.clone().filter(|_| entry.campaign_since.is_none()) {
+            let key = CampaignKey { bot: entry.job.key.bot.clone(), name };
+            if self.campaigns.admits(&key) {
+                self.ensure_campaign(&key, now);
+            }
+            Dirty::mark_job(&mut self.dirty, &entry.job.key);
+        }
+        let member = entry.job.state != JobState::Polling;
+        let mut counted = Counted { dropped: &mut self.dropped, dirty: &mut self.dirty, now };
+        self.campaigns.settle(entry, member, &mut counted);
+    }
+}
