@@ -14,7 +14,7 @@ use enum_map::EnumMap;
 use koreai_exporter::exposition::{Encoding, ExporterView, Format, JobBlocks, Page, render};
 use koreai_exporter::model::{
     ApiVersion, BotMetrics, BotName, Channel, ChannelTally, Job, JobKey, JobNumber, JobSlot, JobState, JobStatus,
-    LabelName, LabelValue, Reason, RequestId, Timestamp,
+    LabelName, LabelValue, Reason, RequestId, Shard, Timestamp,
 };
 
 const TAIL: &str =

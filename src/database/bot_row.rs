@@ -9,8 +9,8 @@ use super::codes::Code;
 use super::encoding::{ByCode, HistogramRow, decode, encode, millis, time, variant};
 use super::error::RowError;
 use crate::model::{
-    BotCounters, Channel, CreationTimes, DELIVERY_BOUNDS, EntryStatus, Inconsistency, JOB_DURATION_BOUNDS, Outcome, POLL_DELAY_BOUNDS,
-    REQUEST_DURATION_BOUNDS, Reason, TerminalStatus, Timestamp, UnrecognizedKind,
+    BotCounters, Channel, CreationTimes, DELIVERY_BOUNDS, EntryStatus, Inconsistency, JOB_DURATION_BOUNDS, Outcome,
+    POLL_DELAY_BOUNDS, REQUEST_DURATION_BOUNDS, Reason, TerminalStatus, Timestamp, UnrecognizedKind,
 };
 
 /// Text is borrowed from the bytes.
@@ -70,9 +70,7 @@ impl CreationTimesRow<'_> {
 }
 
 /// Log entries by channel and status.
-pub(super) fn channels(
-    counts: &BTreeMap<Channel, EnumMap<EntryStatus, u64>>,
-) -> Vec<(&str, ByCode<EntryStatus, u64>)> {
+pub(super) fn channels(counts: &BTreeMap<Channel, EnumMap<EntryStatus, u64>>) -> Vec<(&str, ByCode<EntryStatus, u64>)> {
     counts.iter().map(|(channel, counts)| (channel.as_str(), ByCode(*counts))).collect()
 }
 

@@ -214,7 +214,7 @@ mod tests {
         slots(COLD_JOBS).for_each(|slot| layout.upsert(&slot, true));
         layout.pack();
         assert_eq!(shape(&layout), [(Tier::Cold, COLD_JOBS)]);
-        layout.upsert(JobSlot::new(7), false);
+        layout.upsert(&JobSlot::new(7), false);
         layout.pack();
         assert_eq!(shape(&layout), [(Tier::Cold, COLD_JOBS - 1), (Tier::Hot, 1)]);
     }
@@ -225,8 +225,8 @@ mod tests {
         slots(HOT_JOBS * 3).for_each(|slot| layout.upsert(&slot, false));
         layout.pack();
         assert_eq!(layout.take_touched().len(), 3);
-        layout.upsert(JobSlot::new(0), false);
-        layout.upsert(JobSlot::new(1), false);
+        layout.upsert(&JobSlot::new(0), false);
+        layout.upsert(&JobSlot::new(1), false);
         layout.pack();
         let touched = layout.take_touched();
         assert_eq!(touched.len(), 1);

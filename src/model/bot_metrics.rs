@@ -6,8 +6,9 @@ use enum_map::EnumMap;
 
 use super::closed_set::closed_set;
 use super::{
-    BotName, Channel, CreationTimes, DELIVERY_BOUNDS, EntryStatus, Histogram, Inconsistency, JOB_DURATION_BOUNDS, JobState, Outcome,
-    POLL_DELAY_BOUNDS, REQUEST_DURATION_BOUNDS, Reason, SourceKind, TerminalStatus, Timestamp, UnrecognizedKind,
+    BotName, Channel, CreationTimes, DELIVERY_BOUNDS, EntryStatus, Histogram, Inconsistency, JOB_DURATION_BOUNDS,
+    JobState, Outcome, POLL_DELAY_BOUNDS, REQUEST_DURATION_BOUNDS, Reason, SourceKind, TerminalStatus, Timestamp,
+    UnrecognizedKind,
 };
 
 closed_set! {

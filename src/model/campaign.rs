@@ -1,6 +1,7 @@
 //! A campaign: many jobs that belong together, counted as one.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use enum_map::EnumMap;
 
@@ -63,6 +64,11 @@ impl Campaign {
     /// Log entries of one status, on all channels.
     pub fn entries(&self, status: EntryStatus) -> u64 {
         self.notifications.values().fold(0, |sum, counts| sum.saturating_add(counts[status]))
+    }
+
+    /// The time from the first log entry to the last.
+    pub fn duration(&self) -> Option<Duration> {
+        Some(self.last_entry?.since(self.first_entry?))
     }
 
     /// Delivered log entries as a share of all that have an outcome, 0..=1; `None` before the first.

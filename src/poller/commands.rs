@@ -1,5 +1,7 @@
 //! Handles commands from other tasks.
 
+use std::cmp::Ordering;
+
 use tokio::sync::oneshot;
 
 use super::bot::BotStatus;
@@ -41,6 +43,8 @@ impl Poller {
                 send(reply, keys);
             }
             Command::List(filter, reply) => send(reply, self.list(&filter)),
+            Command::Campaigns(reply) => send(reply, self.store.campaigns().cloned().collect()),
+            Command::Campaign(key, reply) => send(reply, self.store.shared_campaign(&key)),
             Command::Bots(reply) => send(reply, self.bot_statuses(now)),
             Command::Sizes(reply) => send(reply, self.sizes()),
             Command::Probe(key, reply) => self.probe(key, reply, now),
@@ -67,7 +71,14 @@ impl Poller {
 
     fn list(&self, filter: &Filter) -> Listing {
         let mut matching: Vec<&Job> = self.store.jobs().filter(|job| filter.admits(job)).collect();
-        matching.sort_by(|a, b| b.last_change.cmp(&a.last_change).then_with(|| a.key.cmp(&b.key)));
+        let wanted = filter.offset.saturating_add(filter.limit.min(MAX_LISTED));
+        let total = matching.len();
+        // Only the jobs up to the end of the page are sorted: the loop has other work.
+        if let Some(last) = wanted.checked_sub(1).filter(|last| *last < total) {
+            matching.select_nth_unstable_by(last, |a, b| newest_first(a, b));
+            matching.truncate(wanted);
+        }
+        matching.sort_unstable_by(|a, b| newest_first(a, b));
         let page = matching.iter().skip(filter.offset).take(filter.limit.min(MAX_LISTED));
         let jobs = page
             .filter_map(|job| {
@@ -79,7 +90,7 @@ impl Poller {
                 })
             })
             .collect();
-        Listing { matching: matching.len(), jobs }
+        Listing { matching: total, jobs }
     }
 
     fn bot_statuses(&self, now: Timestamp) -> Vec<BotStatus> {
@@ -92,6 +103,11 @@ impl Poller {
         self.persister.queue(reply);
         self.pages.request_now(now);
     }
+}
+
+/// The order of a listing.
+fn newest_first(a: &Job, b: &Job) -> Ordering {
+    b.last_change.cmp(&a.last_change).then_with(|| a.key.cmp(&b.key))
 }
 
 /// Sends the reply to a command. The requester may have gone, which does not matter.

@@ -1,12 +1,16 @@
 //! How other tasks send commands to the polling loop.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use tokio::sync::{mpsc, oneshot};
 
 use super::bot::BotStatus;
 use super::setup::Setup;
-use crate::model::{BotName, Job, JobKey, JobState, JobStatus, LabelValue, RequestId, SourceKind, Target, Timestamp};
+use crate::model::{
+    BotName, Campaign, CampaignKey, Job, JobKey, JobState, JobStatus, LabelValue, RequestId, SourceKind, Target,
+    Timestamp,
+};
 use crate::store::{RegisterError, Registered};
 
 /// The most jobs in one listing.
@@ -23,6 +27,8 @@ pub(super) enum Command {
     Forget(JobKey, oneshot::Sender<Result<bool, RegisterError>>),
     Keys(Filter, oneshot::Sender<Vec<(JobKey, Option<LabelValue>)>>),
     List(Filter, oneshot::Sender<Listing>),
+    Campaigns(oneshot::Sender<Vec<Arc<Campaign>>>),
+    Campaign(CampaignKey, oneshot::Sender<Option<Arc<Campaign>>>),
     Bots(oneshot::Sender<Vec<BotStatus>>),
     Sizes(oneshot::Sender<BTreeMap<&'static str, usize>>),
     Probe(JobKey, oneshot::Sender<Result<Box<Job>, ProbeError>>),
@@ -149,6 +155,16 @@ impl Handle {
     /// The keys and campaigns of all jobs that match, sorted; offset and limit are ignored.
     pub async fn keys(&self, filter: Filter) -> Result<Vec<(JobKey, Option<LabelValue>)>, Unavailable> {
         self.request(|reply| Command::Keys(filter, reply)).await
+    }
+
+    /// All campaigns, by bot and name; shared, not copied.
+    pub async fn campaigns(&self) -> Result<Vec<Arc<Campaign>>, Unavailable> {
+        self.request(Command::Campaigns).await
+    }
+
+    /// One campaign.
+    pub async fn campaign(&self, key: CampaignKey) -> Result<Option<Arc<Campaign>>, Unavailable> {
+        self.request(|reply| Command::Campaign(key, reply)).await
     }
 
     /// The state of all bots.

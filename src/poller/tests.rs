@@ -9,7 +9,7 @@ use crate::clock::Clock;
 use crate::config::{Algorithm, Auth, ClientId, KeySource, SigningAuth};
 use crate::database::Database;
 use crate::exposition::{Encoding, ExporterView, Format};
-use crate::model::{ApiVersion, BotName, RequestId, Shard, Target, Timestamp};
+use crate::model::{ApiVersion, BotName, JobSeries, RequestId, Shard, Target, Timestamp};
 use crate::upstream::{BodyBudget, Client, ClientSettings, ReasonTable};
 use crate::{scheduler, store};
 
@@ -50,7 +50,14 @@ fn setup() -> Setup {
     };
     let day = Duration::from_secs(86_400);
     let life = store::Settings { job_deadline: day, retention: day, campaign_retention: day, max_jobs: 10 };
-    Setup { life, job_series: JobSeries::All, bots: vec![bot], sources: Vec::new(), static_targets: Vec::new(), shard: Shard::WHOLE }
+    Setup {
+        life,
+        job_series: JobSeries::All,
+        bots: vec![bot],
+        sources: Vec::new(),
+        static_targets: Vec::new(),
+        shard: Shard::WHOLE,
+    }
 }
 
 fn exporter() -> ExporterView {

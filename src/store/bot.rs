@@ -1,8 +1,8 @@
 //! The state of one bot: its counters and gauges, and the bounded sets of their labels.
 
 use crate::model::{
-    ApiVersion, BotCounters, BotMetrics, BotName, Channel, ChannelTally, CreationTimes, DELIVERY_BOUNDS, Histogram, Reason, Report,
-    TerminalStatus, Timestamp, Unrecognized, UnrecognizedKind,
+    ApiVersion, BotCounters, BotMetrics, BotName, Channel, ChannelTally, CreationTimes, DELIVERY_BOUNDS, Histogram,
+    Reason, Report, TerminalStatus, Timestamp, Unrecognized, UnrecognizedKind,
 };
 
 use super::counting::count_tally;

@@ -262,6 +262,11 @@ impl Store {
         self.campaigns.table.get(key).map(|tracked| tracked.campaign.as_ref())
     }
 
+    /// One campaign, shared.
+    pub fn shared_campaign(&self, key: &CampaignKey) -> Option<Arc<Campaign>> {
+        self.campaigns.table.get(key).map(|tracked| tracked.campaign.clone())
+    }
+
     /// The campaigns that changed, are new or were removed since the last call.
     pub fn take_changed_campaigns(&mut self) -> BTreeSet<CampaignKey> {
         std::mem::take(&mut self.campaigns.changed)

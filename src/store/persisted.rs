@@ -6,7 +6,8 @@ use super::dirty::Dirty;
 use super::entry::Entry;
 use super::store::Store;
 use crate::model::{
-    BotCounters, BotName, Campaign, CampaignShare, ChannelTally, Inconsistency, Job, JobKey, JobState, SourceId, SourceKind, Timestamp, UnrecognizedKind,
+    BotCounters, BotName, Campaign, CampaignShare, ChannelTally, Inconsistency, Job, JobKey, JobState, SourceId,
+    SourceKind, Timestamp, UnrecognizedKind,
 };
 
 /// A job with its bookkeeping, as plain data.

@@ -1,8 +1,8 @@
 //! Applies the outcome of a poll to its job and to the counters.
 
 use crate::model::{
-    ApiVersion, BotCounters, CampaignKey, ChannelTally, DropReason, EntryStatus, Inconsistency, Job, JobKey, JobSlot, JobState,
-    Outcome, Report, TerminalStatus, Timestamp, Unrecognized, UnrecognizedKind,
+    ApiVersion, BotCounters, CampaignKey, ChannelTally, DropReason, EntryStatus, Inconsistency, Job, JobKey, JobSlot,
+    JobState, Outcome, Report, TerminalStatus, Timestamp, Unrecognized, UnrecognizedKind,
 };
 
 use super::campaigns::Counted;

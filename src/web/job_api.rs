@@ -253,11 +253,11 @@ fn misdirected(state: &AppState, bot: &BotName, id: &RequestId, advice: &str) ->
     with_owner(response, state, bot, id)
 }
 
-fn error_response(status: StatusCode, message: &str) -> Response {
+pub(super) fn error_response(status: StatusCode, message: &str) -> Response {
     respond(status, &json!({"status": "error", "error": message}))
 }
 
-fn respond(status: StatusCode, value: &Value) -> Response {
+pub(super) fn respond(status: StatusCode, value: &Value) -> Response {
     let mut headers = HeaderMap::new();
     headers.insert(header::CONTENT_TYPE, header::HeaderValue::from_static("application/json"));
     (status, headers, value.to_string()).into_response()

@@ -9,9 +9,10 @@ pub(super) const READY: &str = "/-/ready";
 pub(super) const RELOAD: &str = "/-/reload";
 pub(super) const CONFIG: &str = "/config";
 pub(super) const JOBS: &str = "/api/v1/jobs";
+pub(super) const CAMPAIGNS: &str = "/api/v1/campaigns";
 
 /// The paths with a fixed name.
-const FIXED: [&str; 7] = [STATUS, PROBE, HEALTHY, READY, RELOAD, CONFIG, JOBS];
+const FIXED: [&str; 8] = [STATUS, PROBE, HEALTHY, READY, RELOAD, CONFIG, JOBS, CAMPAIGNS];
 
 /// Checks that every path has one meaning. All routes exist twice: at the root, and below the path of the external URL.
 ///

@@ -46,7 +46,15 @@ fn family_of(sample: &str) -> &'static Family {
 }
 
 fn pages() -> [String; 2] {
-    Format::ALL.map(|format| render(world::jobs().iter(), &world::campaigns().iter().collect::<Vec<_>>(), &world::bots(), Some(&world::exporter()), format))
+    Format::ALL.map(|format| {
+        render(
+            world::jobs().iter(),
+            &world::campaigns().iter().collect::<Vec<_>>(),
+            &world::bots(),
+            Some(&world::exporter()),
+            format,
+        )
+    })
 }
 
 #[test]

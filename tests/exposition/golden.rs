@@ -35,7 +35,12 @@ fn page(format: Format) -> String {
     let campaigns = world::campaigns();
     campaigns.iter().for_each(|campaign| blocks.note_campaign(&campaign.key));
     (0..5).for_each(|slot| blocks.note(JobSlot::new(slot)));
-    let page = blocks.publish(|slot| jobs.get(slot.index() as usize), |key| campaigns.iter().find(|campaign| campaign.key == *key), &world::bots(), &world::exporter());
+    let page = blocks.publish(
+        |slot| jobs.get(slot.index() as usize),
+        |key| campaigns.iter().find(|campaign| campaign.key == *key),
+        &world::bots(),
+        &world::exporter(),
+    );
     let body: Vec<u8> = page.response(format, Encoding::Identity, TAIL).flatten().collect();
     String::from_utf8(body).unwrap()
 }

@@ -6,8 +6,8 @@ use std::time::Duration;
 use enum_map::EnumMap;
 use koreai_exporter::exposition::{ExporterView, StorageView};
 use koreai_exporter::model::{
-    ApiVersion, BotMetrics, BotName, Campaign, CampaignKey, CampaignShare, Channel, ChannelTally, CreationTimes, Job, JobKey, JobNumber,
-    JobState, JobStatus, LabelName, LabelValue, Reason, RequestId, Shard, TerminalStatus, Timestamp,
+    ApiVersion, BotMetrics, BotName, Campaign, CampaignKey, CampaignShare, Channel, ChannelTally, CreationTimes, Job,
+    JobKey, JobNumber, JobState, JobStatus, LabelName, LabelValue, Reason, RequestId, Shard, TerminalStatus, Timestamp,
 };
 
 pub(crate) fn channel(name: &str) -> Channel {

@@ -16,8 +16,8 @@ fn fixture() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/database-v1")
 }
 
-/// The samples that a store shows that is configured as the release was.
-async fn samples(directory: &Path) -> BTreeSet<String> {
+/// A store that is configured as the release was, with the contents of a database.
+async fn opened(directory: &Path) -> Store {
     let (database, contents) = Database::open(directory).await.unwrap();
     database.close().await;
     let name = |text| BotName::parse(text).unwrap();
@@ -36,6 +36,12 @@ async fn samples(directory: &Path) -> BTreeSet<String> {
     let mut store = Store::new(settings);
     store.configure(settings, &bots, &sources, Timestamp::from_millis(0));
     store.restore(contents.bots, contents.campaigns, contents.jobs, Timestamp::from_millis(0));
+    store
+}
+
+/// The samples that it shows.
+async fn samples(directory: &Path) -> BTreeSet<String> {
+    let store = opened(directory).await;
     let metrics: Vec<BotMetrics> = store.bots().cloned().collect();
     let jobs: Vec<_> = store.jobs().collect();
     let page = render(jobs.into_iter(), &[], &metrics, None, Format::Text);
@@ -69,5 +75,28 @@ async fn a_database_of_release_0_1_0_opens_with_the_same_numbers() {
         let missing: Vec<_> = expected.difference(&actual).collect();
         let added: Vec<_> = actual.difference(&expected).collect();
         assert!(missing.is_empty() && added.is_empty(), "{opened}: missing {missing:#?}, added {added:#?}");
+    }
+}
+
+#[tokio::test]
+async fn campaigns_are_counted_from_the_jobs_of_release_0_1_0() {
+    let directory = tempfile::tempdir().unwrap();
+    std::fs::copy(fixture().join(FILE_NAME), directory.path().join(FILE_NAME)).unwrap();
+    let store = opened(directory.path()).await;
+    let names: Vec<_> =
+        store.campaigns().map(|campaign| format!("{}/{}", campaign.key.bot, campaign.key.name)).collect();
+    assert_eq!(names, ["sales/spring-sale", "sales/survey", "support/outage-notice", "support/survey"]);
+    // Every job of the fixture has a campaign.
+    for bot in store.bots() {
+        let mut counted = BotMetrics::new(bot.bot.clone(), &[]).counters;
+        for campaign in store.campaigns().filter(|campaign| campaign.key.bot == bot.bot) {
+            for (channel, counts) in &campaign.notifications {
+                let sum = counted.notifications.entry(channel.clone()).or_default();
+                counts.iter().for_each(|(status, count)| sum[status] += count);
+            }
+            campaign.jobs_finished.iter().for_each(|(status, count)| counted.jobs_finished[status] += count);
+        }
+        assert_eq!(counted.notifications, bot.counters.notifications, "{}", bot.bot);
+        assert_eq!(counted.jobs_finished, bot.counters.jobs_finished, "{}", bot.bot);
     }
 }

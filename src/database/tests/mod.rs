@@ -9,9 +9,9 @@ use enum_map::{EnumMap, enum_map};
 
 use crate::database::BotCalls;
 use crate::model::{
-    ApiVersion, BotCounters, BotName, Channel, ChannelTally, EntryStatus, Histogram, Inconsistency, Job, JobKey,
-    JobNumbers, JobState, JobStatus, LabelName, LabelValue, REQUEST_DURATION_BOUNDS, Reason, RequestId, SourceId,
-    SourceKind, TerminalStatus, Timestamp,
+    ApiVersion, BotCounters, BotName, Campaign, CampaignKey, CampaignTotals, Channel, ChannelTally, CompletionSum,
+    CreationTimes, EntryStatus, Histogram, Inconsistency, Job, JobKey, JobNumbers, JobState, JobStatus, LabelName,
+    LabelValue, REQUEST_DURATION_BOUNDS, Reason, RequestId, SourceId, SourceKind, TerminalStatus, Timestamp,
 };
 use crate::store::PersistedJob;
 

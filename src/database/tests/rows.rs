@@ -6,8 +6,8 @@ use crate::database::codes::Code;
 use crate::database::encoding::{self, ByCode};
 use crate::database::{bot_row, campaign_row, format, job_row};
 use crate::model::{
-    ApiVersion, BotCounters, BotName, Channel, ChannelTally, CreationTimes, Job, JobNumber, JobState, JobStatus, LabelName, LabelValue, Reason,
-    SourceId, SourceKind, Timestamp,
+    ApiVersion, BotCounters, BotName, Channel, ChannelTally, CreationTimes, Job, JobNumber, JobState, JobStatus,
+    LabelName, LabelValue, Reason, SourceId, SourceKind, Timestamp,
 };
 use crate::store::PersistedJob;
 

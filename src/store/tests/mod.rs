@@ -1,5 +1,6 @@
 //! Sources, answers and time go in; jobs and counters are judged. No clock, no I/O.
 
+mod campaigns;
 mod counters;
 mod life;
 mod sources;
