@@ -40,7 +40,11 @@ fn family_of(sample: &str) -> &'static Family {
             Kind::Histogram => {
                 ["_bucket", "_sum", "_count"].map(|end| format!("{}{end}", family.name)).contains(&sample.to_owned())
             }
-            _ => family.name == sample,
+            Kind::Counter => {
+                let created = sample.strip_suffix("_created");
+                family.name == sample || created.is_some_and(|bare| family.name.strip_suffix("_total") == Some(bare))
+            }
+            Kind::Gauge => family.name == sample,
         })
         .unwrap_or_else(|| panic!("{sample} is not in the catalogue"))
 }

@@ -1,8 +1,8 @@
 use std::time::Duration;
 
 use crate::model::{
-    ApiVersion, BotCounters, BotName, Channel, ChannelTally, EntryStatus, JobKey, JobNumbers, JobState, JobStatus,
-    LabelValue, Outcome, Report, RequestId, SourceId, SourceKind, Target, TargetUpdate, Timestamp,
+    ApiVersion, BotCounters, BotName, Campaign, Channel, ChannelTally, EntryStatus, JobKey, JobNumbers, JobState,
+    JobStatus, LabelValue, Outcome, Report, RequestId, SourceId, SourceKind, Target, TargetUpdate, Timestamp,
 };
 use crate::store::{BotSpec, Change, Dirty, PersistedJob, Registered, Settings, Store, Transition};
 
