@@ -10,7 +10,8 @@ use super::in_flight::Purpose;
 use super::persister::Reply;
 use super::probes::ProbeResult;
 use super::run::Poller;
-use crate::model::{Job, JobKey, Timestamp};
+use crate::model::{HistoryPoint, Job, JobKey, JobSlot, Timestamp};
+use crate::store::Entry;
 
 impl Poller {
     pub(super) fn handle_command(&mut self, command: Command) {
@@ -44,7 +45,8 @@ impl Poller {
             }
             Command::List(filter, reply) => send(reply, self.list(&filter)),
             Command::Campaigns(reply) => send(reply, self.store.campaigns().cloned().collect()),
-            Command::Campaign(key, reply) => send(reply, self.store.shared_campaign(&key)),
+            Command::Campaign(key, reply) => send(reply, self.store.campaign_with_history(&key)),
+            Command::Job(key, reply) => send(reply, self.job(&key)),
             Command::Bots(reply) => send(reply, self.bot_statuses(now)),
             Command::Sizes(reply) => send(reply, self.sizes()),
             Command::Probe(key, reply) => self.probe(key, reply, now),
@@ -80,17 +82,19 @@ impl Poller {
         }
         matching.sort_unstable_by(|a, b| newest_first(a, b));
         let page = matching.iter().skip(filter.offset).take(filter.limit.min(MAX_LISTED));
-        let jobs = page
-            .filter_map(|job| {
-                let slot = self.store.find(&job.key)?;
-                Some(ListedJob {
-                    job: (*job).clone(),
-                    sources: self.store.sources_of(slot),
-                    last_poll: self.store.entry(slot)?.last_poll(),
-                })
-            })
-            .collect();
+        let jobs = page.filter_map(|job| Some(self.listed(self.store.find(&job.key)?)?.0)).collect();
         Listing { matching: total, jobs }
+    }
+
+    fn job(&self, key: &JobKey) -> Option<(ListedJob, Vec<HistoryPoint>)> {
+        let (listed, entry) = self.listed(self.store.find(key)?)?;
+        Some((listed, entry.history().points()))
+    }
+
+    fn listed(&self, slot: JobSlot) -> Option<(ListedJob, &Entry)> {
+        let entry = self.store.entry(slot)?;
+        let sources = self.store.sources_of(slot);
+        Some((ListedJob { job: entry.job.clone(), sources, last_poll: entry.last_poll() }, entry))
     }
 
     fn bot_statuses(&self, now: Timestamp) -> Vec<BotStatus> {

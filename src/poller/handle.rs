@@ -8,8 +8,8 @@ use tokio::sync::{mpsc, oneshot};
 use super::bot::BotStatus;
 use super::setup::Setup;
 use crate::model::{
-    BotName, Campaign, CampaignKey, Job, JobKey, JobState, JobStatus, LabelValue, RequestId, SourceKind, Target,
-    Timestamp,
+    BotName, Campaign, CampaignKey, HistoryPoint, Job, JobKey, JobState, JobStatus, LabelValue, RequestId, SourceKind,
+    Target, Timestamp,
 };
 use crate::store::{RegisterError, Registered};
 
@@ -28,7 +28,8 @@ pub(super) enum Command {
     Keys(Filter, oneshot::Sender<Vec<(JobKey, Option<LabelValue>)>>),
     List(Filter, oneshot::Sender<Listing>),
     Campaigns(oneshot::Sender<Vec<Arc<Campaign>>>),
-    Campaign(CampaignKey, oneshot::Sender<Option<Arc<Campaign>>>),
+    Campaign(CampaignKey, oneshot::Sender<Option<(Arc<Campaign>, Vec<HistoryPoint>)>>),
+    Job(JobKey, oneshot::Sender<Option<(ListedJob, Vec<HistoryPoint>)>>),
     Bots(oneshot::Sender<Vec<BotStatus>>),
     Sizes(oneshot::Sender<BTreeMap<&'static str, usize>>),
     Probe(JobKey, oneshot::Sender<Result<Box<Job>, ProbeError>>),
@@ -47,6 +48,8 @@ pub struct Filter {
     pub campaign: Option<String>,
     /// Only this request ID.
     pub request_id: Option<RequestId>,
+    /// Only request IDs that contain this text.
+    pub request_id_part: Option<String>,
     /// How many matching jobs to skip.
     pub offset: usize,
     /// How many to list, at most [`MAX_LISTED`].
@@ -63,6 +66,7 @@ impl Filter {
                 .as_ref()
                 .is_none_or(|campaign| job.campaign.as_ref().is_some_and(|value| value.as_str() == campaign))
             && self.request_id.as_ref().is_none_or(|id| *id == job.key.id)
+            && self.request_id_part.as_ref().is_none_or(|part| job.key.id.as_str().contains(part.as_str()))
     }
 }
 
@@ -162,9 +166,14 @@ impl Handle {
         self.request(Command::Campaigns).await
     }
 
-    /// One campaign.
-    pub async fn campaign(&self, key: CampaignKey) -> Result<Option<Arc<Campaign>>, Unavailable> {
+    /// One campaign, and its course since the start of this process.
+    pub async fn campaign(&self, key: CampaignKey) -> Result<Option<(Arc<Campaign>, Vec<HistoryPoint>)>, Unavailable> {
         self.request(|reply| Command::Campaign(key, reply)).await
+    }
+
+    /// One tracked job, and its last reports since the start of this process.
+    pub async fn job(&self, key: JobKey) -> Result<Option<(ListedJob, Vec<HistoryPoint>)>, Unavailable> {
+        self.request(|reply| Command::Job(key, reply)).await
     }
 
     /// The state of all bots.

@@ -12,9 +12,10 @@ use super::counting::count_tally;
 use super::dirty::Dirty;
 use super::entry::Entry;
 use super::store::{Dropped, Store};
+use super::tracked_campaign::Tracked;
 use crate::model::{
-    BotName, Campaign, CampaignKey, CampaignShare, Channel, ChannelTally, DropReason, EntryStatus, JobSlot, JobState,
-    LabelValue, Reason, TerminalStatus, Timestamp,
+    BotName, Campaign, CampaignKey, CampaignShare, Channel, ChannelTally, DropReason, EntryStatus, HistoryPoint,
+    JobSlot, JobState, LabelValue, Reason, TerminalStatus, Timestamp,
 };
 
 /// Limit of campaigns over all bots. Beyond it, campaigns without followed jobs make room, longest unchanged first; if
@@ -42,52 +43,6 @@ pub(super) struct Campaigns {
     /// Campaigns without followed jobs.
     idle: usize,
     next_sweep: Timestamp,
-}
-
-/// A campaign and its bookkeeping.
-#[derive(Debug)]
-struct Tracked {
-    /// Shared with readers; copied when it changes while a reader has it.
-    campaign: Arc<Campaign>,
-    /// Followed jobs. A campaign that has any does not expire.
-    followed: usize,
-    /// The expected ends of its polled jobs, with the number of jobs.
-    ends: BTreeMap<Timestamp, u64>,
-}
-
-impl Tracked {
-    fn new(campaign: Campaign) -> Self {
-        Self { campaign: Arc::new(campaign), followed: 0, ends: BTreeMap::new() }
-    }
-
-    fn add(&mut self, share: &CampaignShare) {
-        Arc::make_mut(&mut self.campaign).totals.add(share);
-        if let Some(end) = share.expected_end {
-            *self.ends.entry(end).or_default() += 1;
-        }
-    }
-
-    fn remove(&mut self, share: &CampaignShare) {
-        Arc::make_mut(&mut self.campaign).totals.remove(share);
-        if let Some(end) = share.expected_end
-            && let Some(jobs) = self.ends.get_mut(&end)
-        {
-            *jobs = jobs.saturating_sub(1);
-            if *jobs == 0 {
-                self.ends.remove(&end);
-            }
-        }
-    }
-
-    /// The end of the campaign is foreseen when the end of every polled job is.
-    fn foresee(&mut self) {
-        let polled = self.campaign.totals.jobs[JobState::Polling];
-        let foreseen: u64 = self.ends.values().sum();
-        let end = if foreseen == polled { self.ends.last_key_value().map(|(end, _)| *end) } else { None };
-        if self.campaign.expected_end != end {
-            Arc::make_mut(&mut self.campaign).expected_end = end;
-        }
-    }
 }
 
 impl Campaigns {
@@ -179,6 +134,13 @@ impl Campaigns {
         }
     }
 
+    /// Adds the numbers of this time to the course of a campaign.
+    pub(super) fn remember(&mut self, key: &CampaignKey, at: Timestamp) {
+        if let Some(tracked) = self.table.get_mut(key) {
+            tracked.remember(at);
+        }
+    }
+
     /// Makes the campaigns agree with a job: what it adds to the sums, and on its first campaign its counts so far.
     /// `member`: whether it is followed, or has ended.
     pub(super) fn settle(&mut self, entry: &mut Entry, member: bool, counted: &mut Counted<'_>) {
@@ -262,9 +224,10 @@ impl Store {
         self.campaigns.table.get(key).map(|tracked| tracked.campaign.as_ref())
     }
 
-    /// One campaign, shared.
-    pub fn shared_campaign(&self, key: &CampaignKey) -> Option<Arc<Campaign>> {
-        self.campaigns.table.get(key).map(|tracked| tracked.campaign.clone())
+    /// One campaign, shared, and its course since the start of this process.
+    pub fn campaign_with_history(&self, key: &CampaignKey) -> Option<(Arc<Campaign>, Vec<HistoryPoint>)> {
+        let tracked = self.campaigns.table.get(key)?;
+        Some((tracked.campaign.clone(), tracked.history.points().to_vec()))
     }
 
     /// The campaigns that changed, are new or were removed since the last call.

@@ -3,7 +3,7 @@
 use enum_map::EnumMap;
 
 use super::sources::SourceIndex;
-use crate::model::{CampaignShare, ChannelTally, Inconsistency, Job, Timestamp, UnrecognizedKind};
+use crate::model::{CampaignShare, ChannelTally, Inconsistency, Job, JobHistory, Timestamp, UnrecognizedKind};
 
 /// A followed job and its bookkeeping.
 #[derive(Debug, Clone, PartialEq)]
@@ -32,6 +32,8 @@ pub struct Entry {
     pub(super) campaign_since: Option<Timestamp>,
     /// What it adds to the sums of its campaign now.
     pub(super) share: Option<CampaignShare>,
+    /// Its last reports; in memory only, while it has series.
+    pub(super) history: JobHistory,
 }
 
 impl Entry {
@@ -49,12 +51,18 @@ impl Entry {
             orphaned_since: None,
             campaign_since: None,
             share: None,
+            history: JobHistory::default(),
         }
     }
 
     /// When the last poll ended, whatever its outcome.
     pub fn last_poll(&self) -> Option<Timestamp> {
         self.last_poll
+    }
+
+    /// Its last reports since the start of this process.
+    pub fn history(&self) -> &JobHistory {
+        &self.history
     }
 
     /// The highest counts of each channel in all reports.

@@ -6,8 +6,8 @@ use super::dirty::Dirty;
 use super::entry::Entry;
 use super::store::Store;
 use crate::model::{
-    BotCounters, BotName, Campaign, CampaignShare, ChannelTally, Inconsistency, Job, JobKey, JobState, SourceId,
-    SourceKind, Timestamp, UnrecognizedKind,
+    BotCounters, BotName, Campaign, CampaignShare, ChannelTally, Inconsistency, Job, JobHistory, JobKey, JobState,
+    SourceId, SourceKind, Timestamp, UnrecognizedKind,
 };
 
 /// A job with its bookkeeping, as plain data.
@@ -139,6 +139,7 @@ impl Store {
             orphaned_since: None,
             campaign_since: persisted.campaign_since,
             share: None,
+            history: JobHistory::default(),
         };
         if entry.campaign_since.is_some() && (!persisted.retired || entry.job.state != JobState::Polling) {
             entry.share = CampaignShare::of(&entry.job);

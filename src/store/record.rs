@@ -1,8 +1,10 @@
 //! Applies the outcome of a poll to its job and to the counters.
 
+use enum_map::EnumMap;
+
 use crate::model::{
-    ApiVersion, BotCounters, CampaignKey, ChannelTally, DropReason, EntryStatus, Inconsistency, Job, JobKey, JobSlot,
-    JobState, Outcome, Report, TerminalStatus, Timestamp, Unrecognized, UnrecognizedKind,
+    ApiVersion, BotCounters, CampaignKey, ChannelTally, DropReason, EntryStatus, HistoryPoint, Inconsistency, Job,
+    JobKey, JobSlot, JobState, Outcome, Report, TerminalStatus, Timestamp, Unrecognized, UnrecognizedKind,
 };
 
 use super::campaigns::Counted;
@@ -81,6 +83,7 @@ impl Store {
                     count_inconsistencies(entry, &report.inconsistencies, &mut bot.metrics.counters);
                 let status = report.status;
                 update(&mut entry.job, report, changed, now);
+                entry.history.push(point(&entry.job, now));
                 // An entry with an unknown status may yet become a success or a failure: such entries are counted as
                 // UNKNOWN when the job has ended, so that none is counted twice.
                 let added = without_unknown(advance.added);
@@ -118,6 +121,11 @@ impl Store {
             }
         }
         self.note(Change::Changed(slot));
+        if let (Some(key), Transition::Running { changed: true, .. } | Transition::Finished(_)) =
+            (&campaign, &recorded.transition)
+        {
+            self.campaigns.remember(key, now);
+        }
         recorded
     }
 
@@ -229,6 +237,12 @@ fn count_inconsistencies(entry: &mut Entry, kinds: &[Inconsistency], counters: &
         }
     }
     new
+}
+
+/// The numbers of a job after a report.
+fn point(job: &Job, at: Timestamp) -> HistoryPoint {
+    let sum = |status| job.tallies.iter().fold(0_u64, |sum, tally| sum.saturating_add(tally.entries[status]));
+    HistoryPoint { at, status: Some(job.status), completion: job.completion, entries: EnumMap::from_fn(sum) }
 }
 
 /// Copies the values of a report into the job; values that the report does not have stay.

@@ -9,8 +9,8 @@ use super::entry::Entry;
 use super::sources::{MAX_WAITING, SourceIndex};
 use super::store::{Change, RegisterError, Registered, Store};
 use crate::model::{
-    BotName, DropReason, Job, JobKey, JobSlot, JobState, RequestId, SourceId, SourceKind, Target, TargetUpdate,
-    Timestamp,
+    BotName, DropReason, Job, JobHistory, JobKey, JobSlot, JobState, RequestId, SourceId, SourceKind, Target,
+    TargetUpdate, Timestamp,
 };
 
 impl Store {
@@ -200,6 +200,7 @@ impl Store {
         }
         entry.sources = Vec::new();
         entry.orphaned_since = None;
+        entry.history = JobHistory::default();
         Dirty::mark_job(&mut self.dirty, &entry.job.key);
         if self.bots.contains_key(&entry.job.key.bot) {
             self.retire(entry);

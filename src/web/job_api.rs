@@ -111,6 +111,7 @@ fn filter(parameters: &ListParameters) -> Result<Filter, String> {
         status,
         campaign: parameters.campaign.clone(),
         request_id: request_id.map_err(|error| format!("request_id {error}"))?,
+        request_id_part: None,
         offset: parameters.offset.unwrap_or(0),
         limit: parameters.limit.unwrap_or(DEFAULT_LISTED).min(MAX_LISTED),
     })

@@ -36,6 +36,10 @@ pub fn router(state: AppState) -> Router {
             paths::JOBS,
             get(job_api::list).post(job_api::register).delete(job_api::forget).layer(job_api::body_limit()),
         )
+        .route(paths::CAMPAIGN_PAGE, get(pages::campaign))
+        .route(paths::JOB_PAGE, get(pages::job))
+        .route(paths::STYLE_SHEET, get(pages::style_sheet))
+        .route(paths::REFRESH_SCRIPT, get(pages::refresh_script))
         .route(paths::CAMPAIGNS, get(campaign_api::list))
         .fallback(not_found);
     let prefix = state.prefix.clone();
