@@ -21,7 +21,9 @@ const PATH: &str = "/-/healthy";
 #[derive(Debug, thiserror::Error)]
 pub enum HealthError {
     /// Not a URL that can be requested.
-    #[error("invalid --url={url:?}: expected a URL such as http://localhost:10047/-/healthy, without user and password")]
+    #[error(
+        "invalid --url={url:?}: expected a URL such as http://localhost:10047/-/healthy, without user and password"
+    )]
     Url {
         /// As given.
         url: String,

@@ -7,15 +7,17 @@
 //! - `references`: which sources name which jobs, and the removal of jobs without a source.
 //! - `record`: applies the outcome of a poll to its job and to the counters.
 //! - `counting`: counts each log entry once.
-//! - `campaigns`: counts jobs that belong together as one, beyond the life of their series.
+//! - `campaigns`, `campaign_jobs`: count jobs that belong together as one, beyond the life of their series.
 //! - `gauges`: gauges that are computed from jobs and sources.
 //! - `persisted`, `dirty`: what the database stores, and what changed since the last batch.
 //! - `entry`, `bot`, `sources`, `retired`, `tracked_campaign`: one job, one bot, the table of sources, jobs whose series have expired.
 
 mod bot;
+mod campaign_jobs;
 mod campaigns;
 mod counting;
 mod dirty;
+mod dropped;
 mod entry;
 mod gauges;
 mod persisted;

@@ -14,6 +14,7 @@ use crate::model::{
 use super::bot::BotState;
 use super::campaigns::Campaigns;
 use super::dirty::Dirty;
+use super::dropped::Dropped;
 use super::entry::Entry;
 use super::retired::Retired;
 use super::sources::{REMOVAL_GRACE, Sources};
@@ -79,16 +80,6 @@ pub enum RegisterError {
     /// The database could not store it, so that a restart would lose it.
     #[error("cannot write the job to the database; the log has the cause")]
     NotPersisted,
-}
-
-/// Rejected items, by reason.
-#[derive(Debug, Default)]
-pub(super) struct Dropped(EnumMap<DropReason, u64>);
-
-impl Dropped {
-    pub(super) fn add(&mut self, reason: DropReason, count: u64) {
-        self.0[reason] = self.0[reason].saturating_add(count);
-    }
 }
 
 /// The state of all jobs and the counters of all bots.
@@ -324,7 +315,7 @@ impl Store {
 
     /// Rejected items.
     pub fn dropped(&self) -> EnumMap<DropReason, u64> {
-        self.dropped.0
+        self.dropped.counts()
     }
 
     pub(super) fn entry_mut(&mut self, slot: JobSlot) -> Option<&mut Entry> {

@@ -60,15 +60,8 @@ impl Browser {
                 }
             }
         });
-        let mut browser = Self {
-            child,
-            commands,
-            messages,
-            session: None,
-            next: 0,
-            complaints: Vec::new(),
-            _profile: profile,
-        };
+        let mut browser =
+            Self { child, commands, messages, session: None, next: 0, complaints: Vec::new(), _profile: profile };
         let target = browser.command("Target.createTarget", json!({"url": "about:blank"}))["targetId"].clone();
         let attached = browser.command("Target.attachToTarget", json!({"targetId": target, "flatten": true}));
         browser.session = attached["sessionId"].as_str().map(str::to_owned);

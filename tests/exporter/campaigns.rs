@@ -153,8 +153,8 @@ async fn a_new_counter_series_is_scraped_at_0_before_it_counts() {
 
 #[tokio::test]
 async fn job_series_chooses_which_jobs_have_series() {
+    let time = Time::stop();
     for (setting, shown) in [("all", ["ds-ended", "ds-runs"].as_slice()), ("unfinished", &["ds-runs"]), ("none", &[])] {
-        let time = Time::stop();
         let runs = ScriptedJob::new("ds-runs", 10).with_plan(Plan::Runs { over: DAY });
         let ended = ScriptedJob::new("ds-ended", 10).with_plan(Plan::Runs { over: MINUTE / 60 });
         let upstream = upstream(tenant(bot(vec![runs, ended]))).await;

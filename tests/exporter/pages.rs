@@ -9,14 +9,14 @@ use crate::support::{Configuration, Exporter, Got, Time, bot, tenant, upstream};
 const MINUTE: Duration = Duration::from_secs(60);
 
 async fn exporter(time: &Time) -> Exporter {
-    let jobs = ["ds-apple", "ds-banana", "ds-cherry"].map(|id| {
-        ScriptedJob::new(id, 10).with_failures(20).with_plan(Plan::Runs { over: Duration::from_secs(1) })
-    });
+    let jobs = ["ds-apple", "ds-banana", "ds-cherry"]
+        .map(|id| ScriptedJob::new(id, 10).with_failures(20).with_plan(Plan::Runs { over: Duration::from_secs(1) }));
     let upstream = upstream(tenant(bot(jobs.to_vec()))).await;
     let mut configuration = Configuration::new(&upstream, &[]);
-    configuration.bot = "    static_configs:\n      - {targets: [ds-apple], labels: {campaign: '<b>fruit</b> & more'}}\n      \
+    configuration.bot =
+        "    static_configs:\n      - {targets: [ds-apple], labels: {campaign: '<b>fruit</b> & more'}}\n      \
                          - {targets: [ds-banana], labels: {campaign: berries}}\n      - {targets: [ds-cherry]}\n"
-        .to_owned();
+            .to_owned();
     let exporter = Exporter::start(&configuration).await;
     exporter.until(time, MINUTE, |page| page.jobs("finished") == 3.0).await;
     exporter
