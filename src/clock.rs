@@ -126,7 +126,7 @@ mod tests {
         (Clock::following(system), offset)
     }
 
-    /// How far the clock is ahead of the true time, which tokio's clock has kept since `begin`.
+    /// How far the clock is ahead of the true time, which tokio's clock measures since `begin`.
     fn ahead(clock: &Clock, begin: tokio::time::Instant) -> i64 {
         clock.now().as_millis() - START - i64::try_from(begin.elapsed().as_millis()).unwrap()
     }

@@ -103,6 +103,8 @@ struct Run {
     waiting: HashMap<JobSlot, Timestamp>,
     overtaken: HashMap<JobSlot, usize>,
     ever_added: usize,
+    /// Jobs that were refused once.
+    refused: HashSet<JobSlot>,
     calls: Vec<Timestamp>,
     /// Since when each pause is known, and when it ends.
     pauses: Vec<(Timestamp, Timestamp)>,
@@ -125,6 +127,7 @@ impl Run {
             waiting: HashMap::new(),
             overtaken: HashMap::new(),
             ever_added: 0,
+            refused: HashSet::new(),
             calls: Vec::new(),
             pauses: Vec::new(),
             longest_wait: Duration::ZERO,
@@ -160,7 +163,7 @@ impl Run {
             match self.scheduler.next(self.now) {
                 Next::Poll { slot, .. } => self.poll(slot, starvation_limit),
                 Next::WaitUntil(at) => {
-                    assert!(at > self.now, "told to wait until a time that is not in the future");
+                    assert!(at > self.now, "has to wait until a time that is not in the future");
                     break Some(at);
                 }
                 Next::Idle => break None,
@@ -217,7 +220,8 @@ impl Run {
                 self.scheduled.remove(&slot);
                 self.finished.insert(slot);
             }
-            Observation::Unusable | Observation::Unavailable => {}
+            // A back-off is not part of the wait.
+            Observation::Unusable | Observation::Unavailable | Observation::RateLimited(_) => {}
             _ if self.scheduled.contains(&slot) => {
                 self.waiting.insert(slot, self.now);
             }
@@ -225,8 +229,9 @@ impl Run {
         }
         let paused = match observation {
             Observation::RateLimited(refusal) => {
-                let named =
-                    refusal.retry_after.map(|wanted| wanted.clamp(Duration::from_secs(1), Duration::from_secs(3600)));
+                let named = refusal
+                    .retry_after
+                    .map(|requested| requested.clamp(Duration::from_secs(1), Duration::from_secs(3600)));
                 Some(named.unwrap_or(Duration::from_secs(if refusal.hourly { 300 } else { 60 })))
             }
             Observation::Unauthorized => Some(Duration::from_secs(30)),
@@ -234,7 +239,16 @@ impl Run {
         };
         if let Some(paused) = paused {
             let until = self.now.plus(paused);
-            assert!(self.scheduler.paused_until(self.now).is_some_and(|known| known >= until));
+            let pauses = self.scheduler.paused_until(self.now).is_some_and(|known| known >= until);
+            // Only the job backs off if it was refused before and other jobs were not.
+            let refused = matches!(observation, Observation::RateLimited(_));
+            assert!(pauses || refused && self.refused.contains(&slot), "no pause after {observation:?}");
+            if refused {
+                self.refused.insert(slot);
+            }
+            if !pauses {
+                return;
+            }
             self.pauses.push((started.max(self.now.minus(Duration::from_millis(1))), until));
         }
     }

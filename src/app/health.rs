@@ -5,11 +5,10 @@ use std::time::Duration;
 use reqwest::redirect::Policy;
 use reqwest::{Client, StatusCode, Url};
 
-use super::error::AppError;
 use crate::cli::WebFlags;
 use crate::client_tls::{self, ClientTls, ClientTlsError};
 use crate::model::error_chain;
-use crate::web::{ListenAddress, WebConfig, parse_listen_address};
+use crate::web::{ListenAddress, WebConfig, WebError, parse_listen_address};
 
 /// Below the five seconds that health checks of containers commonly have.
 const TIMEOUT: Duration = Duration::from_secs(4);
@@ -28,6 +27,9 @@ pub enum HealthError {
         /// As given.
         url: String,
     },
+    /// The flags of the exporter.
+    #[error(transparent)]
+    Web(#[from] WebError),
     /// The client cannot be built.
     #[error("cannot set up TLS")]
     Tls(#[from] ClientTlsError),
@@ -56,12 +58,12 @@ pub enum HealthError {
 ///
 /// # Errors
 /// Unless the answer is 200.
-pub(super) async fn health(web: &WebFlags, url: Option<&str>) -> Result<String, AppError> {
+pub(super) async fn health(web: &WebFlags, url: Option<&str>) -> Result<String, HealthError> {
     let url = match url {
         Some(text) => parse_url(text)?,
         None => own_url(web)?,
     };
-    Ok(request(url).await?)
+    request(url).await
 }
 
 fn parse_url(text: &str) -> Result<Url, HealthError> {
@@ -72,7 +74,7 @@ fn parse_url(text: &str) -> Result<Url, HealthError> {
 }
 
 /// The URL that an exporter with these flags answers from the same machine.
-fn own_url(web: &WebFlags) -> Result<Url, AppError> {
+fn own_url(web: &WebFlags) -> Result<Url, HealthError> {
     let tls = web.config_file.as_deref().map(WebConfig::load).transpose()?.is_some_and(|config| config.serves_tls());
     let address = web.listen_addresses.first().map_or(":10047", String::as_str);
     let host_and_port = match parse_listen_address(address)? {
@@ -86,7 +88,7 @@ fn own_url(web: &WebFlags) -> Result<Url, AppError> {
     };
     let scheme = if tls { "https" } else { "http" };
     let prefix = web.external_url.as_ref().map_or("", |path| path.as_str());
-    Ok(parse_url(&format!("{scheme}://{host_and_port}{prefix}{PATH}"))?)
+    parse_url(&format!("{scheme}://{host_and_port}{prefix}{PATH}"))
 }
 
 /// Like a kubelet, it verifies no certificate: it asks its own host, and sends nothing that is worth protecting.

@@ -1,10 +1,12 @@
 //! The options of the exporter, from the command line.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use super::config_file;
 use super::error::AppError;
 use crate::cli::{Cli, WebFlags, shard};
+use crate::clock::Clock;
 use crate::model::Shard;
 use crate::web;
 
@@ -19,6 +21,8 @@ pub struct Options {
     pub shard: Shard,
     /// The directory of the database; `None` for in-memory storage.
     pub storage: Option<PathBuf>,
+    /// The clock; tests replace the system's.
+    pub clock: Arc<Clock>,
 }
 
 impl Options {
@@ -33,6 +37,7 @@ impl Options {
         web::check_paths(&cli.web).map_err(AppError::Flag)?;
         // Without a file there is nothing to serve, except for the demo, which brings its configuration along.
         let config_file = config_file::locate(cli.config_file.as_deref()).unwrap_or_default();
-        Ok(Self { config_file, web: cli.web.clone(), shard, storage })
+        let clock = Arc::new(Clock::system());
+        Ok(Self { config_file, web: cli.web.clone(), shard, storage, clock })
     }
 }

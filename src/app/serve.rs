@@ -1,7 +1,6 @@
 //! The exporter: bind, start, wait, drain.
 
 use std::net::SocketAddr;
-use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::mpsc;
@@ -13,7 +12,6 @@ use super::options::Options;
 use super::setup::setup;
 use super::signals::Hangups;
 use crate::cli::version;
-use crate::clock::Clock;
 use crate::config::Config;
 use crate::database::Database;
 use crate::discovery::{self, SourceSettings};
@@ -79,7 +77,7 @@ pub async fn serve(options: Options, config: Config, shutdown: CancellationToken
     }
     let addresses: Vec<SocketAddr> = listeners.iter().filter_map(|listener| listener.local_addr().ok()).collect();
 
-    let clock = Arc::new(Clock::system());
+    let clock = options.clock.clone();
     let body_budget = BodyBudget::new();
     let (loop_setup, sources) = setup(&config, options.shard, &body_budget, &Network::shared())?;
     let database = match &options.storage {
@@ -147,7 +145,7 @@ struct Follower {
 
 impl Follower {
     /// Runs discovery until shutdown; each reload replaces the sources.
-    async fn run(self, mut sources: Vec<SourceSettings>, mut reloads: Reloads) {
+    async fn run(mut self, mut sources: Vec<SourceSettings>, mut reloads: Reloads) {
         let mut hangups = Hangups::new();
         loop {
             let stop = self.shutdown.child_token();
@@ -173,23 +171,24 @@ impl Follower {
                 };
                 let result = self.reload().await;
                 let (answer, replaced) = match result {
-                    Ok(sources) => (Ok(()), Some(sources)),
+                    Ok(replaced) => (Ok(()), Some(replaced)),
                     Err(text) => (Err(text), None),
                 };
                 if let Some(request) = request {
                     request.answer(answer);
                 }
-                if let Some(sources) = replaced {
-                    break sources;
+                if let Some(replaced) = replaced {
+                    break replaced;
                 }
             };
             stop.cancel();
-            sources = others;
+            (sources, self.updates) = others;
         }
     }
 
-    /// Replaces the whole configuration; on any mistake the previous one stays in use.
-    async fn reload(&self) -> Result<Vec<SourceSettings>, String> {
+    /// Replaces the whole configuration; on any mistake the previous one stays in use. Returns the sources, and where their
+    /// updates are sent.
+    async fn reload(&self) -> Result<(Vec<SourceSettings>, mpsc::Sender<TargetUpdate>), String> {
         let (path, shard, budget) = (self.options.config_file.clone(), self.options.shard, self.body_budget.clone());
         // Reads the configuration, and every key and certificate that it names.
         let prepared = tokio::task::spawn_blocking(move || {
@@ -202,10 +201,10 @@ impl Follower {
         match prepared {
             Ok((config, setup, sources)) => {
                 let bots = config.bots.iter().map(|bot| bot.name.clone()).collect();
-                self.handle.configure(setup).await.map_err(|error| error.to_string())?;
+                let updates = self.handle.configure(setup).await.map_err(|error| error.to_string())?;
                 self.shown.put(config.redacted(), bots);
                 tracing::info!(bots = config.bots.len(), "configuration reloaded");
-                Ok(sources)
+                Ok((sources, updates))
             }
             Err(text) => {
                 for line in text.lines() {

@@ -1,5 +1,6 @@
 //! Builds the settings of the polling loop and of discovery from the configuration.
 
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 
 use crate::auth::TokenSource;
@@ -38,6 +39,7 @@ pub fn setup(
         let client = Client::new(&client_settings(bot, global), reasons.clone(), budget.clone())
             .map_err(|source| AppError::Client { bot: bot.name.to_string(), source: Box::new(source) })?;
         bots.push(BotSetup {
+            definition: definition(bot),
             spec: store::BotSpec { name: bot.name.clone(), api: bot.api, channels: bot.channels.clone() },
             schedule: scheduler::Settings {
                 poll_interval: global.poll_interval,
@@ -119,4 +121,14 @@ fn http_sd(bot: &config::BotConfig, http: &config::HttpSdConfig) -> HttpSdSettin
         tls: http.tls.clone(),
         proxy: http.proxy_url.as_ref().map(|url| url.expose().clone()),
     }
+}
+
+/// A hash of what decides whether calls succeed. Secrets are not part of it: files are watched, and the environment of a
+/// process does not change.
+fn definition(bot: &config::BotConfig) -> u64 {
+    let proxy = bot.proxy_url.as_ref().map(|url| url.expose().as_str());
+    let settings = format!("{:?}", (bot.base_url.as_str(), bot.bot_id.as_str(), bot.api, &bot.auth, &bot.tls, proxy));
+    let mut hasher = DefaultHasher::new();
+    settings.hash(&mut hasher);
+    hasher.finish()
 }

@@ -10,7 +10,8 @@ use super::error::AuthError;
 use super::jwt::{self, Claims};
 use super::secret_file::SecretFile;
 use crate::config::{Algorithm, Auth, KeySource, MAX_JTI_LIFETIME, SigningAuth};
-use crate::model::Timestamp;
+use crate::input::FileStamp;
+use crate::model::{Timestamp, TokenKind};
 
 /// A token.
 #[derive(Debug, Clone)]
@@ -24,6 +25,7 @@ pub struct Token {
 /// Provides the tokens of one bot. Concurrent calls share it.
 #[derive(Debug)]
 pub struct TokenSource {
+    kind: TokenKind,
     origin: Mutex<TokenOrigin>,
 }
 
@@ -67,11 +69,16 @@ impl TokenSource {
     /// # Errors
     /// When key and algorithm do not match, the secret is empty, or upstream would not accept the lifetime.
     pub fn new(auth: &Auth) -> Result<Self, AuthError> {
-        let origin = match auth {
-            Auth::TokenFile(path) => TokenOrigin::File { file: SecretFile::new(path), token: None },
-            Auth::Sign(sign) => TokenOrigin::Signing(Signer::new(sign)?),
+        let (kind, origin) = match auth {
+            Auth::TokenFile(path) => (TokenKind::File, TokenOrigin::File { file: SecretFile::new(path), token: None }),
+            Auth::Sign(sign) => (TokenKind::Signed, TokenOrigin::Signing(Signer::new(sign)?)),
         };
-        Ok(Self { origin: Mutex::new(origin) })
+        Ok(Self { kind, origin: Mutex::new(origin) })
+    }
+
+    /// Where the tokens come from.
+    pub fn kind(&self) -> TokenKind {
+        self.kind
     }
 
     /// A token that is valid at `now`: the cached one, or a new one. Checks whether the file has changed, and if so reads it
@@ -108,6 +115,16 @@ impl TokenSource {
             signer.cached = None;
         }
         Ok(())
+    }
+
+    /// The current stamp of the file with the secret, key or token; `None` if it is missing or the secret is not in a file.
+    pub fn secret_stamp(&self) -> Option<FileStamp> {
+        match &*self.origin.lock().unwrap_or_else(PoisonError::into_inner) {
+            TokenOrigin::Signing(Signer { material: Material::File(file), .. }) | TokenOrigin::File { file, .. } => {
+                FileStamp::of(file.path())
+            }
+            TokenOrigin::Signing(_) => None,
+        }
     }
 
     /// Drops the cached token after upstream rejected it. The next one is made from the current content of the file.

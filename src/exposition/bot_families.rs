@@ -99,10 +99,28 @@ pub static BOT_FAMILIES: &[Row<BotMetrics>] = &[
     ),
     row!(
         Gauge,
-        "koreai_upstream_token_expiry_timestamp_seconds",
+        "koreai_upstream_token_up",
         BOT,
-        "Expiry of the current token, in Unix seconds; absent if the token has no expiry.",
+        "Whether a token could be created (1) or not (0) for the last call; absent before the first call.",
+        |bot, samples| if let Some(up) = bot.gauges.token_up {
+            one(bot, samples, u64::from(up))
+        }
+    ),
+    row!(
+        Gauge,
+        "koreai_upstream_token_expiry_timestamp_seconds",
+        &["bot", "kind"],
+        "Expiry of the current token, in Unix seconds, by kind: signed by the exporter, or from a file; absent if it has none.",
         token_expiry
+    ),
+    row!(
+        Gauge,
+        "koreai_upstream_last_answer_timestamp_seconds",
+        BOT,
+        "Time of the last answer of the upstream, whatever it was, in Unix seconds; absent before the first.",
+        |bot, samples| if let Some(at) = bot.gauges.last_answer {
+            one(bot, samples, at)
+        }
     ),
     row!(
         Gauge,
@@ -178,8 +196,8 @@ fn job_duration(bot: &BotMetrics, samples: &mut Samples<'_>) {
 }
 
 fn token_expiry(bot: &BotMetrics, samples: &mut Samples<'_>) {
-    if let Some(expiry) = bot.gauges.token_expiry {
-        one(bot, samples, expiry);
+    if let Some((kind, expiry)) = bot.gauges.token_expiry {
+        samples.sample(&[bot_label(bot), ("kind", kind.as_label())], expiry);
     }
 }
 

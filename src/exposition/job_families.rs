@@ -2,7 +2,7 @@
 
 use super::row::{Row, row};
 use super::sample::{Number, Samples};
-use crate::model::{EntryStatus, Job, JobNumber, JobStatus, LabelValue};
+use crate::model::{EntryStatus, Job, JobNumber, JobState, JobStatus, LabelValue};
 
 const JOB: &[&str] = &["bot", "request_id", "campaign"];
 
@@ -101,6 +101,13 @@ pub static JOB_FAMILIES: &[Row<Job>] = &[
         JOB,
         "Expected end of a polled job at its current speed, in Unix seconds; absent if it cannot be foreseen.",
         |job, samples| optional(job, samples, job.expected_end)
+    ),
+    row!(
+        Gauge,
+        "koreai_job_polling",
+        JOB,
+        "Whether the job is being polled (1) or has finished, is gone or was abandoned (0).",
+        |job, samples| optional(job, samples, Some(job.state == JobState::Polling))
     ),
     row!(
         Gauge,

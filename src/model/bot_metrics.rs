@@ -21,6 +21,16 @@ closed_set! {
     }
 }
 
+closed_set! {
+    /// Where a token comes from; the label `kind` of `koreai_upstream_token_expiry_timestamp_seconds`.
+    pub enum TokenKind {
+        /// The exporter signs it, and signs another before it expires.
+        Signed = "signed",
+        /// It is in a `token_file`, which somebody else has to replace.
+        File = "file",
+    }
+}
+
 /// Everything that is published about one bot.
 ///
 /// The type decides what survives a restart: counters are persisted, gauges are computed.
@@ -101,8 +111,12 @@ pub struct BotGauges {
     pub budget_used: EnumMap<BudgetWindow, u64>,
     /// End of the current pause; `None` if requests are made.
     pub paused_until: Option<Timestamp>,
-    /// Expiry of the token in use; `None` if the token does not say.
-    pub token_expiry: Option<Timestamp>,
+    /// Whether the last attempt to create or read a token succeeded; `None` before the first.
+    pub token_up: Option<bool>,
+    /// Expiry of the token in use, and where it comes from; `None` if the token does not say.
+    pub token_expiry: Option<(TokenKind, Timestamp)>,
+    /// When the upstream last answered a request, whatever the answer; `None` before the first.
+    pub last_answer: Option<Timestamp>,
     /// Targets; `None` if the bot has no source of the kind.
     pub targets: EnumMap<SourceKind, Option<u64>>,
     /// Whether the last read of every source of the kind succeeded; `None` if there is no such source.

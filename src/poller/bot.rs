@@ -2,9 +2,11 @@
 
 use std::sync::Arc;
 
+use super::call::{CallError, CallResult};
 use super::log_dedup::LogDedup;
 use super::setup::BotSetup;
 use crate::auth::TokenSource;
+use crate::input::FileStamp;
 use crate::model::{BotGauges, BotMetrics, BudgetWindow, Outcome, Timestamp};
 use crate::scheduler::{self, Scheduler};
 use crate::upstream::Client;
@@ -14,19 +16,44 @@ pub(super) struct BotRuntime {
     pub(super) scheduler: Scheduler,
     pub(super) logged: LogDedup,
     schedule: scheduler::Settings,
+    definition: u64,
     client: Arc<Client>,
     tokens: Arc<TokenSource>,
     token_expiry: Option<Timestamp>,
+    /// Whether the last attempt to get a token succeeded; `None` before the first.
+    token_up: Option<bool>,
+    /// The secret file of the last call, if that call failed because of its token.
+    failed_secret: Option<Option<FileStamp>>,
     failure: Option<BotFailure>,
     last_success: Option<Timestamp>,
+    last_response: Option<Timestamp>,
+}
+
+/// The kinds of failure that concern every job of a bot.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum FailureKind {
+    /// No token, so that no request was made.
+    Token,
+    Request(Outcome),
+}
+
+impl FailureKind {
+    pub(super) fn outcome(self) -> Outcome {
+        match self {
+            Self::Token => Outcome::Unauthorized,
+            Self::Request(outcome) => outcome,
+        }
+    }
 }
 
 /// A failure that concerns every job of the bot.
 #[derive(Debug, Clone)]
 pub(super) struct BotFailure {
-    pub(super) outcome: Outcome,
+    pub(super) kind: FailureKind,
     pub(super) since: Timestamp,
     detail: String,
+    /// The kinds that were logged: kinds that alternate are logged once.
+    logged: Vec<FailureKind>,
 }
 
 /// The state of a bot, for the status page.
@@ -34,8 +61,10 @@ pub(super) struct BotFailure {
 pub struct BotStatus {
     /// Its counters and gauges.
     pub metrics: BotMetrics,
-    /// Time of the last report from the upstream.
+    /// Time of the last report from the upstream, to a poll or a probe.
     pub last_success: Option<Timestamp>,
+    /// Time of the last response of the upstream, whatever it was, to a poll or a probe.
+    pub last_response: Option<Timestamp>,
     /// The current failure of the bot as a whole, since when, and its description.
     pub trouble: Option<(Outcome, Timestamp, String)>,
 }
@@ -46,20 +75,37 @@ impl BotRuntime {
             scheduler: Scheduler::new(setup.schedule),
             logged: LogDedup::default(),
             schedule: setup.schedule,
+            definition: setup.definition,
             client: setup.client,
             tokens: setup.tokens,
             token_expiry: None,
+            token_up: None,
+            failed_secret: None,
             failure: None,
             last_success: None,
+            last_response: None,
         }
     }
 
-    /// Applies a changed configuration; the calls made so far still count.
+    /// Applies a changed configuration; the calls made so far still count. Pauses and back-offs after failures end if
+    /// the definition of the bot has changed, because that may have fixed their cause.
     pub(super) fn configure(&mut self, setup: BotSetup, now: Timestamp) {
         self.scheduler.set_settings(setup.schedule, now);
         self.schedule = setup.schedule;
         self.client = setup.client;
         self.tokens = setup.tokens;
+        if std::mem::replace(&mut self.definition, setup.definition) != setup.definition {
+            self.failed_secret = None;
+            self.scheduler.retry_now(now);
+        }
+    }
+
+    /// Ends pauses and back-offs if the secret file has changed since a call failed because of its token.
+    pub(super) fn retry_changed_secret(&mut self, now: Timestamp) {
+        if self.failed_secret.as_ref().is_some_and(|failed| *failed != self.tokens.secret_stamp()) {
+            self.failed_secret = None;
+            self.scheduler.retry_now(now);
+        }
     }
 
     pub(super) fn client(&self) -> Arc<Client> {
@@ -70,14 +116,24 @@ impl BotRuntime {
         self.tokens.clone()
     }
 
-    /// Records the expiry of the token that the last call used.
-    pub(super) fn set_token_expiry(&mut self, expiry: Option<Timestamp>) {
-        self.token_expiry = expiry;
-    }
-
-    /// Records that a call, for a poll or a probe, got a report.
-    pub(super) fn record_report(&mut self, now: Timestamp) {
-        self.last_success = Some(now);
+    /// Records the result of a poll or a probe.
+    pub(super) fn record_call(&mut self, called: &CallResult, now: Timestamp) {
+        let no_token = matches!(called.result, Err(CallError::Token(_)));
+        if no_token || called.duration.is_some() {
+            self.token_up = Some(!no_token);
+            let rejected = no_token || called.outcome() == Outcome::Unauthorized;
+            self.failed_secret = rejected.then(|| called.secret.clone());
+        }
+        if called.duration.is_none() {
+            return;
+        }
+        self.token_expiry = called.token_expiry;
+        if !matches!(called.outcome(), Outcome::Timeout | Outcome::Network) {
+            self.last_response = Some(now);
+        }
+        if called.outcome() == Outcome::Ok {
+            self.last_success = Some(now);
+        }
     }
 
     /// Ends the current failure, if there is one.
@@ -85,11 +141,19 @@ impl BotRuntime {
         self.failure.take()
     }
 
-    /// Records a failure that concerns every job. Returns whether it is new.
-    pub(super) fn record_failure(&mut self, outcome: Outcome, detail: &str, now: Timestamp) -> bool {
-        let new = self.failure.as_ref().is_none_or(|failure| failure.outcome != outcome);
+    /// Records a failure that concerns every job. Returns whether it is the first of its kind since the last success.
+    pub(super) fn record_failure(&mut self, kind: FailureKind, detail: &str, now: Timestamp) -> bool {
+        let failure = self.failure.get_or_insert_with(|| BotFailure {
+            kind,
+            since: now,
+            detail: String::new(),
+            logged: Vec::new(),
+        });
+        failure.kind = kind;
+        detail.clone_into(&mut failure.detail);
+        let new = !failure.logged.contains(&kind);
         if new {
-            self.failure = Some(BotFailure { outcome, since: now, detail: detail.to_owned() });
+            failure.logged.push(kind);
         }
         new
     }
@@ -103,14 +167,17 @@ impl BotRuntime {
         gauges.budget_used = self.scheduler.budget_used(now);
         gauges.paused_until = self.scheduler.paused_until(now);
         gauges.polls_overdue = u64::try_from(self.scheduler.overdue(now)).unwrap_or(u64::MAX);
-        gauges.token_expiry = self.token_expiry;
+        gauges.token_expiry = self.token_expiry.map(|expiry| (self.tokens.kind(), expiry));
+        gauges.last_answer = self.last_response;
+        gauges.token_up = self.token_up;
     }
 
     pub(super) fn status(&self, metrics: &BotMetrics, now: Timestamp) -> BotStatus {
         let mut metrics = metrics.clone();
         self.update_gauges(&mut metrics.gauges, now);
-        let failure = self.failure.as_ref().map(|failure| (failure.outcome, failure.since, failure.detail.clone()));
-        BotStatus { metrics, last_success: self.last_success, trouble: failure }
+        let failure =
+            self.failure.as_ref().map(|failure| (failure.kind.outcome(), failure.since, failure.detail.clone()));
+        BotStatus { metrics, last_success: self.last_success, last_response: self.last_response, trouble: failure }
     }
 }
 

@@ -75,6 +75,13 @@ impl Bots {
         self.owners.len()
     }
 
+    /// Ends the pause of bots whose secret file has changed since a call failed because of it.
+    pub(super) fn retry_changed_secrets(&mut self, now: Timestamp) {
+        for bot in self.by_name.values_mut() {
+            bot.retry_changed_secret(now);
+        }
+    }
+
     fn owner_mut(&mut self, slot: JobSlot) -> Option<&mut BotRuntime> {
         self.by_name.get_mut(self.owners.get(&slot)?)
     }

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use crate::auth::{AuthError, TokenSource};
 use crate::clock::Clock;
+use crate::input::FileStamp;
 use crate::model::{Outcome, Report, RequestId, Timestamp};
 use crate::upstream::{Client, PollError};
 
@@ -15,6 +16,8 @@ pub(super) struct CallResult {
     pub(super) duration: Option<Duration>,
     pub(super) bytes: u64,
     pub(super) token_expiry: Option<Timestamp>,
+    /// The secret file when the token was created; `None` if it was missing or the secret is not in a file.
+    pub(super) secret: Option<FileStamp>,
 }
 
 /// Why there is no report.
@@ -30,7 +33,7 @@ pub(super) enum CallError {
 
 impl CallResult {
     pub(super) fn lost() -> Self {
-        Self { result: Err(CallError::Lost), duration: None, bytes: 0, token_expiry: None }
+        Self { result: Err(CallError::Lost), duration: None, bytes: 0, token_expiry: None, secret: None }
     }
 
     /// The outcome. For the schedule a missing token is the same as a token that upstream rejects.
@@ -53,10 +56,17 @@ pub(super) async fn call(
 ) -> CallResult {
     // Upstream compares `iat` and `exp` with its own clock, and `Retry-After` may be a date.
     let now = clock.system_now();
+    let secret = tokens.secret_stamp();
     let token = match tokens.token(now) {
         Ok(token) => token,
         Err(error) => {
-            return CallResult { result: Err(CallError::Token(error)), duration: None, bytes: 0, token_expiry: None };
+            return CallResult {
+                result: Err(CallError::Token(error)),
+                duration: None,
+                bytes: 0,
+                token_expiry: None,
+                secret,
+            };
         }
     };
     let response = client.fetch_status(&id, &token.secret, now).await;
@@ -69,5 +79,6 @@ pub(super) async fn call(
         duration: Some(response.duration),
         bytes: response.bytes,
         token_expiry: token.expiry,
+        secret,
     }
 }

@@ -1,19 +1,13 @@
 //! Starts calls that are due, and applies their results.
 
-use std::time::Duration;
-
 use super::call::{CallError, CallResult, call};
 use super::handle::ProbeError;
 use super::in_flight::{EndedCall, Purpose};
 use super::logging;
 use super::run::Poller;
 use crate::model::{BotName, JobKey, JobNumber, JobSlot, Outcome, Timestamp, error_chain};
-use crate::scheduler::{Next, Observation, Progress, RateLimitDetails};
+use crate::scheduler::{CallPermit, Next, Observation, Progress, RateLimitDetails};
 use crate::store::Transition;
-
-/// The pause after a probe that upstream refused without `Retry-After`, and the longest pause.
-const PROBE_REFUSED_PAUSE: Duration = Duration::from_secs(60);
-const MAX_PROBE_REFUSED_PAUSE: Duration = Duration::from_secs(3600);
 
 impl Poller {
     /// Starts all calls of a bot that are due. Returns when the next one is.
@@ -51,21 +45,30 @@ impl Poller {
         let EndedCall { call, result } = ended;
         let now = self.clock.now();
         self.count_call(&call.key.bot, &result, now);
-        match call.purpose {
-            Purpose::Poll { slot, removed } => self.poll_ended(slot, removed, &call.key, result, now),
-            Purpose::Probe => self.probe_ended(call.key, result, now),
+        self.recent_calls.record(call.key.clone(), now);
+        let tracked = match call.purpose {
+            Purpose::Poll { slot, removed } => {
+                self.poll_ended(slot, removed, &call.key, result, now);
+                removed.then(|| self.store.find(&call.key)).flatten()
+            }
+            Purpose::Probe { permit } => {
+                let tracked = self.store.find(&call.key);
+                self.probe_ended(call.key, permit, result, now);
+                tracked
+            }
+        };
+        // The job was added during the call.
+        if let Some(slot) = tracked {
+            self.start_polling(slot, now);
         }
         self.pages.request();
     }
 
     fn count_call(&mut self, name: &BotName, called: &CallResult, now: Timestamp) {
-        let Some(duration) = called.duration else { return };
         if let Some(bot) = self.bots.get_mut(name) {
-            bot.set_token_expiry(called.token_expiry);
-            if called.outcome() == Outcome::Ok {
-                bot.record_report(now);
-            }
+            bot.record_call(called, now);
         }
+        let Some(duration) = called.duration else { return };
         let Some(counters) = self.store.counters_mut(name) else { return };
         let count = &mut counters.requests[called.outcome()];
         *count = count.saturating_add(1);
@@ -82,18 +85,15 @@ impl Poller {
             }
             return;
         };
-        let (report, rate_limit) = match called.result {
+        let failure = called.result.as_ref().err().map(failure);
+        let report = match called.result {
             Ok(report) => {
                 logging::succeeded(bot, key, now);
-                (Some(report), RateLimitDetails::default())
+                Some(report)
             }
             Err(error) => {
                 logging::failed(bot, key, was_up, outcome, &error, now);
-                let rate_limit = match &error {
-                    CallError::Poll(error) => RateLimitDetails { retry_after: error.retry_after, hourly: error.hourly },
-                    CallError::Token(_) | CallError::Lost => RateLimitDetails::default(),
-                };
-                (None, rate_limit)
+                None
             }
         };
         let progress = report.as_ref().map(|report| Progress {
@@ -102,7 +102,7 @@ impl Poller {
             recipients: report.numbers[JobNumber::Recipients],
         });
         if removed {
-            bot.scheduler.observe(slot, now, observation(outcome, rate_limit, progress, &Transition::NotFollowed));
+            bot.scheduler.observe(slot, now, observation(failure, progress, &Transition::NotFollowed));
             self.store.release(slot);
             return;
         }
@@ -110,49 +110,63 @@ impl Poller {
         if let Some(job) = self.store.job(slot) {
             logging::recorded(job, &recorded, &mut bot.logged);
         }
-        bot.scheduler.observe(slot, now, observation(outcome, rate_limit, progress, &recorded.transition));
+        bot.scheduler.observe(slot, now, observation(failure, progress, &recorded.transition));
         self.store.set_expected_end(slot, bot.scheduler.expected_end(slot));
     }
 
-    fn probe_ended(&mut self, key: JobKey, called: CallResult, now: Timestamp) {
+    fn probe_ended(&mut self, key: JobKey, permit: Option<CallPermit>, called: CallResult, now: Timestamp) {
+        let failure = called.result.as_ref().err().map(failure);
+        let outcome = called.outcome();
+        let bot = self.bots.get_mut(&key.bot);
         let result = match called.result {
-            Ok(report) => Ok(Box::new(self.store.as_job(key.clone(), report, now))),
+            Ok(report) => {
+                if let Some(bot) = bot {
+                    logging::succeeded(bot, &key, now);
+                }
+                Ok(Box::new(self.store.as_job(key.clone(), report, now)))
+            }
             Err(error) => {
-                self.pause_after_probe(&key, &error, now);
+                // A failure that concerns only the job is reported to the client, not logged.
+                if let Some(bot) = bot {
+                    logging::failed(bot, &key, false, outcome, &error, now);
+                }
                 Err(ProbeError::Failed(error_chain(&error)))
             }
         };
+        if let (Some(bot), Some(permit)) = (self.bots.get_mut(&key.bot), permit) {
+            bot.scheduler.end_probe(permit, now, observation(failure, None, &Transition::NotFollowed));
+        }
         self.probes.complete(key, result, now);
     }
+}
 
-    /// Pauses the bot after a refused probe, because its polls would be refused too.
-    fn pause_after_probe(&mut self, key: &JobKey, error: &CallError, now: Timestamp) {
-        let CallError::Poll(error) = error else { return };
-        if let (Outcome::RateLimited, Some(bot)) = (error.outcome, self.bots.get_mut(&key.bot)) {
-            let pause = error.retry_after.unwrap_or(PROBE_REFUSED_PAUSE).min(MAX_PROBE_REFUSED_PAUSE);
-            bot.scheduler.pause(now.plus(pause));
+/// What a failed call means for the schedule.
+fn failure(error: &CallError) -> Observation {
+    let error = match error {
+        CallError::Token(_) => return Observation::NotSent,
+        CallError::Lost => return Observation::Unavailable,
+        CallError::Poll(error) => error,
+    };
+    match error.outcome {
+        Outcome::RateLimited => {
+            Observation::RateLimited(RateLimitDetails { retry_after: error.retry_after, hourly: error.hourly })
+        }
+        Outcome::Unauthorized => Observation::Unauthorized,
+        Outcome::ServerError | Outcome::Timeout | Outcome::Network | Outcome::WrongEndpoint => Observation::Unavailable,
+        Outcome::Ok | Outcome::NotFound | Outcome::ClientError | Outcome::Malformed | Outcome::TooLarge => {
+            Observation::Unusable
         }
     }
 }
 
-/// What the result of a poll means for the schedule.
-fn observation(
-    outcome: Outcome,
-    rate_limit: RateLimitDetails,
-    progress: Option<Progress>,
-    transition: &Transition,
-) -> Observation {
-    match (outcome, transition) {
+/// What the result of a call means for the schedule.
+fn observation(failure: Option<Observation>, progress: Option<Progress>, transition: &Transition) -> Observation {
+    match (failure, transition) {
         (_, Transition::Finished(_) | Transition::Gone) => Observation::Finished,
-        (Outcome::Ok, Transition::Running { changed, .. }) => {
+        (Some(failure), _) => failure,
+        (None, Transition::Running { changed, .. }) => {
             Observation::Progress { progress: progress.unwrap_or_default(), changed: *changed }
         }
-        (Outcome::Ok, _) => Observation::Progress { progress: progress.unwrap_or_default(), changed: false },
-        (Outcome::RateLimited, _) => Observation::RateLimited(rate_limit),
-        (Outcome::Unauthorized, _) => Observation::Unauthorized,
-        (Outcome::ServerError | Outcome::Timeout | Outcome::Network | Outcome::WrongEndpoint, _) => {
-            Observation::Unavailable
-        }
-        (Outcome::NotFound | Outcome::ClientError | Outcome::Malformed | Outcome::TooLarge, _) => Observation::Unusable,
+        (None, _) => Observation::Progress { progress: progress.unwrap_or_default(), changed: false },
     }
 }

@@ -18,8 +18,9 @@ impl Poller {
         let now = self.clock.now();
         match command {
             Command::Configure(setup, reply) => {
+                let updates = self.intake.replace_updates();
                 self.configure(*setup, now);
-                self.reply_when_persisted(Reply::Configured(reply), now);
+                self.reply_when_persisted(Reply::Configured(reply, updates), now);
             }
             Command::ReloadFailed(reply) => {
                 self.pages.reload_failed();
@@ -64,11 +65,15 @@ impl Poller {
             return self.probes.wait(key, reply);
         }
         let Some(bot) = self.bots.get_mut(&key.bot) else { return send(reply, Err(ProbeError::UnknownBot)) };
-        if !bot.scheduler.try_take_call(now) {
-            return send(reply, Err(ProbeError::NoBudget));
+        // A poll of a job that was deleted meanwhile counts too.
+        if self.calls.contains(&key) || self.recent_calls.last(&key, now).is_some() {
+            return send(reply, Err(ProbeError::TooSoon));
         }
+        let Some(permit) = bot.scheduler.start_probe(now) else { return send(reply, Err(ProbeError::NoBudget)) };
+        // Marks the bot as changed, so that the call is persisted.
+        self.store.counters_mut(&key.bot);
         self.probes.wait(key.clone(), reply);
-        self.start_call(key, Purpose::Probe);
+        self.start_call(key, Purpose::Probe { permit: Some(permit) });
     }
 
     fn list(&self, filter: &Filter) -> Listing {
@@ -97,7 +102,7 @@ impl Poller {
         Some((ListedJob { job: entry.job.clone(), sources, last_poll: entry.last_poll() }, entry))
     }
 
-    fn bot_statuses(&self, now: Timestamp) -> Vec<BotStatus> {
+    pub(super) fn bot_statuses(&self, now: Timestamp) -> Vec<BotStatus> {
         let with_metrics = self.store.bots().filter_map(|metrics| Some((self.bots.get(&metrics.bot)?, metrics)));
         with_metrics.map(|(bot, metrics)| bot.status(metrics, now)).collect()
     }

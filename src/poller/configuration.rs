@@ -32,6 +32,7 @@ impl Poller {
         self.store.configure(setup.life, &specs, &setup.sources, now);
         let names: HashSet<&BotName> = specs.iter().map(|spec| &spec.name).collect();
         self.probes.retain(|key| names.contains(&key.bot));
+        self.calls.drop_permits(|bot| !names.contains(bot));
         self.bots.configure(setup.bots, now);
         let static_sources: HashSet<&SourceId> = setup.static_targets.iter().map(|update| &update.source).collect();
         let unread = setup.sources.iter().filter(|source| !static_sources.contains(source)).cloned().collect();

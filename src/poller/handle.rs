@@ -9,7 +9,7 @@ use super::bot::BotStatus;
 use super::setup::Setup;
 use crate::model::{
     BotName, Campaign, CampaignKey, HistoryPoint, Job, JobKey, JobState, JobStatus, LabelValue, RequestId, SourceKind,
-    Target, Timestamp,
+    Target, TargetUpdate, Timestamp,
 };
 use crate::store::{RegisterError, Registered};
 
@@ -21,7 +21,7 @@ const MAX_QUEUED_COMMANDS: usize = 64;
 
 /// A command to the polling loop, with where to send the reply.
 pub(super) enum Command {
-    Configure(Box<Setup>, oneshot::Sender<()>),
+    Configure(Box<Setup>, oneshot::Sender<mpsc::Sender<TargetUpdate>>),
     ReloadFailed(oneshot::Sender<()>),
     Register(BotName, Vec<Target>, oneshot::Sender<Vec<Result<Registered, RegisterError>>>),
     Forget(JobKey, oneshot::Sender<Result<bool, RegisterError>>),
@@ -96,6 +96,9 @@ pub enum ProbeError {
     /// No bot of that name.
     #[error("there is no bot of that name in the configuration")]
     UnknownBot,
+    /// The last call for the job ended less than the minimum gap ago, or is in flight.
+    #[error("the job was requested less than 2 s ago; try again later")]
+    TooSoon,
     /// The budget is exhausted, or the circuit breaker blocks calls.
     #[error("no call can be made now: the budget is spent or calls are paused")]
     NoBudget,
@@ -125,8 +128,9 @@ impl Handle {
         receiver.await.map_err(|_| Unavailable)
     }
 
-    /// Applies another configuration; it is in effect when this returns.
-    pub async fn configure(&self, setup: Setup) -> Result<(), Unavailable> {
+    /// Applies another configuration; it is in effect when this returns. Returns where discovery sends the updates of its
+    /// sources: updates to an earlier configuration are dropped.
+    pub async fn configure(&self, setup: Setup) -> Result<mpsc::Sender<TargetUpdate>, Unavailable> {
         self.request(|reply| Command::Configure(Box::new(setup), reply)).await
     }
 

@@ -6,7 +6,8 @@ use std::task::{Context, Poll};
 use tokio::task::{Id, JoinError, JoinSet};
 
 use super::call::CallResult;
-use crate::model::{JobKey, JobSlot};
+use crate::model::{BotName, JobKey, JobSlot};
+use crate::scheduler::CallPermit;
 
 /// The calls in flight and what each is for. Every task has exactly one entry, until its result is taken.
 #[derive(Default)]
@@ -30,7 +31,10 @@ pub(super) enum Purpose {
         removed: bool,
     },
     /// A probe of a job that is not tracked.
-    Probe,
+    Probe {
+        /// `None` if the bot was removed during the call.
+        permit: Option<CallPermit>,
+    },
 }
 
 /// A call that has ended.
@@ -93,6 +97,17 @@ impl InFlightCalls {
             }
         }
         false
+    }
+
+    /// Drops the permits of calls whose bot was removed: a bot of the same name is another bot.
+    pub(super) fn drop_permits(&mut self, is_removed: impl Fn(&BotName) -> bool) {
+        for call in self.calls.values_mut() {
+            if let Purpose::Probe { permit } = &mut call.purpose
+                && is_removed(&call.key.bot)
+            {
+                *permit = None;
+            }
+        }
     }
 
     /// Aborts all calls and waits until their tasks have ended.

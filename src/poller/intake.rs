@@ -24,6 +24,14 @@ impl Intake {
         (Self { commands, updates }, handle, sender)
     }
 
+    /// Replaces the queue of target updates. Queued updates are dropped, and senders of the old queue fail: their sources
+    /// belong to an earlier configuration, in which the same name may have meant another source.
+    pub(super) fn replace_updates(&mut self) -> mpsc::Sender<TargetUpdate> {
+        let (sender, updates) = mpsc::channel(MAX_QUEUED_UPDATES);
+        self.updates = updates;
+        sender
+    }
+
     /// Ready once a command has arrived; never if all senders are gone.
     pub(super) fn poll_command(&mut self, context: &mut Context<'_>) -> Poll<Command> {
         match ready!(self.commands.poll_recv(context)) {

@@ -14,7 +14,7 @@ impl Poller {
             match change {
                 Change::Added(slot) => {
                     self.pages.mark_changed(slot);
-                    self.job_added(slot, now);
+                    self.start_polling(slot, now);
                 }
                 Change::Changed(slot) => self.pages.mark_changed(slot),
                 Change::Ended(slot) => {
@@ -34,16 +34,16 @@ impl Poller {
         }
     }
 
-    fn job_added(&mut self, slot: JobSlot, now: Timestamp) {
+    /// Starts polling a job, unless a call for it is in flight: it may have been removed and added again, or probed. Then
+    /// polling starts when that call ends.
+    pub(super) fn start_polling(&mut self, slot: JobSlot, now: Timestamp) {
         let Some(entry) = self.store.entry(slot) else { return };
         let key = &entry.job.key;
         self.bots.set_owner(slot, key.bot.clone());
-        if entry.job.state != JobState::Polling {
+        if entry.job.state != JobState::Polling || self.calls.contains(key) {
             return;
         }
-        // The job may have been removed and added again while a call for it is in flight.
-        let last =
-            if self.calls.contains(key) { Some(now) } else { entry.last_poll().max(self.probes.last_probe(key)) };
+        let last = entry.last_poll().max(self.recent_calls.last(key, now));
         let progress = entry.job.last_poll_success.map(|_| Progress {
             completion: entry.job.completion,
             entries: entry.job.tallies.iter().flat_map(|tally| tally.entries.values()).sum(),

@@ -1,6 +1,6 @@
 //! Log lines about polls: each transition of a job once; repeated failures when they start and when they end.
 
-use super::bot::{BotRuntime, concerns_bot};
+use super::bot::{BotRuntime, FailureKind, concerns_bot};
 use super::call::CallError;
 use super::log_dedup::LogDedup;
 use crate::model::{EntryStatus, Job, JobKey, JobStatus, Outcome, Timestamp, error_chain};
@@ -73,7 +73,11 @@ pub(super) fn failed(
 ) {
     let detail = error_chain(error);
     let (name, request_id, outcome_label) = (key.bot.as_str(), key.id.as_str(), outcome.as_label());
-    let is_new = if concerns_bot(outcome) { bot.record_failure(outcome, &detail, now) } else { was_up };
+    let kind = match error {
+        CallError::Token(_) => FailureKind::Token,
+        CallError::Poll(_) | CallError::Lost => FailureKind::Request(outcome),
+    };
+    let is_new = if concerns_bot(outcome) { bot.record_failure(kind, &detail, now) } else { was_up };
     if is_new {
         tracing::warn!(bot = name, request_id, outcome = outcome_label, error = detail, "poll failed");
     } else {
@@ -85,7 +89,7 @@ pub(super) fn failed(
 pub(super) fn succeeded(bot: &mut BotRuntime, key: &JobKey, now: Timestamp) {
     if let Some(failure) = bot.end_failure() {
         let seconds = now.since(failure.since).as_secs();
-        let outcome = failure.outcome.as_label();
+        let outcome = failure.kind.outcome().as_label();
         tracing::info!(bot = key.bot.as_str(), outcome, seconds, "upstream has recovered");
     }
 }

@@ -8,12 +8,12 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use tokio::sync::oneshot;
+use tokio::sync::{mpsc, oneshot};
 
 use super::pages::RenderedPage;
 use crate::database::{Batch, BotCalls, Database, RowError, WriteError};
 use crate::exposition::StorageView;
-use crate::model::{Timestamp, error_chain};
+use crate::model::{TargetUpdate, Timestamp, error_chain};
 use crate::scheduler::CALLS_RETENTION;
 use crate::store::{Dirty, RegisterError, Registered, Store};
 
@@ -52,7 +52,7 @@ struct PendingWrite {
 pub(super) enum Reply {
     Registered(oneshot::Sender<Vec<Result<Registered, RegisterError>>>, Vec<Result<Registered, RegisterError>>),
     Forgotten(oneshot::Sender<Result<bool, RegisterError>>, bool),
-    Configured(oneshot::Sender<()>),
+    Configured(oneshot::Sender<mpsc::Sender<TargetUpdate>>, mpsc::Sender<TargetUpdate>),
 }
 
 /// The task of the database has ended, which is a bug: the process ends too.
@@ -242,8 +242,8 @@ impl Reply {
             Self::Forgotten(reply, found) => {
                 let _gone = reply.send(if persisted || !found { Ok(found) } else { Err(RegisterError::NotPersisted) });
             }
-            Self::Configured(reply) => {
-                let _gone = reply.send(());
+            Self::Configured(reply, updates) => {
+                let _gone = reply.send(updates);
             }
         }
     }

@@ -43,11 +43,6 @@ impl Probes {
         (finished || cached.at.plus(MIN_GAP) > now).then(|| cached.result.clone())
     }
 
-    /// When the last probe of the job ended; [`MIN_GAP`] also holds if the job is polled from now on.
-    pub(super) fn last_probe(&self, key: &JobKey) -> Option<Timestamp> {
-        self.cached.get(key).map(|cached| cached.at)
-    }
-
     /// Whether a probe of the job is in flight.
     pub(super) fn is_in_flight(&self, key: &JobKey) -> bool {
         self.waiting.contains_key(key)
@@ -121,7 +116,6 @@ mod tests {
         assert_eq!(cached(1), [true, true, true]);
         assert_eq!(cached(2), [false, true, false]);
         assert_eq!(cached(1_000_000), [false, true, false]);
-        assert_eq!(probes.last_probe(&key(1)), Some(at(0)));
     }
 
     #[test]

@@ -19,6 +19,7 @@ use super::pages::{MAX_PAGE_AGE, PagePublisher, RenderedPage};
 use super::persister::{DatabaseEnded, Persister};
 use super::probes::Probes;
 use super::published::Published;
+use super::recent_calls::RecentCalls;
 use super::setup::Setup;
 use crate::clock::Clock;
 use crate::database::{BotCalls, Contents, Database, WriteError};
@@ -46,10 +47,11 @@ pub struct Poller {
     pub(super) store: Store,
     pub(super) bots: Bots,
     pub(super) calls: InFlightCalls,
+    pub(super) recent_calls: RecentCalls,
     pub(super) probes: Probes,
     pub(super) pages: PagePublisher,
     pub(super) persister: Persister,
-    intake: Intake,
+    pub(super) intake: Intake,
     /// Draws the jitter of first polls and the order in which kinds of events are checked.
     pub(super) rng: StdRng,
 }
@@ -82,6 +84,7 @@ impl Poller {
             store: Store::new(setup.life),
             bots: Bots::default(),
             calls: InFlightCalls::default(),
+            recent_calls: RecentCalls::default(),
             probes: Probes::default(),
             pages: PagePublisher::new(exporter, database.is_some(), now),
             persister: Persister::new(database),
@@ -175,6 +178,7 @@ impl Poller {
     fn start_due_calls(&mut self, now: Timestamp) -> Option<Timestamp> {
         self.store.tick(now);
         self.apply_job_changes(now);
+        self.bots.retry_changed_secrets(now);
         let mut wake = self.store.next_tick();
         let names: Vec<BotName> = self.bots.iter().map(|(name, _)| name.clone()).collect();
         for name in names {

@@ -29,6 +29,8 @@ pub struct BotSetup {
     pub spec: store::BotSpec,
     /// Budget and intervals.
     pub schedule: scheduler::Settings,
+    /// A hash of what decides whether calls succeed: address, bot ID, API, credential, TLS and proxy settings.
+    pub definition: u64,
     /// The HTTP client.
     pub client: Arc<Client>,
     /// The source of tokens.

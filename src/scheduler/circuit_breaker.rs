@@ -18,6 +18,9 @@ const MAX_REFUSAL_PAUSE: Duration = Duration::from_secs(900);
 const REFUSED_TIME_DIVISOR: u32 = 10;
 /// The first and the longest pause after 401 or 403.
 const UNAUTHORIZED_PAUSES: (Duration, Duration) = (Duration::from_secs(30), Duration::from_secs(600));
+/// The pause after a call that could not be made, for example because a secret file is missing. It does not grow, so that
+/// polls resume within a minute after the cause is fixed.
+const NOT_SENT_PAUSE: Duration = Duration::from_secs(30);
 /// The first and the longest pause of an unreachable upstream. With a call that times out after 10 s, its return is
 /// detected within a minute.
 const UNAVAILABLE_PAUSES: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(30));
@@ -33,6 +36,8 @@ pub(super) enum CallOutcome {
     Unavailable,
     /// 401 or 403.
     Unauthorized,
+    /// No request could be made.
+    NotSent,
     /// The upstream's rate limit.
     RateLimited(RateLimitDetails),
 }
@@ -40,7 +45,7 @@ pub(super) enum CallOutcome {
 /// Permission to start one call; holds how often the circuit had opened by then. The outcome of a call that started before
 /// the circuit opened is stale: thirty refusals at one moment count as one, and a late success does not close the circuit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct CallPermit {
+pub struct CallPermit {
     openings: u64,
 }
 
@@ -61,6 +66,8 @@ pub(super) struct CircuitBreaker {
     openings: u64,
     refusals_in_a_row: u32,
     refused_since: Option<Timestamp>,
+    /// Calls are blocked until this time because of the rate limit. [`CircuitBreaker::retry_now`] does not shorten it.
+    refused_until: Option<Timestamp>,
     unauthorized_in_a_row: u32,
     unavailable_in_a_row: u32,
 }
@@ -72,6 +79,7 @@ impl CircuitBreaker {
             openings: 0,
             refusals_in_a_row: 0,
             refused_since: None,
+            refused_until: None,
             unauthorized_in_a_row: 0,
             unavailable_in_a_row: 0,
         }
@@ -107,8 +115,17 @@ impl CircuitBreaker {
         CallPermit { openings: self.openings }
     }
 
+    /// Allows the trial call at once, because what failed may have been fixed. A pause because of the rate limit stays.
+    pub(super) fn retry_now(&mut self, now: Timestamp) {
+        self.unauthorized_in_a_row = 0;
+        self.unavailable_in_a_row = 0;
+        if let State::Open { until } = &mut self.state {
+            *until = (*until).min(self.refused_until.unwrap_or(now).max(now));
+        }
+    }
+
     /// Blocks calls until `until`; never shortens a pause.
-    pub(super) fn open_until(&mut self, until: Timestamp) {
+    fn open_until(&mut self, until: Timestamp) {
         self.state = match self.state {
             State::Closed => {
                 self.openings += 1;
@@ -148,6 +165,7 @@ impl CircuitBreaker {
                 let doublings = self.unauthorized_in_a_row.saturating_sub(1);
                 doubled(UNAUTHORIZED_PAUSES.0, doublings, UNAUTHORIZED_PAUSES.1)
             }
+            CallOutcome::NotSent => NOT_SENT_PAUSE,
             CallOutcome::RateLimited(details) => {
                 self.refusals_in_a_row = self.refusals_in_a_row.saturating_add(u32::from(counts));
                 let since = *self.refused_since.get_or_insert(now);
@@ -155,6 +173,9 @@ impl CircuitBreaker {
             }
         };
         let until = now.plus(pause);
+        if matches!(outcome, CallOutcome::RateLimited(_)) {
+            self.refused_until = self.refused_until.max(Some(until));
+        }
         if current && let State::HalfOpen { until: earlier } = self.state {
             self.openings += 1;
             self.state = State::Open { until: earlier.max(until) };
@@ -271,8 +292,28 @@ mod tests {
     #[test]
     fn the_longest_pause_wins() {
         let mut breaker = CircuitBreaker::new();
-        breaker.open_until(NOW.plus(Duration::from_secs(100)));
-        breaker.open_until(NOW.plus(Duration::from_secs(10)));
+        let (first, second) = (breaker.start_call(), breaker.start_call());
+        breaker.record_outcome(first, refused(Some(100), false), NOW);
+        breaker.record_outcome(second, refused(Some(10), false), NOW);
         assert_eq!(breaker.paused_until(NOW), Some(NOW.plus(Duration::from_secs(100))));
+    }
+
+    #[test]
+    fn a_fixed_cause_is_tried_at_once_but_a_rate_limit_is_respected() {
+        let mut breaker = CircuitBreaker::new();
+        let permit = breaker.start_call();
+        breaker.record_outcome(permit, CallOutcome::Unauthorized, NOW);
+        let soon = NOW.plus(Duration::from_secs(1));
+        breaker.retry_now(soon);
+        assert_eq!(breaker.free_at(soon), Some(soon));
+        let trial = breaker.start_call();
+        breaker.record_outcome(trial, refused(Some(100), false), soon);
+        breaker.retry_now(soon);
+        assert_eq!(breaker.paused_until(soon), Some(soon.plus(Duration::from_secs(100))));
+    }
+
+    #[test]
+    fn the_pause_after_a_call_that_was_not_sent_does_not_grow() {
+        assert_eq!(pause_after(&[CallOutcome::NotSent; 9]), Duration::from_secs(30));
     }
 }

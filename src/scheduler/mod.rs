@@ -19,6 +19,7 @@
 //! - No rolling minute or hour has more calls than its limit, counted by their start, including over a restart.
 //! - Consecutive calls for one job are [`MIN_GAP`] apart, from the answer to the next call.
 //! - A finished or removed job is never polled; a job with a call in flight is not chosen again.
+//! - Probes respect the same limits as polls.
 //! - While the upstream refuses, no call starts before the pause is over, and then only one until its answer.
 //! - **No job starves.** With `n` jobs, a job that has waited for [`Scheduler::starvation_limit`] is polled before any job
 //!   that was polled later, so at most `n - 1` further calls precede it. If the budget is the bottleneck, that is within
@@ -41,6 +42,7 @@ mod scheduler;
 mod settings;
 mod window;
 
+pub use circuit_breaker::CallPermit;
 pub use observation::{LastPoll, Observation, Progress, RateLimitDetails, Start};
 pub use scheduler::{Next, Scheduler};
 pub use settings::{CALLS_RETENTION, HOUR_SPAN, MIN_GAP, MINUTE_SPAN, Settings};

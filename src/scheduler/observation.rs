@@ -23,7 +23,9 @@ pub enum Observation {
     Unavailable,
     /// 401 or 403. The bot backs off: 30 s, growing to 10 min.
     Unauthorized,
-    /// The upstream's rate limit. The bot pauses.
+    /// No request could be made, for example because a secret file is missing. The bot pauses for 30 s.
+    NotSent,
+    /// The upstream's rate limit. The bot pauses, or only the job if refusals follow the job while others succeed.
     RateLimited(RateLimitDetails),
 }
 

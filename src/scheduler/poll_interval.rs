@@ -15,6 +15,10 @@ const INTERVAL_GROWTH: u32 = 2;
 const IDLE_AFTER_DELIVERIES: u32 = 3;
 /// The first back-off of a job after a failed call. It doubles up to the longest interval.
 const FAILURE_BACK_OFF: Duration = Duration::from_secs(5);
+/// The first and the longest back-off of a job that is refused while others succeed.
+const REFUSED_ALONE_BACK_OFF: (Duration, Duration) = (Duration::from_secs(60), Duration::from_secs(900));
+/// The longest `Retry-After` that is respected.
+const MAX_RETRY_AFTER: Duration = Duration::from_secs(3600);
 /// A job is polled 1.5 standard deviations before its expected end, when the end becomes likely, plus this margin. Each
 /// further poll predicts the rest more precisely, so the steps become shorter. In the simulation this detects ends sooner
 /// than waiting for the expected end, at any load. With 1.0 the ends of small jobs are detected later, with 2.0 those of a
@@ -65,6 +69,8 @@ pub(super) struct PollInterval {
     forecast: Forecast,
     interval: Duration,
     failures: u32,
+    /// Consecutive refusals because of the rate limit.
+    refusals: u32,
     /// How often the end was recently expected and missed.
     misses: u32,
     /// The expected end.
@@ -77,8 +83,15 @@ impl PollInterval {
     /// The interval of a job that is added, and its first poll.
     pub(super) fn start(start: Start, now: Timestamp, settings: &Settings) -> (Self, NextPoll) {
         let interval = settings.shortest_interval();
-        let mut poll_interval =
-            Self { forecast: Forecast::default(), interval, failures: 0, misses: 0, expected: None, changed: None };
+        let mut poll_interval = Self {
+            forecast: Forecast::default(),
+            interval,
+            failures: 0,
+            refusals: 0,
+            misses: 0,
+            expected: None,
+            changed: None,
+        };
         let jitter = if start.jitter.is_finite() { start.jitter.clamp(0.0, 1.0) } else { 0.0 };
         let spread = now.plus(FIRST_POLL_SPREAD.mul_f64(jitter));
         let Some(LastPoll { answered, progress }) = start.last else {
@@ -118,7 +131,7 @@ impl PollInterval {
                 NextPoll { waiting_since: due, due, end: None, first: false }
             }
             // The result says nothing about the job, so its schedule stays.
-            Observation::Finished | Observation::Unauthorized | Observation::RateLimited(_) => {
+            Observation::Finished | Observation::Unauthorized | Observation::NotSent | Observation::RateLimited(_) => {
                 NextPoll { waiting_since: now, ..scheduled }
             }
         };
@@ -128,6 +141,33 @@ impl PollInterval {
     /// The expected end, as of the last report.
     pub(super) fn expected_end(&self) -> Option<Timestamp> {
         self.expected
+    }
+
+    /// Lets the other jobs that are due go first after a pause that a refusal of this job has caused until `until`.
+    pub(super) fn refused(&mut self, scheduled: NextPoll, until: Timestamp, now: Timestamp) -> NextPoll {
+        self.refusals = self.refusals.saturating_add(1);
+        let until = until.max(now.plus(MIN_GAP));
+        NextPoll { waiting_since: now, ..scheduled.not_before(until) }
+    }
+
+    /// Backs off after refusals that follow this job while others succeed.
+    pub(super) fn refused_alone(&mut self, retry_after: Option<Duration>, now: Timestamp) -> NextPoll {
+        let doublings = 2_u32.saturating_pow(self.refusals.saturating_sub(1).min(31));
+        self.refusals = self.refusals.saturating_add(1);
+        let grown = REFUSED_ALONE_BACK_OFF.0.saturating_mul(doublings).min(REFUSED_ALONE_BACK_OFF.1);
+        let requested = retry_after.unwrap_or_default().min(MAX_RETRY_AFTER);
+        let due = now.plus(grown.max(requested));
+        NextPoll { waiting_since: due, due, end: None, first: false }
+    }
+
+    /// Ends the back-off after failed calls, because their cause may have been fixed.
+    pub(super) fn retry_now(&mut self, scheduled: NextPoll, answered: Option<Timestamp>, now: Timestamp) -> NextPoll {
+        if self.failures == 0 {
+            return scheduled;
+        }
+        self.failures = 0;
+        let due = answered.map_or(now, |answered| answered.plus(MIN_GAP).max(now)).min(scheduled.due);
+        NextPoll { waiting_since: scheduled.waiting_since.min(due), due, ..scheduled }
     }
 
     /// Applies changed settings. Returns the next poll under them.
@@ -146,6 +186,7 @@ impl PollInterval {
         settings: &Settings,
     ) -> NextPoll {
         self.failures = 0;
+        self.refusals = 0;
         self.misses = match (missed, changed) {
             (true, _) => self.misses.saturating_add(1),
             (false, true) => self.misses.saturating_sub(1),

@@ -44,6 +44,10 @@ pub struct Scheduler {
     in_flight: usize,
     /// Jobs that were removed within the last [`MIN_GAP`], and when they may be polled again if they return.
     recently_removed: VecDeque<(Timestamp, JobSlot)>,
+    /// After a restart no call starts before this time, so that no job is polled again within [`MIN_GAP`].
+    restart_hold: Timestamp,
+    /// Calls that the upstream did not refuse, to tell refusals of one job from refusals of the bot.
+    accepted_calls: u64,
     latest: Timestamp,
 }
 
@@ -52,6 +56,8 @@ struct ScheduledJob {
     poll_interval: PollInterval,
     next: NextPoll,
     call: Option<Call>,
+    /// [`Scheduler::accepted_calls`] when the job was last refused.
+    refused_at: Option<u64>,
     /// Time of the last answer, for [`MIN_GAP`].
     answered: Option<Timestamp>,
 }
@@ -75,6 +81,8 @@ impl Scheduler {
             jobs: HashMap::new(),
             in_flight: 0,
             recently_removed: VecDeque::new(),
+            restart_hold: Timestamp::from_millis(i64::MIN),
+            accepted_calls: 0,
             latest: Timestamp::from_millis(i64::MIN),
         }
     }
@@ -86,6 +94,7 @@ impl Scheduler {
             return Next::Idle;
         }
         let Some(unblocked) = self.circuit_breaker.free_at(now) else { return Next::Idle };
+        let unblocked = unblocked.max(self.restart_hold);
         let starvation_limit = self.starvation_limit();
         let mut wake: Option<Timestamp> = None;
         for lane in Lane::ALL {
@@ -107,6 +116,20 @@ impl Scheduler {
         let Some(call) = job.call.take() else { return };
         self.in_flight = self.in_flight.saturating_sub(1);
         job.answered = Some(now);
+        // Another job's call succeeded since this job was last refused, and now this job is refused again.
+        let refused_alone = self.circuit_breaker.is_closed()
+            && job.refused_at.is_some_and(|accepted_calls| accepted_calls < self.accepted_calls);
+        if let Observation::RateLimited(details) = observation {
+            job.refused_at = Some(self.accepted_calls);
+            if refused_alone && !call.removed {
+                job.next = job.poll_interval.refused_alone(details.retry_after, now);
+                self.queue.insert(slot, &job.next);
+                return;
+            }
+        } else if call_outcome(observation) == CallOutcome::Success {
+            job.refused_at = None;
+            self.accepted_calls += 1;
+        }
         if self.circuit_breaker.record_outcome(call.permit, call_outcome(observation), now) {
             self.budget.resume_steadily(now);
         }
@@ -115,6 +138,10 @@ impl Scheduler {
             return;
         }
         job.next = job.poll_interval.observe(observation, job.next, call.started, now, &self.settings);
+        if matches!(observation, Observation::RateLimited(_)) {
+            let until = self.circuit_breaker.paused_until(now).unwrap_or(now);
+            job.next = job.poll_interval.refused(job.next, until, now);
+        }
         self.queue.insert(slot, &job.next);
     }
 
@@ -136,7 +163,8 @@ impl Scheduler {
                     next.due = next.due.max(allowed);
                 }
                 self.queue.insert(slot, &next);
-                self.jobs.insert(slot, ScheduledJob { poll_interval, next, call: None, answered: None });
+                self.jobs
+                    .insert(slot, ScheduledJob { poll_interval, next, call: None, refused_at: None, answered: None });
             }
         }
     }
@@ -168,21 +196,46 @@ impl Scheduler {
         }
     }
 
-    /// Takes one call out of the budget for a probe, if a call may start now: the circuit is closed, and neither a window nor
-    /// the hour's pacer is exhausted. The minute's pacer does not apply: someone waits for the answer.
-    pub fn try_take_call(&mut self, now: Timestamp) -> bool {
+    /// Starts a probe at `now`, if a call may start: the circuit is not open, neither a window nor the hour's pacer is
+    /// exhausted, and fewer than `max_in_flight` calls are in flight. The minute's pacer does not apply: someone waits for the
+    /// answer. After a pause the probe is the trial call. Each probe must end in [`Scheduler::end_probe`].
+    pub fn start_probe(&mut self, now: Timestamp) -> Option<CallPermit> {
         let now = self.tick(now);
-        let free =
-            self.circuit_breaker.is_closed() && self.budget.free_at(now, Urgency::Urgent).is_some_and(|at| at <= now);
-        if free {
-            self.budget.record(now);
+        let is_free = |at: Option<Timestamp>| at.is_some_and(|at| at <= now);
+        if self.in_flight >= self.settings.max_in_flight
+            || self.restart_hold > now
+            || !is_free(self.circuit_breaker.free_at(now))
+            || !is_free(self.budget.free_at(now, Urgency::Urgent))
+        {
+            return None;
         }
-        free
+        self.in_flight += 1;
+        self.budget.record(now);
+        Some(self.circuit_breaker.start_call())
     }
 
-    /// Blocks calls until `until`; then a single trial call decides whether polling resumes. Never shortens a pause.
-    pub fn pause(&mut self, until: Timestamp) {
-        self.circuit_breaker.open_until(until);
+    /// Records the result of a probe. It pauses and resumes polling like the result of a poll.
+    pub fn end_probe(&mut self, permit: CallPermit, now: Timestamp, observation: Observation) {
+        let now = self.tick(now);
+        self.in_flight = self.in_flight.saturating_sub(1);
+        if self.circuit_breaker.record_outcome(permit, call_outcome(observation), now) {
+            self.budget.resume_steadily(now);
+        }
+    }
+
+    /// Ends pauses and back-offs because of failures, for example after a changed configuration or secret. A pause because of
+    /// the rate limit stays.
+    pub fn retry_now(&mut self, now: Timestamp) {
+        let now = self.tick(now);
+        self.circuit_breaker.retry_now(now);
+        for (&slot, job) in &mut self.jobs {
+            let next = job.poll_interval.retry_now(job.next, job.answered, now);
+            if job.call.is_none() {
+                self.queue.remove(slot, &job.next);
+                self.queue.insert(slot, &next);
+            }
+            job.next = next;
+        }
     }
 
     /// Until when calls are blocked; `None` if they are not.
@@ -200,10 +253,16 @@ impl Scheduler {
         self.budget.calls_by_second(now.max(self.latest))
     }
 
-    /// Counts calls of an earlier run, by second, so that a restart does not double the budget.
+    /// Counts calls of an earlier run, by second, so that a restart does not double the budget. No call starts within
+    /// [`MIN_GAP`] after the last of them: it may have been for the same job.
     pub fn restore_calls(&mut self, calls: &[(Timestamp, u32)], now: Timestamp) {
         let now = self.tick(now);
         self.budget.restore(calls, now);
+        let second = Duration::from_secs(1);
+        if let Some(last) = calls.iter().map(|&(at, _)| at).max() {
+            // The clock may have been set back since then.
+            self.restart_hold = last.min(now).plus(second).plus(MIN_GAP);
+        }
     }
 
     /// The number of jobs that are due and wait for the budget. Takes time linear in that number: for metrics.
@@ -277,6 +336,7 @@ fn call_outcome(observation: Observation) -> CallOutcome {
         Observation::Progress { .. } | Observation::Finished | Observation::Unusable => CallOutcome::Success,
         Observation::Unavailable => CallOutcome::Unavailable,
         Observation::Unauthorized => CallOutcome::Unauthorized,
+        Observation::NotSent => CallOutcome::NotSent,
         Observation::RateLimited(details) => CallOutcome::RateLimited(details),
     }
 }

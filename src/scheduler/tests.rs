@@ -231,3 +231,72 @@ fn invalid_input_is_ignored() {
     assert!(matches!(scheduler.next(second(-5.0)), Next::Poll { .. }), "if time goes back, the latest time is used");
     assert_eq!(scheduler.in_flight(), 1);
 }
+
+#[test]
+fn a_refused_probe_pauses_the_bot_and_the_next_probe_resumes_it() {
+    let mut scheduler = Scheduler::new(settings());
+    let probe = scheduler.start_probe(START).unwrap();
+    scheduler.end_probe(probe, START, Observation::RateLimited(RateLimitDetails::default()));
+    assert!(scheduler.start_probe(second(59.0)).is_none(), "the pause is not over");
+    let trial = scheduler.start_probe(second(60.0)).unwrap();
+    assert!(scheduler.start_probe(second(60.1)).is_none(), "one trial call at a time");
+    scheduler.end_probe(trial, second(60.2), progress(0.5, true));
+    assert!(scheduler.start_probe(second(62.0)).is_some());
+}
+
+#[test]
+fn probes_and_polls_share_the_limit_of_calls_in_flight() {
+    let mut scheduler = Scheduler::new(Settings { max_in_flight: 1, ..settings() });
+    scheduler.add(slot(1), START, Start::default());
+    let probe = scheduler.start_probe(START).unwrap();
+    assert_eq!(scheduler.next(START), Next::Idle);
+    assert!(scheduler.start_probe(START).is_none());
+    scheduler.end_probe(probe, second(1.0), progress(0.5, true));
+    assert!(matches!(scheduler.next(second(1.0)), Next::Poll { .. }));
+    assert!(scheduler.start_probe(second(1.0)).is_none());
+}
+
+#[test]
+fn a_job_that_is_refused_while_others_succeed_delays_only_itself() {
+    let mut scheduler = Scheduler::new(settings());
+    for index in 0..10 {
+        scheduler.add(slot(index), START, Start::default());
+    }
+    let calls = run(&mut scheduler, Duration::from_secs(1800), |polled, now| {
+        let done = now.since(START).as_secs_f64() / 100_000.0;
+        if polled == slot(0) { Observation::RateLimited(RateLimitDetails::default()) } else { progress(done, true) }
+    });
+    let refused = calls[&slot(0)].len();
+    assert!((3..=10).contains(&refused), "{refused} calls for the refused job");
+    for index in 1..10 {
+        let times = &calls[&slot(index)];
+        // The first refusal pauses the bot for a minute; the later ones do not.
+        let pauses = times.windows(2).filter(|pair| pair[1] - pair[0] > 30.0).count();
+        assert!(pauses <= 1 && times.len() > 90, "job {index}: {pauses} pauses, {} calls", times.len());
+    }
+}
+
+#[test]
+fn changed_settings_end_the_pause_after_a_401_and_the_back_off_of_jobs() {
+    let mut scheduler = Scheduler::new(settings());
+    scheduler.add(slot(1), START, Start::default());
+    assert!(matches!(scheduler.next(START), Next::Poll { .. }));
+    scheduler.observe(slot(1), START, Observation::Unusable);
+    assert_eq!(scheduler.next(START), Next::WaitUntil(second(5.0)));
+    scheduler.retry_now(second(2.5));
+    assert!(matches!(scheduler.next(second(2.5)), Next::Poll { .. }));
+    scheduler.observe(slot(1), second(3.0), Observation::Unauthorized);
+    assert_eq!(scheduler.next(second(6.0)), Next::WaitUntil(second(33.0)));
+    scheduler.retry_now(second(6.0));
+    assert!(matches!(scheduler.next(second(6.0)), Next::Poll { .. }));
+}
+
+#[test]
+fn after_a_restart_no_call_follows_the_last_one_within_the_minimum_gap() {
+    let mut scheduler = Scheduler::new(settings());
+    scheduler.add(slot(1), START, Start::default());
+    scheduler.restore_calls(&[(second(-5.0), 3), (second(-1.0), 1)], START);
+    assert!(scheduler.start_probe(second(1.9)).is_none());
+    assert_eq!(scheduler.next(START), Next::WaitUntil(second(2.0)));
+    assert!(matches!(scheduler.next(second(2.0)), Next::Poll { .. }));
+}

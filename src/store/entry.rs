@@ -18,6 +18,8 @@ pub struct Entry {
     pub(super) last_poll: Option<Timestamp>,
     /// Consecutive polls with the outcome [`crate::model::Outcome::NotFound`].
     pub(super) misses: u8,
+    /// Time of the first of them. A restart starts it again.
+    pub(super) not_found_since: Option<Timestamp>,
     /// The highest counts of each channel, if they differ from `job.tallies`.
     pub(super) counted: Option<Box<[ChannelTally]>>,
     /// Kinds of inconsistency that were counted for this job; each kind is counted once per job.
@@ -44,6 +46,7 @@ impl Entry {
             ended: None,
             last_poll: None,
             misses: 0,
+            not_found_since: None,
             counted: None,
             inconsistencies: EnumMap::default(),
             unrecognized: EnumMap::default(),

@@ -35,7 +35,7 @@ pub use campaigns::{MAX_CAMPAIGN_CHANNELS, MAX_CAMPAIGNS};
 pub use dirty::Dirty;
 pub use entry::Entry;
 pub use persisted::PersistedJob;
-pub use record::{NOT_FOUND_LIMIT, RecordOutcome, Transition};
+pub use record::{NOT_FOUND_LIMIT, NOT_FOUND_MIN_TIME, RecordOutcome, Transition};
 pub use sources::REMOVAL_GRACE;
 pub use store::{BotSpec, Change, RegisterError, Registered, Settings, Store};
 

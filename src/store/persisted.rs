@@ -132,6 +132,7 @@ impl Store {
             ended: persisted.ended,
             last_poll: persisted.last_poll,
             misses: persisted.misses,
+            not_found_since: None,
             counted: persisted.counted,
             inconsistencies: persisted.inconsistencies,
             unrecognized: persisted.unrecognized,

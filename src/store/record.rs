@@ -1,5 +1,7 @@
 //! Applies the outcome of a poll to its job and to the counters.
 
+use std::time::Duration;
+
 use enum_map::EnumMap;
 
 use crate::model::{
@@ -15,6 +17,9 @@ use super::store::{Change, Store};
 /// A job is `gone` after this many consecutive polls with the outcome [`Outcome::NotFound`]. More than one, because the
 /// upstream does not document how soon after the send call the status API knows a job.
 pub const NOT_FOUND_LIMIT: u8 = 3;
+
+/// The minimum time from the first to the last of these polls, so that a short disturbance does not end jobs.
+pub const NOT_FOUND_MIN_TIME: Duration = Duration::from_secs(60);
 
 /// The effect of a poll on its job.
 #[derive(Debug, PartialEq)]
@@ -94,6 +99,7 @@ impl Store {
                     self.campaigns.saw_entries(key, entry.job.first_notification, entry.job.last_notification);
                 }
                 entry.misses = 0;
+                entry.not_found_since = None;
                 if let Some(status) = status.terminal() {
                     entry.job.finished = Some(now);
                     bot.count_finished(status, duration_seconds(&entry.job));
@@ -111,12 +117,18 @@ impl Store {
                 recorded.transition = Transition::PollFailed;
                 if outcome == Outcome::NotFound {
                     entry.misses = entry.misses.saturating_add(1);
-                    if entry.misses >= NOT_FOUND_LIMIT {
+                    let since = *entry.not_found_since.get_or_insert(now);
+                    if entry.misses >= NOT_FOUND_LIMIT && now.since(since) >= NOT_FOUND_MIN_TIME {
                         self.end(slot, JobState::Gone, now);
                         recorded.transition = Transition::Gone;
                     }
-                } else if outcome != Outcome::RateLimited && outcome != Outcome::Unauthorized {
+                } else if !matches!(
+                    outcome,
+                    // These say nothing about the job.
+                    Outcome::RateLimited | Outcome::Unauthorized | Outcome::WrongEndpoint
+                ) {
                     entry.misses = 0;
+                    entry.not_found_since = None;
                 }
             }
         }

@@ -147,7 +147,7 @@ async fn a_job_past_its_deadline_is_abandoned_and_its_series_expire_but_its_coun
 async fn each_fault_has_its_outcome_and_known_values_remain() {
     for (fault, outcome) in [
         (Fault::Status(502), "server_error"),
-        (Fault::Status(404), "not_found"),
+        (Fault::Status(404), "wrong_endpoint"),
         (Fault::Html200, "malformed"),
         (Fault::Empty200, "malformed"),
         (Fault::Gibberish, "malformed"),

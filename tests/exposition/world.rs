@@ -8,6 +8,7 @@ use koreai_exporter::exposition::{ExporterView, StorageView};
 use koreai_exporter::model::{
     ApiVersion, BotMetrics, BotName, Campaign, CampaignKey, CampaignShare, Channel, ChannelTally, CreationTimes, Job,
     JobKey, JobNumber, JobState, JobStatus, LabelName, LabelValue, Reason, RequestId, Shard, TerminalStatus, Timestamp,
+    TokenKind,
 };
 
 pub(crate) fn channel(name: &str) -> Channel {
@@ -107,7 +108,9 @@ pub(crate) fn bots() -> Vec<BotMetrics> {
     gauges.budget = EnumMap::from_array([600, 18_000]);
     gauges.budget_used = EnumMap::from_array([11, 46]);
     gauges.paused_until = Some(Timestamp::from_millis(1_643_057_900_000));
-    gauges.token_expiry = Some(Timestamp::from_millis(1_643_058_000_000));
+    gauges.token_expiry = Some((TokenKind::Signed, Timestamp::from_millis(1_643_058_000_000)));
+    gauges.last_answer = Some(Timestamp::from_millis(1_643_057_776_000));
+    gauges.token_up = Some(true);
     gauges.targets = EnumMap::from_array([Some(2), Some(0), None, Some(1)]);
     gauges.source_up = EnumMap::from_array([Some(true), Some(false), None, Some(true)]);
     gauges.polls_overdue = 4;

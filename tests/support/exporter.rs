@@ -2,11 +2,13 @@
 
 use std::net::SocketAddr;
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 use clap::Parser;
 use koreai_exporter::app::{self, AppError, Options};
 use koreai_exporter::cli::Cli;
+use koreai_exporter::clock::Clock;
 use koreai_exporter::config::Config;
 use reqwest::{Method, StatusCode, header::HeaderMap};
 use tokio::task::JoinHandle;
@@ -54,7 +56,10 @@ impl Exporter {
         let config = Config::parse(&configuration.yaml(), Path::new("koreai.yml"), &env);
         let config = config.unwrap_or_else(|mistakes| panic!("{mistakes}"));
         let shutdown = CancellationToken::new();
-        let server = app::serve(Options::from_cli(&cli).unwrap(), config, shutdown.clone()).await.unwrap();
+        // The system's clock does not follow a stopped clock.
+        let clock = Arc::new(Clock::starting_at(Clock::system().now()));
+        let options = Options { clock, ..Options::from_cli(&cli).unwrap() };
+        let server = app::serve(options, config, shutdown.clone()).await.unwrap();
         let addresses = server.addresses().to_vec();
         Self { addresses, shutdown, running: tokio::spawn(server.wait()), client: reqwest::Client::new() }
     }

@@ -72,20 +72,26 @@ fn a_job_is_gone_after_several_answers_in_a_row_that_nobody_knows_it() {
     let mut second = 0;
     let mut standings = |world: &mut World, outcomes: &[Outcome]| -> Vec<bool> {
         let gone = outcomes.iter().map(|outcome| {
-            second += 2;
+            second += 20;
             world.failed("ds-1", *outcome, at(second)).transition == Transition::Gone
         });
         gone.collect()
     };
-    use Outcome::{NotFound, RateLimited, ServerError};
+    use Outcome::{NotFound, RateLimited, ServerError, WrongEndpoint};
     assert_eq!(standings(&mut world, &[NotFound, NotFound, ServerError]), [false, false, false], "not in a row");
-    let not_found = standings(&mut world, &[NotFound, NotFound, RateLimited, NotFound]);
-    assert_eq!(not_found, [false, false, false, true], "a refusal says nothing of the job");
-    world.store.tick(at(100));
+    assert_eq!(
+        standings(&mut world, &[NotFound, NotFound, NotFound]),
+        [false, false, false],
+        "within less than a minute"
+    );
+    let others = [WrongEndpoint, WrongEndpoint, RateLimited];
+    assert_eq!(standings(&mut world, &others), [false, false, false], "they say nothing about the job");
+    assert_eq!(standings(&mut world, &[NotFound]), [true]);
+    world.store.tick(at(200));
     assert_eq!(world.states(), [0, 0, 1, 0]);
     let job = world.job("ds-1").unwrap();
     assert_eq!((job.status, job.tallies[0].entries.into_array()), (InProgress, [3, 0, 0]));
-    world.store.tick(at(100).plus(LIFE.retention));
+    world.store.tick(at(200).plus(LIFE.retention));
     assert!(world.job("ds-1").is_none());
 }
 
