@@ -30,15 +30,15 @@ const LONG_VERSION: &str = concat!(
 /// Polls each job until it has finished, and exports its completion, its status, and success and failure counts per channel
 /// on /metrics. Without a subcommand, the exporter runs.
 #[derive(Debug, Parser)]
-#[command(name = "koreai_exporter", version = LONG_VERSION, args_conflicts_with_subcommands = false)]
+#[command(name = "koreai_exporter", version = LONG_VERSION, args_conflicts_with_subcommands = true)]
 pub struct Cli {
     /// Without a subcommand, the exporter runs.
     #[command(subcommand)]
     pub command: Option<Command>,
 
-    /// Configuration file [default: koreai.yml, or else /etc/koreai_exporter/koreai.yml].
-    #[arg(id = "config.file", long = "config.file", value_name = "FILE", global = true)]
-    pub config_file: Option<PathBuf>,
+    /// `--config.file`.
+    #[command(flatten)]
+    pub config: ConfigFlags,
 
     /// Check the flags, the configuration files and all files that they name, then exit with status 0 or 1.
     #[arg(long = "config.check")]
@@ -53,7 +53,7 @@ pub struct Cli {
     pub log: LogFlags,
 
     /// Directory of the embedded database; "" for in-memory storage.
-    #[arg(long = "storage.path", value_name = "DIRECTORY", default_value = "data/", global = true)]
+    #[arg(long = "storage.path", value_name = "DIRECTORY", default_value = "data/")]
     pub storage_path: String,
 
     /// Shard number of this instance, from 0; `auto` uses the number at the end of the host name (StatefulSet).
@@ -65,31 +65,39 @@ pub struct Cli {
     pub shard_total: u32,
 }
 
+/// `--config.file`.
+#[derive(Debug, Clone, Args)]
+pub struct ConfigFlags {
+    /// Configuration file [default: koreai.yml, or else /etc/koreai_exporter/koreai.yml].
+    #[arg(id = "config.file", long = "config.file", value_name = "FILE")]
+    pub file: Option<PathBuf>,
+}
+
 /// `--web.*`.
 #[derive(Debug, Clone, Args)]
 pub struct WebFlags {
     /// Address to listen on; may be repeated.
-    #[arg(long = "web.listen-address", value_name = "ADDRESS", default_values_t = [":10047".to_owned()], global = true)]
+    #[arg(long = "web.listen-address", value_name = "ADDRESS", default_values_t = [":10047".to_owned()])]
     pub listen_addresses: Vec<String>,
 
     /// Path under which to expose metrics.
-    #[arg(long = "web.telemetry-path", value_name = "PATH", default_value = "/metrics", value_parser = telemetry_path, global = true)]
+    #[arg(long = "web.telemetry-path", value_name = "PATH", default_value = "/metrics", value_parser = telemetry_path)]
     pub telemetry_path: String,
 
     /// File with TLS and authentication settings, in the format of the Prometheus exporter-toolkit.
-    #[arg(id = "web.config.file", long = "web.config.file", value_name = "FILE", global = true)]
+    #[arg(id = "web.config.file", long = "web.config.file", value_name = "FILE")]
     pub config_file: Option<PathBuf>,
 
     /// Enable POST /-/reload.
-    #[arg(long = "web.enable-lifecycle", global = true)]
+    #[arg(long = "web.enable-lifecycle")]
     pub enable_lifecycle: bool,
 
     /// Enable POST and DELETE on /api/v1/jobs.
-    #[arg(long = "web.enable-job-api", global = true)]
+    #[arg(long = "web.enable-job-api")]
     pub enable_job_api: bool,
 
     /// URL under which users reach the exporter when behind a reverse proxy; its path becomes a prefix of all paths.
-    #[arg(long = "web.external-url", value_name = "URL", value_parser = external_path, global = true)]
+    #[arg(long = "web.external-url", value_name = "URL", value_parser = external_path)]
     pub external_url: Option<ExternalPath>,
 }
 
@@ -97,10 +105,10 @@ pub struct WebFlags {
 #[derive(Debug, Clone, Copy, Args)]
 pub struct LogFlags {
     /// Minimum severity to log.
-    #[arg(long = "log.level", value_enum, default_value_t = LogLevel::Info, global = true)]
+    #[arg(id = "log.level", long = "log.level", value_enum, default_value_t = LogLevel::Info, global = true)]
     pub level: LogLevel,
     /// Format of log lines.
-    #[arg(long = "log.format", value_enum, default_value_t = LogFormat::Logfmt, global = true)]
+    #[arg(id = "log.format", long = "log.format", value_enum, default_value_t = LogFormat::Logfmt, global = true)]
     pub format: LogFormat,
 }
 
@@ -126,6 +134,15 @@ pub enum LogFormat {
     Json,
 }
 
+/// `doctor --format`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum DoctorFormat {
+    /// For people.
+    Text,
+    /// One JSON object.
+    Json,
+}
+
 /// The path of `--web.external-url`: empty, or `/…` without a trailing slash.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ExternalPath(String);
@@ -141,7 +158,11 @@ impl ExternalPath {
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Run the exporter against a built-in fake upstream; needs no configuration.
-    Demo,
+    Demo {
+        /// `--web.*`.
+        #[command(flatten)]
+        web: WebFlags,
+    },
     /// Run only the fake upstream.
     FakeUpstream {
         /// Address to listen on.
@@ -168,17 +189,41 @@ pub enum Command {
         #[arg(long, default_value = "v1")]
         api: String,
     },
-    /// Print a new token, for use with curl.
+    /// Print a new token; and, on standard error, a curl command that uses it.
     Token {
         /// Name of the bot in the configuration.
         #[arg(long, value_name = "NAME")]
         bot: String,
+        /// `--config.file`.
+        #[command(flatten)]
+        config: ConfigFlags,
+    },
+    /// Walk the way of a call step by step and name the cause of a failure; at most two calls, GET only.
+    ///
+    /// The output contains no secret and no personal data. Exit status: 0 no problem found, 1 a mistake on this side
+    /// (configuration, credential, ID), 2 the upstream or the network.
+    Doctor {
+        /// Name of the bot in the configuration [default: all bots, until two calls are made].
+        #[arg(long, value_name = "NAME")]
+        bot: Option<String>,
+        /// Request ID of a job of the bot [default: an ID that no job has, which suffices to test the credential].
+        #[arg(long, value_name = "ID")]
+        request_id: Option<String>,
+        /// Format of the output.
+        #[arg(long, value_enum, default_value_t = DoctorFormat::Text)]
+        format: DoctorFormat,
+        /// `--config.file`.
+        #[command(flatten)]
+        config: ConfigFlags,
     },
     /// Ask a running exporter for /-/healthy, then exit with status 0 or 1; for health checks without a shell.
     Health {
         /// URL to request, instead of the one that follows from the `--web.*` flags; certificates are not verified.
         #[arg(long, value_name = "URL")]
         url: Option<String>,
+        /// `--web.*`, as the exporter has them.
+        #[command(flatten)]
+        web: WebFlags,
     },
     /// Print the completion script of a shell.
     Completions {

@@ -15,6 +15,7 @@
 //! - [`auth`]: signs and caches tokens.
 //! - [`upstream`]: one GET, its report or its error.
 //! - [`scheduler`]: decides which job to poll next within the budget.
+//! - [`doctor`]: walks the way of a call, and names the cause of a failure.
 //! - [`store`]: job states, and counters that count everything once.
 //! - [`database`]: persists the store in one file.
 //! - [`exposition`]: the metric catalogue, text, blocks, compression.
@@ -34,6 +35,7 @@ pub mod clock;
 pub mod config;
 pub mod database;
 pub mod discovery;
+pub mod doctor;
 pub mod exposition;
 pub mod fake_upstream;
 pub mod input;

@@ -105,6 +105,25 @@ fn what_is_left_out_has_its_default() {
 }
 
 #[test]
+fn a_bot_without_auth_uses_the_one_of_global() {
+    let text = "global:
+  auth: {client_id: cs-account, client_secret_file: files/secret}
+bots:
+  - {name: a, base_url: 'https://h', bot_id: st-1}
+  - {name: b, base_url: 'https://h', bot_id: st-2, auth: {client_id: cs-own, client_secret_file: files/secret}}
+";
+    let config = parse(text).unwrap();
+    let ids = config.bots.iter().map(|bot| match &bot.auth {
+        Auth::Sign(auth) => auth.client_id.as_str(),
+        Auth::TokenFile(_) => "",
+    });
+    assert_eq!(ids.collect::<Vec<_>>(), ["cs-account", "cs-own"]);
+    let shown = config.redacted();
+    assert_eq!(shown.matches("client_id").count(), 2, "an inherited credential is shown once: {shown}");
+    assert_eq!(parse(&shown).unwrap(), config);
+}
+
+#[test]
 fn a_longer_poll_interval_takes_the_longest_one_along() {
     let config = parse(&format!("global: {{poll_interval: 10m}}\n{}", bot(SECRET_FILE))).unwrap();
     assert_eq!(config.global.max_poll_interval, Duration::from_secs(600));

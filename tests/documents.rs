@@ -157,3 +157,11 @@ fn the_example_configuration_of_the_readme_is_read() {
     let config = koreai_exporter::config::Config::parse(&yaml, Path::new("koreai.yml"), &|_| None);
     assert!(config.is_ok(), "{}", config.unwrap_err());
 }
+
+#[test]
+fn every_step_of_the_doctor_has_its_heading() {
+    let page = std::fs::read_to_string(root("docs/DOCTOR.md")).unwrap();
+    let headings: Vec<&str> = page.lines().filter_map(|line| line.strip_prefix("## ")).collect();
+    let ids: Vec<&str> = koreai_exporter::doctor::Check::ALL.iter().map(|check| check.id()).collect();
+    assert_eq!(headings, ids);
+}

@@ -7,6 +7,12 @@ mod browser;
 mod campaigns;
 #[path = "exporter/check.rs"]
 mod check;
+#[path = "exporter/command_line.rs"]
+mod command_line;
+#[path = "exporter/doctor.rs"]
+mod doctor;
+#[path = "exporter/doctor_network.rs"]
+mod doctor_network;
 #[path = "exporter/following.rs"]
 mod following;
 #[path = "exporter/life.rs"]

@@ -5,7 +5,7 @@ use super::error::AppError;
 use super::options::Options;
 use super::setup::setup;
 use crate::cli::Cli;
-use crate::config::Config;
+use crate::config::{BotConfig, Config};
 use crate::transport::Network;
 use crate::upstream::BodyBudget;
 use crate::web::{self, WebConfig};
@@ -18,7 +18,8 @@ use crate::web::{self, WebConfig};
 pub(super) fn check(cli: &Cli) -> Result<String, AppError> {
     let mut errors = Vec::new();
     let mut valid = String::new();
-    let config_file = config_file::locate(cli.config_file.as_deref()).map_err(|error| errors.push(error)).ok();
+    let mut checked = String::new();
+    let config_file = config_file::locate(cli.config.file.as_deref()).map_err(|error| errors.push(error)).ok();
     let options = Options::from_cli(cli);
     let options = options.map_err(|error| errors.push(error)).ok();
     for address in &cli.web.listen_addresses {
@@ -37,6 +38,7 @@ pub(super) fn check(cli: &Cli) -> Result<String, AppError> {
                     let (file, bots) = (file.display(), config.bots.len());
                     let plural = if bots == 1 { "" } else { "s" };
                     valid.push_str(&format!("{file}: configuration is valid ({bots} bot{plural})\n"));
+                    checked = summary(&config);
                 }
             }
         }
@@ -47,5 +49,22 @@ pub(super) fn check(cli: &Cli) -> Result<String, AppError> {
             Ok(_) => valid.push_str(&format!("{}: web configuration is valid\n", file.display())),
         }
     }
-    if errors.is_empty() { Ok(valid) } else { Err(AppError::Invalid(errors)) }
+    if errors.is_empty() { Ok(valid + &checked) } else { Err(AppError::Invalid(errors)) }
+}
+
+/// What was checked, and what was not.
+fn summary(config: &Config) -> String {
+    let sum = |count: fn(&BotConfig) -> usize| config.bots.iter().map(count).sum::<usize>();
+    let targets = sum(|bot| bot.static_configs.iter().map(|group| group.targets.len()).sum());
+    let patterns = sum(|bot| bot.file_sd_configs.iter().map(|source| source.files.len()).sum());
+    let requests = sum(|bot| bot.http_sd_configs.len());
+    let credentials = config.bots.len();
+    format!(
+        "\
+checked: the flags, every key, credentials: {credentials} (a token was made with each, but not sent), the files of tls_config, \
+static targets: {targets}, patterns of target files: {patterns}, HTTP sources: {requests}
+not checked: the upstream (run `koreai_exporter doctor`), target files and HTTP sources (not read), addresses (not bound), \
+the database (not opened)
+"
+    )
 }

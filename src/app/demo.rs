@@ -8,8 +8,8 @@ use super::error::AppError;
 use super::fake;
 use super::options::Options;
 use super::output::print;
-use super::serve::serve;
-use crate::cli::Cli;
+use super::serve::{Server, serve};
+use crate::cli::WebFlags;
 use crate::config::Config;
 use crate::web::parse_listen_address;
 
@@ -18,32 +18,31 @@ const PER_MINUTE: u32 = 600;
 const PER_HOUR: u32 = 18_000;
 
 /// Runs until the signal.
-pub(super) async fn run(cli: &Cli, shutdown: CancellationToken) -> Result<(), AppError> {
+pub(super) async fn run(web: &WebFlags, shutdown: CancellationToken) -> Result<(), AppError> {
     let listener = parse_listen_address("127.0.0.1:0")?.bind().await?;
     let upstream = fake::start(listener, PER_MINUTE, PER_HOUR)?;
     let env = |name: &str| (name == "KOREAI_DEMO_SECRET").then(|| fake::CLIENT_SECRET.to_owned());
     let config =
         Config::parse(&fake::configuration(&upstream.url()), Path::new("demo.yml"), &env).map_err(AppError::Config)?;
-    // Every demo has new jobs, so there is nothing to store.
-    let options = Options { storage: None, ..Options::from_cli(cli)? };
-    let server = serve(options, config, shutdown).await?;
+    let (server, taken) = start(Options::of_demo(web.clone())?, config, shutdown).await?;
     let address = server.addresses().first().map(ToString::to_string).unwrap_or_default();
     let port = address.rsplit(':').next().unwrap_or("10047").to_owned();
-    let path = &cli.web.telemetry_path;
+    let path = &web.telemetry_path;
+    let taken =
+        taken.map(|why| format!("Note: {why}; the demo listens on port {port} instead.\n\n")).unwrap_or_default();
     print(&format!(
         "
-koreai_exporter demo: a fake upstream at {upstream}, and the exporter, which polls its jobs.
+{taken}Look at these first:
 
-  status page   http://localhost:{port}/
-  metrics       http://localhost:{port}{path}
+  1. the status page                http://localhost:{port}/
+     two bots, their budget, problems in words, the jobs that changed last
+  2. the jobs that failed in part   curl -s localhost:{port}{path} | grep -E 'koreai_job_status.*PARTIAL_SUCCESS.* 1$'
+  3. why recipients were missed     curl -s localhost:{port}{path} | grep ^koreai_notification_failures_total
+  4. all metrics                    http://localhost:{port}{path}
 
-The jobs run, finish, fail in part or completely, stall, or have an unknown status. Bot \"sales\" uses the V2 API, which
-has no percentage. After 90 s the upstream rejects calls for 20 s, and polling pauses. For example:
-
-  curl -s localhost:{port}{path} | grep -E '^koreai_job_status.* 1$'
-  curl -s localhost:{port}{path} | grep ^koreai_notifications_total
-
-Press Ctrl-C to stop.
+This is a demo: the exporter polls a fake upstream at {upstream}. Its jobs run, finish, fail in part or completely, stall, or
+have an unknown status. Bot \"sales\" uses the V2 API, which has no percentage. After 90 s the upstream rejects calls for
+20 s, and polling pauses. Press Ctrl-C to stop.
 
 ",
         upstream = upstream.url()
@@ -51,4 +50,19 @@ Press Ctrl-C to stop.
     let result = server.wait().await;
     upstream.stop().await;
     result
+}
+
+/// Starts the exporter. If its port is taken, it uses a free one; the second value says why.
+async fn start(
+    options: Options,
+    config: Config,
+    shutdown: CancellationToken,
+) -> Result<(Server, Option<String>), AppError> {
+    let taken = match serve(options.clone(), config.clone(), shutdown.clone()).await {
+        Ok(server) => return Ok((server, None)),
+        Err(AppError::Web(error)) if error.is_address_in_use() => error.to_string(),
+        Err(error) => return Err(error),
+    };
+    let web = WebFlags { listen_addresses: vec!["127.0.0.1:0".to_owned()], ..options.web.clone() };
+    Ok((serve(Options { web, ..options }, config, shutdown).await?, Some(taken)))
 }

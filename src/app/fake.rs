@@ -58,7 +58,12 @@ pub(super) async fn run(
     per_hour: u32,
     shutdown: CancellationToken,
 ) -> Result<(), AppError> {
-    let listener = parse_listen_address(listen_address)?.bind().await?;
+    let listener = parse_listen_address(listen_address)?.bind().await.map_err(|error| {
+        let cause = std::error::Error::source(&error).map(ToString::to_string).unwrap_or_default();
+        AppError::Flag(format!(
+            "cannot listen on {listen_address}; choose another address with --listen-address: {cause}"
+        ))
+    })?;
     let fake = start(listener, per_minute, per_hour)?;
     print(&format!(
         "\

@@ -129,12 +129,13 @@ fn no_answer(url: &Url, source: reqwest::Error) -> HealthError {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::cli::Cli;
+    use crate::cli::{Cli, Command};
     use clap::Parser;
 
     fn own(flags: &[&str]) -> String {
         let cli = Cli::parse_from(["koreai_exporter", "health"].iter().chain(flags));
-        own_url(&cli.web).unwrap().to_string()
+        let Some(Command::Health { web, .. }) = cli.command else { panic!("health was given") };
+        own_url(&web).unwrap().to_string()
     }
 
     #[test]

@@ -4,12 +4,13 @@
 //! - [`serve()`]: the exporter: bind, start, wait, drain.
 //! - [`setup()`]: builds the settings of the polling loop and of discovery from the configuration.
 //! - `check`: `--config.check`.
-//! - `demo`, `fake`, `render`, `token`, `health`, `manual`: the subcommands.
+//! - `demo`, `doctor`, `fake`, `render`, `token`, `health`, `manual`: the subcommands.
 //! - `config_file`: which file is the configuration.
 
 mod check;
 mod config_file;
 mod demo;
+mod doctor;
 mod error;
 mod fake;
 mod health;

@@ -35,9 +35,19 @@ impl Options {
         let shard = shard(&cli.shard_index, cli.shard_total, host).map_err(AppError::Flag)?;
         let storage = (!cli.storage_path.is_empty()).then(|| PathBuf::from(&cli.storage_path));
         web::check_paths(&cli.web).map_err(AppError::Flag)?;
-        // Without a file there is nothing to serve, except for the demo, which brings its configuration along.
-        let config_file = config_file::locate(cli.config_file.as_deref()).unwrap_or_default();
+        // Without a file there is nothing to serve: reading it says so.
+        let config_file = config_file::locate(cli.config.file.as_deref()).unwrap_or_default();
         let clock = Arc::new(Clock::system());
         Ok(Self { config_file, web: cli.web.clone(), shard, storage, clock })
+    }
+
+    /// The options of the demo, which brings its configuration along and stores nothing.
+    ///
+    /// # Errors
+    /// Two flags that contradict each other.
+    pub(super) fn of_demo(web: WebFlags) -> Result<Self, AppError> {
+        web::check_paths(&web).map_err(AppError::Flag)?;
+        let clock = Arc::new(Clock::system());
+        Ok(Self { config_file: PathBuf::new(), web, shard: Shard::WHOLE, storage: None, clock })
     }
 }

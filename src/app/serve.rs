@@ -210,6 +210,7 @@ impl Follower {
                 for line in text.lines() {
                     tracing::error!(problem = line, "reload failed; keeping the previous configuration");
                 }
+                self.shown.reload_failed(self.options.clock.now(), text.clone());
                 self.handle.reload_failed().await.map_err(|error| error.to_string())?;
                 Err(text)
             }

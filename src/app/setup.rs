@@ -92,7 +92,8 @@ pub(super) fn tokens(bot: &config::BotConfig) -> Result<TokenSource, AppError> {
     Ok(tokens)
 }
 
-fn client_settings(bot: &config::BotConfig, global: &config::Global) -> ClientSettings {
+/// The settings of a bot's client.
+pub(super) fn client_settings(bot: &config::BotConfig, global: &config::Global) -> ClientSettings {
     ClientSettings {
         base_url: bot.base_url.clone(),
         bot_id: bot.bot_id.as_str().to_owned(),

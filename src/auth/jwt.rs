@@ -36,20 +36,67 @@ pub(super) fn fresh_jti() -> String {
     format!("{:032x}", rand::random::<u128>())
 }
 
+/// What a token says of itself, without a check of the signature. Leaves out what may be personal.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TokenClaims {
+    /// The algorithm of the header.
+    pub algorithm: String,
+    /// `appId`.
+    pub app_id: Option<String>,
+    /// Whether there is a `sub`.
+    pub has_subject: bool,
+    /// The later of `iat` and `nbf`.
+    pub starts: Option<Timestamp>,
+    /// `exp`.
+    pub expires: Option<Timestamp>,
+    /// Whether there is a `jti`.
+    pub has_jti: bool,
+}
+
+/// The claims of a token; `None` if it is not a readable JWT.
+pub fn claims(token: &str) -> Option<TokenClaims> {
+    #[derive(Deserialize)]
+    struct Read {
+        #[serde(rename = "appId")]
+        app_id: Option<serde_json::Value>,
+        sub: Option<serde_json::Value>,
+        iat: Option<f64>,
+        nbf: Option<f64>,
+        exp: Option<f64>,
+        jti: Option<serde_json::Value>,
+    }
+    let read: Read = jsonwebtoken::dangerous::insecure_decode_claims(token).ok()?;
+    let algorithm = jsonwebtoken::decode_header(token).ok()?.alg;
+    let times = [read.iat, read.nbf].into_iter().flatten().filter_map(time);
+    Some(TokenClaims {
+        algorithm: format!("{algorithm:?}"),
+        app_id: read.app_id.and_then(|id| id.as_str().map(|id| id.chars().take(MAX_APP_ID_CHARS).collect())),
+        has_subject: read.sub.is_some_and(|sub| !sub.is_null() && sub != ""),
+        starts: times.max(),
+        expires: read.exp.and_then(time),
+        has_jti: read.jti.is_some_and(|jti| !jti.is_null() && jti != ""),
+    })
+}
+
+/// The longest `appId` that is shown.
+const MAX_APP_ID_CHARS: usize = 128;
+
+fn time(seconds: f64) -> Option<Timestamp> {
+    /// The end of the year 9999, in Unix seconds; larger values are not valid times.
+    const END_OF_TIME: f64 = 253_402_300_799.0;
+    #[expect(clippy::cast_possible_truncation, reason = "within 0..=END_OF_TIME, a thousandth of which i64 holds")]
+    let millis = (seconds * 1000.0) as i64;
+    (0.0..=END_OF_TIME).contains(&seconds).then(|| Timestamp::from_millis(millis))
+}
+
 /// The claim `exp` of a token, without checking the signature. `None` without `exp`, and if it is not a readable JWT.
 pub(super) fn expiry(token: &str) -> Option<Timestamp> {
     #[derive(Deserialize)]
     struct Expiry {
         exp: f64,
     }
-    /// The end of the year 9999, in Unix seconds; larger values are not valid times.
-    const END_OF_TIME: f64 = 253_402_300_799.0;
     let Expiry { exp } = jsonwebtoken::dangerous::insecure_decode_claims(token).ok()?;
-    if !(0.0..=END_OF_TIME).contains(&exp) {
-        return None;
-    }
-    #[expect(clippy::cast_possible_truncation, reason = "within 0..=END_OF_TIME, a thousandth of which i64 holds")]
-    Some(Timestamp::from_millis((exp * 1000.0) as i64))
+    time(exp)
 }
 
 #[cfg(test)]

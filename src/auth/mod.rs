@@ -9,4 +9,5 @@ mod secret_file;
 mod token_source;
 
 pub use error::AuthError;
+pub use jwt::{TokenClaims, claims};
 pub use token_source::{Token, TokenSource};

@@ -32,7 +32,7 @@ pub struct BotConfig {
     pub bot_id: BotId,
     /// `api`: v1 or v2. Default: v1.
     pub api: ApiVersion,
-    /// `auth`, required.
+    /// `auth`, required without `global.auth`. Default: `global.auth`.
     pub auth: Auth,
     /// `rate_limit`. Default: the limits that upstream documents.
     pub rate_limit: RateLimit,
@@ -106,8 +106,16 @@ const KEYS: &[&str] = &[
     "http_sd_configs",
 ];
 
+/// `global.auth`.
+#[derive(Clone, Copy)]
+pub(super) enum DefaultAuth<'a> {
+    Absent,
+    Invalid,
+    Valid(&'a Auth),
+}
+
 impl BotConfig {
-    pub(super) fn decode(d: &mut Decoder<'_>, node: &Node) -> Option<Self> {
+    pub(super) fn decode(d: &mut Decoder<'_>, node: &Node, default_auth: DefaultAuth<'_>) -> Option<Self> {
         let fields = d.fields(node, KEYS)?;
         let name =
             d.required(&fields, "name", "a name of your choice", |d, node| identifier(d, node, "name", BotName::parse));
@@ -117,7 +125,15 @@ impl BotConfig {
             identifier(d, node, "bot ID", BotId::parse)
         });
         let api = d.optional(&fields, "api", decode_api);
-        let auth = d.required(&fields, "auth", "client_id and client_secret_file, or token_file", Auth::decode);
+        let auth = match default_auth {
+            DefaultAuth::Valid(auth) if !fields.has("auth") => Some(auth.clone()),
+            // The mistake is reported where it is.
+            DefaultAuth::Invalid if !fields.has("auth") => None,
+            _ => {
+                let wanted = "client_id and client_secret_file, or token_file; or set global.auth for all bots";
+                d.required(&fields, "auth", wanted, Auth::decode)
+            }
+        };
         let rate_limit = d.optional(&fields, "rate_limit", RateLimit::decode);
         let channels = d.optional(&fields, "channels", decode_channels);
         let tls = d.optional(&fields, "tls_config", decode_tls);

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::auth::Auth;
 use crate::model::JobSeries;
 use crate::yaml::{Decoder, Node, format_duration};
 
@@ -29,6 +30,8 @@ pub struct Global {
     /// `max_body_bytes`, 64KiB to 1GiB, default 64MiB: a longer response body is an error. Bodies are processed while they
     /// arrive, so this bounds time and traffic rather than memory.
     pub max_body_bytes: u64,
+    /// `auth`: the credential of every bot that has no `auth`, such as an app for all bots of an account. Default: none.
+    pub auth: Option<Auth>,
 }
 
 impl Default for Global {
@@ -43,6 +46,7 @@ impl Default for Global {
             job_series: JobSeries::All,
             max_jobs: 100_000,
             max_body_bytes: 64 << 20,
+            auth: None,
         }
     }
 }
@@ -59,6 +63,7 @@ const KEYS: &[&str] = &[
     "job_series",
     "max_jobs",
     "max_body_bytes",
+    "auth",
 ];
 
 fn job_series(d: &mut Decoder<'_>, node: &Node) -> Option<JobSeries> {
@@ -87,6 +92,8 @@ impl Global {
         let max_jobs = d.optional(&fields, "max_jobs", |d, node| d.whole_number(node, 1..=1_000_000));
         let max_body_bytes = d.optional(&fields, "max_body_bytes", |d, node| d.bytes(node, (64 << 10)..=(1 << 30)));
 
+        let auth = d.optional(&fields, "auth", Auth::decode);
+
         let poll_interval = poll_interval.unwrap_or(default.poll_interval);
         if max_poll_interval.is_some_and(|most| most < poll_interval) {
             d.under_key("max_poll_interval", |d| {
@@ -105,6 +112,7 @@ impl Global {
             job_series: job_series.unwrap_or(default.job_series),
             max_jobs: max_jobs.and_then(|jobs| usize::try_from(jobs).ok()).unwrap_or(default.max_jobs),
             max_body_bytes: max_body_bytes.unwrap_or(default.max_body_bytes),
+            auth,
         })
     }
 }

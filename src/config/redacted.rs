@@ -25,7 +25,7 @@ impl Config {
         }
         page.heading("bots", self.bots.is_empty());
         for bot in &self.bots {
-            page.bot(bot);
+            page.bot(bot, self.global.auth.as_ref());
         }
         page.text
     }
@@ -62,14 +62,19 @@ impl Page {
         self.line(1, "job_series", global.job_series.as_label());
         self.line(1, "max_jobs", &global.max_jobs.to_string());
         self.line(1, "max_body_bytes", &format_bytes(global.max_body_bytes));
+        if let Some(auth) = &global.auth {
+            self.auth(1, auth);
+        }
     }
 
-    fn bot(&mut self, bot: &BotConfig) {
+    fn bot(&mut self, bot: &BotConfig, default_auth: Option<&Auth>) {
         self.line(1, "- name", &quoted(bot.name.as_str()));
         self.line(2, "base_url", &quoted(bot.base_url.as_str()));
         self.line(2, "bot_id", &quoted(bot.bot_id.as_str()));
         self.line(2, "api", if bot.api == ApiVersion::V2 { "v2" } else { "v1" });
-        self.auth(&bot.auth);
+        if default_auth != Some(&bot.auth) {
+            self.auth(2, &bot.auth);
+        }
         let limit = bot.rate_limit;
         let limit = format!("{{per_minute: {}, per_hour: {}}}", limit.per_minute, limit.per_hour);
         self.line(2, "rate_limit", &limit);
@@ -94,22 +99,23 @@ impl Page {
         }
     }
 
-    fn auth(&mut self, auth: &Auth) {
-        self.line(2, "auth", "");
+    fn auth(&mut self, depth: usize, auth: &Auth) {
+        self.line(depth, "auth", "");
+        let depth = depth + 1;
         let signing = match auth {
-            Auth::TokenFile(path) => return self.path(3, "token_file", path),
+            Auth::TokenFile(path) => return self.path(depth, "token_file", path),
             Auth::Sign(signing) => signing,
         };
-        self.line(3, "client_id", &quoted(signing.client_id.as_str()));
+        self.line(depth, "client_id", &quoted(signing.client_id.as_str()));
         match &signing.key {
-            KeySource::SecretFile(path) => self.path(3, "client_secret_file", path),
-            KeySource::SecretEnv { name, .. } => self.line(3, "client_secret_env", &quoted(name)),
-            KeySource::PrivateKeyFile(path) => self.path(3, "private_key_file", path),
+            KeySource::SecretFile(path) => self.path(depth, "client_secret_file", path),
+            KeySource::SecretEnv { name, .. } => self.line(depth, "client_secret_env", &quoted(name)),
+            KeySource::PrivateKeyFile(path) => self.path(depth, "private_key_file", path),
         }
-        self.line(3, "algorithm", signing.algorithm.as_str());
-        self.line(3, "subject", &quoted(&signing.subject));
-        self.line(3, "token_lifetime", &format_duration(signing.token_lifetime));
-        self.line(3, "jti", &signing.jti.to_string());
+        self.line(depth, "algorithm", signing.algorithm.as_str());
+        self.line(depth, "subject", &quoted(&signing.subject));
+        self.line(depth, "token_lifetime", &format_duration(signing.token_lifetime));
+        self.line(depth, "jti", &signing.jti.to_string());
     }
 
     fn tls(&mut self, depth: usize, tls: &ClientTls) {

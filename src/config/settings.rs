@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::bot::BotConfig;
+use super::bot::{BotConfig, DefaultAuth};
 use super::failure_rule::FailureRule;
 use super::file;
 use super::global::Global;
@@ -55,6 +55,12 @@ impl Config {
     fn decode(d: &mut Decoder<'_>, root: &Node) -> Option<Self> {
         let fields = d.fields(root, &["global", "failure_reasons", "bots"])?;
         let global = d.optional(&fields, "global", Global::decode).unwrap_or_default();
+        let has_auth = fields.get("global").is_some_and(|node| node.has("auth"));
+        let default_auth = match &global.auth {
+            Some(auth) => DefaultAuth::Valid(auth),
+            None if has_auth => DefaultAuth::Invalid,
+            None => DefaultAuth::Absent,
+        };
         let failure_reasons = d.optional(&fields, "failure_reasons", FailureRule::decode_all).unwrap_or_default();
         let bots = d.required(&fields, "bots", "a list with at least one bot", |d, node| {
             if let Value::List(bots) = &node.value
@@ -63,7 +69,7 @@ impl Config {
                 d.mistake(node.at, || format!("invalid number of bots {}: expected 1 to {MAX_BOTS}", bots.len()));
                 return None;
             }
-            d.items(node, BotConfig::decode)
+            d.items(node, |d, node| BotConfig::decode(d, node, default_auth))
         });
         if let Some(Value::List(bots)) = fields.get("bots").map(|node| &node.value) {
             BotConfig::check_names(d, bots);

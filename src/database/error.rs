@@ -7,7 +7,9 @@ use std::path::PathBuf;
 #[derive(Debug, thiserror::Error)]
 pub enum DatabaseError {
     /// The storage directory cannot be created.
-    #[error("cannot create storage directory {}; choose another with --storage.path", .directory.display())]
+    #[error(
+        "cannot create storage directory {}{}; choose another with --storage.path", .directory.display(), as_user()
+    )]
     Directory {
         /// The directory.
         directory: PathBuf,
@@ -16,7 +18,10 @@ pub enum DatabaseError {
         source: io::Error,
     },
     /// A new file cannot be created.
-    #[error("cannot create database {}", .file.display())]
+    #[error(
+        "cannot create database {}{}; let this user write to the directory, or choose another with --storage.path",
+        .file.display(), as_user()
+    )]
     Create {
         /// The file.
         file: PathBuf,
@@ -58,7 +63,7 @@ pub enum DatabaseError {
         source: Damage,
     },
     /// The file cannot be read or written.
-    #[error("cannot open database {}", .file.display())]
+    #[error("cannot open database {}{}", .file.display(), as_user())]
     Open {
         /// The file.
         file: PathBuf,
@@ -66,6 +71,15 @@ pub enum DatabaseError {
         #[source]
         source: Box<redb::Error>,
     },
+}
+
+/// The user of this process, for messages about access; empty on systems that do not tell.
+fn as_user() -> String {
+    #[cfg(unix)]
+    if let Ok(process) = std::fs::metadata("/proc/self") {
+        return format!(" as the user with the ID {}", std::os::unix::fs::MetadataExt::uid(&process));
+    }
+    String::new()
 }
 
 /// The damage of a file.

@@ -56,6 +56,8 @@ struct FileSource {
     /// `up` of the last update; `None` before the first.
     reported: Option<bool>,
     listing_failed: bool,
+    /// The patterns that matched no file, as logged.
+    empty_patterns: BTreeSet<String>,
 }
 
 /// The state of a file as of its last read.
@@ -70,7 +72,15 @@ struct TargetFile {
 impl FileSource {
     fn new(id: SourceId, patterns: Vec<String>, changed: Arc<Notify>) -> Self {
         let watch = DirectoryWatch::new(changed);
-        Self { id, patterns, watch, files: BTreeMap::new(), reported: None, listing_failed: false }
+        Self {
+            id,
+            patterns,
+            watch,
+            files: BTreeMap::new(),
+            reported: None,
+            listing_failed: false,
+            empty_patterns: BTreeSet::new(),
+        }
     }
 
     /// Checks every file; returns an update if something has changed.
@@ -92,7 +102,7 @@ impl FileSource {
             Err(error) => {
                 if !std::mem::replace(&mut self.listing_failed, true) {
                     let error = &error as &dyn Error;
-                    tracing::warn!(bot = %self.id.bot, source = %self.id.name, error, "cannot list target files; keeping the previous targets");
+                    tracing::error!(bot = %self.id.bot, source = %self.id.name, error, "cannot list target files; keeping the previous targets");
                 }
                 self.files.keys().cloned().collect()
             }
@@ -101,6 +111,7 @@ impl FileSource {
             let file = self.files.entry(path.clone()).or_default();
             changed |= file.read_if_changed(&path, &self.id);
         }
+        self.report_empty_patterns();
         let up = !self.listing_failed && self.files.values().all(|file| !file.failing);
         if !changed && self.reported == Some(up) {
             return None;
@@ -157,6 +168,21 @@ pub(super) fn first_of_each(targets: impl Iterator<Item = Target>, id: &SourceId
     (kept, beyond)
 }
 
+impl FileSource {
+    /// Logs a pattern that matches no file, once until it does: it may be misspelt, or the first file is still to come.
+    fn report_empty_patterns(&mut self) {
+        for pattern in &self.patterns {
+            let matches =
+                glob::Pattern::new(pattern).is_ok_and(|glob| self.files.keys().any(|path| glob.matches_path(path)));
+            if matches {
+                self.empty_patterns.remove(pattern);
+            } else if !self.listing_failed && self.empty_patterns.insert(pattern.clone()) {
+                tracing::warn!(bot = %self.id.bot, source = %self.id.name, pattern, "pattern of target files matches no file");
+            }
+        }
+    }
+}
+
 impl TargetFile {
     /// Returns whether the file was read, successfully or not.
     fn read_if_changed(&mut self, path: &Path, id: &SourceId) -> bool {
@@ -184,7 +210,7 @@ impl TargetFile {
                     _ => path.display().to_string(),
                 };
                 let error = &error as &dyn Error;
-                tracing::warn!(bot = %id.bot, source = %id.name, file = place, error, "cannot read target file; keeping its previous targets");
+                tracing::error!(bot = %id.bot, source = %id.name, file = place, error, "cannot read target file; keeping its previous targets");
             }
         }
         true

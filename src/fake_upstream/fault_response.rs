@@ -45,30 +45,38 @@ pub(super) async fn respond(
     stopping: &CancellationToken,
 ) -> Response {
     match fault {
-        Fault::Status(code) => literal(html(code)),
-        Fault::Html200 => literal(html(200)),
-        Fault::Empty200 => StatusCode::OK.into_response(),
         Fault::Truncated => truncated(sample.whole),
         Fault::NeverEnding => piped(|pipe| trickle(pipe, sample.streamed), stopping),
         Fault::Hang => {
             stopping.cancelled().await;
             StatusCode::SERVICE_UNAVAILABLE.into_response()
         }
-        Fault::Deep(depth) => literal(ScriptedResponse::ok(deep(depth))),
         Fault::Huge(entries) => piped(move |pipe| huge(pipe, sample.streamed, entries), stopping),
         Fault::Reset => {
             reset.arm();
             StatusCode::OK.into_response()
         }
-        Fault::Redirect(address) => {
-            let headers = vec![("location".to_owned(), address)];
-            literal(ScriptedResponse { status: 307, headers, body: Bytes::new() })
-        }
-        Fault::Gibberish => literal(ScriptedResponse::ok(&b"\x00\xff\xfe{\"statusLogs\":[\x80\x81]]]}\xc3\x28"[..])),
-        Fault::ErrorsEnvelope200 => literal(ScriptedResponse::ok(status_body::errors("Something went wrong", 500))),
-        Fault::NullLogs => literal(ScriptedResponse::ok(sample.null_logs)),
+        other => literal(complete(other, sample)),
+    }
+}
+
+/// The response that a fault makes of a valid one, if it is complete; otherwise the valid one.
+pub(super) fn complete(fault: Fault, sample: SampleBody) -> ScriptedResponse {
+    let without_body = |status, headers| ScriptedResponse { status, headers, body: Bytes::new() };
+    match fault {
+        Fault::Status(code) => html(code),
+        Fault::Html200 => html(200),
+        Fault::Empty200 => without_body(200, Vec::new()),
+        Fault::Deep(depth) => ScriptedResponse::ok(deep(depth)),
+        Fault::Redirect(address) => without_body(307, vec![("location".to_owned(), address)]),
+        Fault::Gibberish => ScriptedResponse::ok(&b"\x00\xff\xfe{\"statusLogs\":[\x80\x81]]]}\xc3\x28"[..]),
+        Fault::ErrorsEnvelope200 => ScriptedResponse::ok(status_body::errors("Something went wrong", 500)),
+        Fault::NullLogs => ScriptedResponse::ok(sample.null_logs),
         // The state answers these two itself.
-        Fault::RefuseRate(_) | Fault::Unauthorized => StatusCode::UNAUTHORIZED.into_response(),
+        Fault::RefuseRate(_) | Fault::Unauthorized => without_body(401, Vec::new()),
+        Fault::Truncated | Fault::NeverEnding | Fault::Hang | Fault::Huge(_) | Fault::Reset => {
+            ScriptedResponse::ok(sample.whole)
+        }
     }
 }
 

@@ -9,7 +9,7 @@
 //! - [`Fault`], [`FaultRule`]: what goes wrong, and when.
 //! - [`RecordedCall`], [`Record`]: the calls it received.
 //! - [`JobGenerator`], [`demo_tenant`]: the jobs and the tenant of `demo`.
-//! - [`FakeUpstream`]: the running server.
+//! - [`FakeUpstream`]: the running server. [`DirectUpstream`]: the same without a server.
 //!
 //! There are two clocks, both starting with the server. Jobs and fault schedules use the *job clock*, which
 //! [`FakeUpstream::advance`] moves forward. Budgets, tokens and the record use real time.
@@ -18,6 +18,7 @@
 mod budget;
 mod connection;
 mod demo;
+mod direct;
 mod fault;
 mod fault_response;
 mod job;
@@ -35,6 +36,7 @@ mod token;
 mod tests;
 
 pub use demo::demo_tenant;
+pub use direct::{DirectReply, DirectUpstream};
 pub use fault::{Fault, FaultRule};
 pub use job::{Api, Counts, Plan, ScriptedJob, ScriptedResponse, Shape, Truth};
 pub use job_generator::{DueJob, JobGenerator};

@@ -164,12 +164,21 @@ impl Server {
     }
 
     async fn respond(&self, call: ReceivedCall, reset: &ResetHandle) -> Response {
-        let reply = self.state().handle(&call, self.started.elapsed());
+        let (reply, date) = {
+            let mut state = self.state();
+            let now = self.started.elapsed();
+            (state.handle(&call, now), state.http_date(now))
+        };
         self.answered.send_replace(());
-        match reply {
+        let mut response = match reply {
             Reply::Response(response) => fault_response::literal(response),
             Reply::Faulty(fault, sample) => fault_response::respond(fault, sample, reset, &self.stopping).await,
+        };
+        // The clock of the tenant, against which it verifies tokens.
+        if let Ok(date) = date.parse() {
+            response.headers_mut().insert("date", date);
         }
+        response
     }
 }
 

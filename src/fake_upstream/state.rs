@@ -15,7 +15,7 @@ use super::refusal_form::{RefusalForm, RefusalText, RetryAfter};
 use super::send;
 use super::status_body::{self, BodyContext};
 use super::tenant::{Tenant, TenantBot};
-use super::token::{Rejection, TokenVerifier, header_is_a_jwt};
+use super::token::{Credential, Rejection, TokenVerifier, header_is_a_jwt};
 
 /// The most jobs of one bot; beyond it sends are rejected and no jobs are generated.
 const MAX_JOBS_PER_BOT: usize = 200_000;
@@ -152,6 +152,11 @@ impl State {
         self.faults.push(rule);
     }
 
+    pub(super) fn rotate(&mut self, bot_id: &str, credential: &Credential) -> bool {
+        let Some(bot) = self.bots.iter_mut().find(|bot| *bot.bot_id == *bot_id) else { return false };
+        bot.verifier.rotate(credential).is_ok()
+    }
+
     pub(super) fn clear_faults(&mut self) {
         self.faults.clear();
     }
@@ -217,6 +222,11 @@ impl State {
 
     fn job(&self, bot_id: &str, id: &str) -> Option<&ScriptedJobState> {
         self.bots.iter().find(|bot| *bot.bot_id == *bot_id)?.jobs.get(id)
+    }
+
+    /// The header `Date` at `now` (real time since the start).
+    pub(super) fn http_date(&self, now: Duration) -> String {
+        http_date(self.unix_millis(now), Duration::ZERO)
     }
 
     fn unix_millis(&self, now: Duration) -> i64 {
@@ -369,13 +379,18 @@ fn rate_limited(form: RefusalForm, window: Limit, unix_millis: i64) -> ScriptedR
     let retry_after = match form.retry_after {
         RetryAfter::Absent => return answer,
         RetryAfter::Seconds(seconds) => seconds.to_string(),
-        RetryAfter::HttpDate(seconds) => {
-            let now = Duration::from_millis(u64::try_from(unix_millis).unwrap_or(0));
-            httpdate::fmt_http_date(UNIX_EPOCH + now + Duration::from_secs(u64::from(seconds)))
-        }
+        RetryAfter::HttpDate(seconds) => http_date(unix_millis, Duration::from_secs(u64::from(seconds))),
     };
     answer.headers.push(("retry-after".to_owned(), retry_after));
     answer
+}
+
+/// The HTTP date of a time, with a duration added; 1970 for a time that has none.
+fn http_date(unix_millis: i64, ahead: Duration) -> String {
+    /// The year 9999; `httpdate` panics beyond it.
+    const LAST: Duration = Duration::from_secs(253_402_300_799);
+    let since = Duration::from_millis(u64::try_from(unix_millis).unwrap_or(0)).saturating_add(ahead).min(LAST);
+    httpdate::fmt_http_date(UNIX_EPOCH + since)
 }
 
 fn reports_finished(body: &[u8]) -> bool {

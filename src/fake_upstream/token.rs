@@ -9,6 +9,9 @@ use serde::Deserialize;
 /// The longest lifetime of a token with a `jti`, in seconds.
 const JTI_MAX_LIFE_SECONDS: i64 = 3600;
 
+/// How far a token may begin in the future, in seconds: clocks differ a little.
+const MAX_CLOCK_DIFFERENCE_SECONDS: i64 = 60;
+
 /// The most `jti`s remembered at a time; an hour at the hourly limit of the upstream needs 18,000.
 const MAX_SEEN_JTIS: usize = 1_000_000;
 
@@ -62,20 +65,22 @@ pub(super) enum Rejection {
     WrongCredentials,
     ScopeMissing,
     Expired,
+    NotYetValid,
     JtiMissing,
     JtiLivesTooLong,
     Replay,
 }
 
 impl Rejection {
-    /// `code` and `msg` of the errors envelope; the HTTP code is always 401. The texts of `Expired` and `JtiMissing` are not
-    /// documented; they imitate the others.
+    /// `code` and `msg` of the errors envelope; the HTTP code is always 401. The texts of `Expired`, `NotYetValid` and
+    /// `JtiMissing` are not documented; they imitate the others.
     pub(super) fn code_and_text(self) -> (u32, &'static str) {
         match self {
             Self::NoHeader | Self::WrongCredentials => (4002, "Invalid SDK credentials"),
             Self::NotAJwt => (4002, "Invalid JWT token"),
             Self::ScopeMissing => (4002, "Permission denied. Scope is incorrect!"),
             Self::Expired => (401, "error verifying the jwt: token is expired"),
+            Self::NotYetValid => (401, "error verifying the jwt: token is not active yet"),
             Self::JtiMissing => (401, "error verifying the jwt: \"jti\" claim is required"),
             Self::JtiLivesTooLong => (401, "error verifying the jwt: if \"jti\" claim \"exp\" must be <= 1 hour(s)"),
             Self::Replay => (401, "error verifying the jwt: possibly a replay"),
@@ -88,6 +93,8 @@ struct Claims {
     #[serde(rename = "appId")]
     app_id: String,
     sub: String,
+    iat: Option<i64>,
+    nbf: Option<i64>,
     exp: Option<i64>,
     jti: Option<String>,
 }
@@ -118,6 +125,13 @@ impl TokenVerifier {
         Ok(Self { client_id, enforce_jti, scope_granted, key, validation, seen: HashMap::new() })
     }
 
+    /// Replaces key and client ID; `jti`s that were used stay used.
+    pub(super) fn rotate(&mut self, credential: &Credential) -> Result<(), jsonwebtoken::errors::Error> {
+        let seen = std::mem::take(&mut self.seen);
+        *self = Self { seen, ..Self::new(credential, self.enforce_jti, self.scope_granted)? };
+        Ok(())
+    }
+
     /// Verifies the value of the header at `now` (seconds since the epoch) and marks its `jti` as used.
     pub(super) fn verify(&mut self, header: Option<&str>, now: i64) -> Result<(), Rejection> {
         let token = header_is_a_jwt(header)?;
@@ -130,6 +144,10 @@ impl TokenVerifier {
         }
         if claims.exp.is_some_and(|exp| exp <= now) {
             return Err(Rejection::Expired);
+        }
+        let start = claims.iat.max(claims.nbf);
+        if start.is_some_and(|start| start > now.saturating_add(MAX_CLOCK_DIFFERENCE_SECONDS)) {
+            return Err(Rejection::NotYetValid);
         }
         if !self.scope_granted {
             return Err(Rejection::ScopeMissing);

@@ -14,6 +14,7 @@ impl Poller {
     pub(super) fn start_calls(&mut self, name: &BotName, now: Timestamp) -> Option<Timestamp> {
         loop {
             let bot = self.bots.get_mut(name)?;
+            logging::counts(bot, name, now);
             let (slot, delay) = match bot.scheduler.next(now) {
                 Next::Poll { slot, delay } => (slot, delay),
                 Next::WaitUntil(due) => return Some(due),
@@ -108,7 +109,7 @@ impl Poller {
         }
         let recorded = self.store.record(slot, outcome, report, now);
         if let Some(job) = self.store.job(slot) {
-            logging::recorded(job, &recorded, &mut bot.logged);
+            logging::recorded(job, &recorded, &mut bot.logged, now);
         }
         bot.scheduler.observe(slot, now, observation(failure, progress, &recorded.transition));
         self.store.set_expected_end(slot, bot.scheduler.expected_end(slot));

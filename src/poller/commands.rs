@@ -49,6 +49,7 @@ impl Poller {
             Command::Campaign(key, reply) => send(reply, self.store.campaign_with_history(&key)),
             Command::Job(key, reply) => send(reply, self.job(&key)),
             Command::Bots(reply) => send(reply, self.bot_statuses(now)),
+            Command::Sources(reply) => send(reply, self.store.source_statuses()),
             Command::Sizes(reply) => send(reply, self.sizes()),
             Command::Probe(key, reply) => self.probe(key, reply, now),
         }
@@ -99,7 +100,10 @@ impl Poller {
     fn listed(&self, slot: JobSlot) -> Option<(ListedJob, &Entry)> {
         let entry = self.store.entry(slot)?;
         let sources = self.store.sources_of(slot);
-        Some((ListedJob { job: entry.job.clone(), sources, last_poll: entry.last_poll() }, entry))
+        Some((
+            ListedJob { job: entry.job.clone(), sources, last_poll: entry.last_poll(), failing: entry.failing() },
+            entry,
+        ))
     }
 
     pub(super) fn bot_statuses(&self, now: Timestamp) -> Vec<BotStatus> {

@@ -8,10 +8,10 @@ use tokio::sync::{mpsc, oneshot};
 use super::bot::BotStatus;
 use super::setup::Setup;
 use crate::model::{
-    BotName, Campaign, CampaignKey, HistoryPoint, Job, JobKey, JobState, JobStatus, LabelValue, RequestId, SourceKind,
-    Target, TargetUpdate, Timestamp,
+    BotName, Campaign, CampaignKey, HistoryPoint, Job, JobKey, JobState, JobStatus, LabelValue, Outcome, RequestId,
+    SourceKind, Target, TargetUpdate, Timestamp,
 };
-use crate::store::{RegisterError, Registered};
+use crate::store::{RegisterError, Registered, SourceStatus};
 
 /// The most jobs in one listing.
 pub const MAX_LISTED: usize = 1000;
@@ -31,6 +31,7 @@ pub(super) enum Command {
     Campaign(CampaignKey, oneshot::Sender<Option<(Arc<Campaign>, Vec<HistoryPoint>)>>),
     Job(JobKey, oneshot::Sender<Option<(ListedJob, Vec<HistoryPoint>)>>),
     Bots(oneshot::Sender<Vec<BotStatus>>),
+    Sources(oneshot::Sender<Vec<SourceStatus>>),
     Sizes(oneshot::Sender<BTreeMap<&'static str, usize>>),
     Probe(JobKey, oneshot::Sender<Result<Box<Job>, ProbeError>>),
 }
@@ -79,6 +80,8 @@ pub struct ListedJob {
     pub sources: Vec<SourceKind>,
     /// Time of the last answer, successful or not.
     pub last_poll: Option<Timestamp>,
+    /// The outcome of the last poll, if it failed, and since when polls fail.
+    pub failing: Option<(Outcome, Timestamp)>,
 }
 
 /// A page of jobs.
@@ -183,6 +186,11 @@ impl Handle {
     /// The state of all bots.
     pub async fn bots(&self) -> Result<Vec<BotStatus>, Unavailable> {
         self.request(Command::Bots).await
+    }
+
+    /// The state of all sources of targets.
+    pub async fn sources(&self) -> Result<Vec<SourceStatus>, Unavailable> {
+        self.request(Command::Sources).await
     }
 
     /// The number of elements of each collection, by name: none may grow without bound.

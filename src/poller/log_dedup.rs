@@ -1,5 +1,6 @@
 //! Suppresses repeated warnings.
 
+use super::repeats::Repeats;
 use crate::model::{Inconsistency, Unrecognized, UnrecognizedKind};
 
 /// The most unrecognized values of one bot that are logged as warnings.
@@ -11,6 +12,10 @@ const MAX_LOGGED_VALUES: usize = 50;
 pub(super) struct LogDedup {
     inconsistencies: Vec<Inconsistency>,
     values: Vec<(UnrecognizedKind, Option<String>)>,
+    /// Failed polls of unknown jobs.
+    pub(super) unknown: Repeats,
+    /// Known jobs that are gone.
+    pub(super) gone: Repeats,
 }
 
 impl LogDedup {

@@ -3,11 +3,11 @@
 use super::bot::{BotRuntime, FailureKind, concerns_bot};
 use super::call::CallError;
 use super::log_dedup::LogDedup;
-use crate::model::{EntryStatus, Job, JobKey, JobStatus, Outcome, Timestamp, error_chain};
+use crate::model::{BotName, EntryStatus, Job, JobKey, JobStatus, Outcome, Timestamp, error_chain};
 use crate::store::{RecordOutcome, Transition};
 
 /// Logs what a call did to a job.
-pub(super) fn recorded(job: &Job, recorded: &RecordOutcome, logged: &mut LogDedup) {
+pub(super) fn recorded(job: &Job, recorded: &RecordOutcome, logged: &mut LogDedup, now: Timestamp) {
     let (bot, request_id) = (job.key.bot.as_str(), job.key.id.as_str());
     for kind in &recorded.inconsistencies {
         let kind_label = kind.as_label();
@@ -50,11 +50,13 @@ pub(super) fn recorded(job: &Job, recorded: &RecordOutcome, logged: &mut LogDedu
                 "job finished"
             );
         }
-        Transition::Gone => tracing::warn!(
+        // Of a job that was never known, the failed poll has been logged.
+        Transition::Gone if job.last_poll_success.is_some() && logged.gone.is_first(now) => tracing::warn!(
             bot,
             request_id,
             "unknown or expired job, polling stopped; its last values are published until the end of retention"
         ),
+        Transition::Gone => tracing::debug!(bot, request_id, "unknown or expired job, polling stopped"),
         Transition::Running { changed, entries } => {
             tracing::debug!(bot, request_id, status = job.status.as_label(), entries, changed, "job is running");
         }
@@ -78,10 +80,25 @@ pub(super) fn failed(
         CallError::Poll(_) | CallError::Lost => FailureKind::Request(outcome),
     };
     let is_new = if concerns_bot(outcome) { bot.record_failure(kind, &detail, now) } else { was_up };
-    if is_new {
+    let is_new = is_new && (outcome != Outcome::NotFound || bot.logged.unknown.is_first(now));
+    if is_new && outcome == Outcome::Unauthorized {
+        tracing::error!(bot = name, request_id, outcome = outcome_label, error = detail, "poll failed");
+    } else if is_new {
         tracing::warn!(bot = name, request_id, outcome = outcome_label, error = detail, "poll failed");
     } else {
         tracing::debug!(bot = name, request_id, outcome = outcome_label, error = detail, "poll failed");
+    }
+}
+
+/// Logs how many lines were left out because many jobs caused the same.
+pub(super) fn counts(bot: &mut BotRuntime, name: &BotName, now: Timestamp) {
+    let name = name.as_str();
+    if let Some(count) = bot.logged.unknown.take(now) {
+        let outcome = Outcome::NotFound.as_label();
+        tracing::warn!(bot = name, outcome, count, "polls of more jobs failed; their request IDs are logged at debug");
+    }
+    if let Some(count) = bot.logged.gone.take(now) {
+        tracing::warn!(bot = name, count, "more unknown or expired jobs, polling stopped; logged at debug");
     }
 }
 

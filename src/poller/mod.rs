@@ -28,6 +28,7 @@ mod persister;
 mod probes;
 mod published;
 mod recent_calls;
+mod repeats;
 mod run;
 mod setup;
 mod sizes;

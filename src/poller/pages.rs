@@ -11,7 +11,7 @@ use crate::model::{JobSeries, JobSlot, SourceId, Timestamp};
 use crate::store::Store;
 
 /// A page is rendered at least this often, so that gauges that change with time are never older.
-pub(super) const MAX_PAGE_AGE: Duration = Duration::from_secs(1);
+const MAX_PAGE_AGE: Duration = Duration::from_secs(1);
 
 /// The least time between two pages while results arrive: a burst of results costs one page.
 const MIN_PAGE_INTERVAL: Duration = Duration::from_millis(100);
@@ -28,6 +28,7 @@ pub(super) struct PagePublisher {
     /// Sources that have not been read yet.
     unread_sources: HashSet<SourceId>,
     min_interval: Duration,
+    max_age: Duration,
     due: Option<Timestamp>,
     rendered_at: Timestamp,
 }
@@ -51,9 +52,20 @@ impl PagePublisher {
             published: Arc::new(Published::new(empty, now)),
             unread_sources: HashSet::new(),
             min_interval: if persisted { MIN_PERSISTED_PAGE_INTERVAL } else { MIN_PAGE_INTERVAL },
+            max_age: MAX_PAGE_AGE,
             due: None,
             rendered_at: now,
         }
+    }
+
+    /// Renders pages at other times than the program does: at least `min_interval` apart, and at least once in `max_age`.
+    pub(super) fn set_intervals(&mut self, min_interval: Duration, max_age: Duration) {
+        (self.min_interval, self.max_age) = (min_interval, max_age);
+    }
+
+    /// A page is rendered at least this often.
+    pub(super) fn max_age(&self) -> Duration {
+        self.max_age
     }
 
     /// What readers share.
@@ -124,7 +136,7 @@ impl PagePublisher {
     }
 
     pub(super) fn is_due(&self, now: Timestamp) -> bool {
-        self.due.is_some_and(|due| due <= now) || now.since(self.rendered_at) >= MAX_PAGE_AGE
+        self.due.is_some_and(|due| due <= now) || now.since(self.rendered_at) >= self.max_age
     }
 
     /// Renders a page of all jobs and bots.

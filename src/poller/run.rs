@@ -15,7 +15,7 @@ use super::bots::Bots;
 use super::handle::{Command, Handle};
 use super::in_flight::{EndedCall, InFlightCalls};
 use super::intake::Intake;
-use super::pages::{MAX_PAGE_AGE, PagePublisher, RenderedPage};
+use super::pages::{PagePublisher, RenderedPage};
 use super::persister::{DatabaseEnded, Persister};
 use super::probes::Probes;
 use super::published::Published;
@@ -60,7 +60,7 @@ pub struct Poller {
 enum Event {
     Shutdown,
     Written(Result<(), WriteError>),
-    CallEnded(EndedCall),
+    CallEnded(Box<EndedCall>),
     Command(Command),
     Update(TargetUpdate),
     Time,
@@ -101,6 +101,13 @@ impl Poller {
         (poller, Parts { handle, published, updates })
     }
 
+    /// Renders pages less often, for simulations: they pay for each page, and hardly any is ever scraped.
+    #[must_use]
+    pub fn with_page_intervals(mut self, min_interval: Duration, max_age: Duration) -> Self {
+        self.pages.set_intervals(min_interval, max_age);
+        self
+    }
+
     /// Runs until `shutdown` is cancelled; then aborts the calls in flight.
     pub async fn run(mut self, shutdown: CancellationToken) {
         while !shutdown.is_cancelled() {
@@ -113,7 +120,8 @@ impl Poller {
             // A page waits for the write of the previous one.
             let page_due = self.delayed_until(now).or(self.pages.due());
             let until = [wake, page_due].into_iter().flatten().min();
-            let wait = until.map_or(MAX_PAGE_AGE, |due| due.since(now).min(MAX_PAGE_AGE));
+            let max_age = self.pages.max_age();
+            let wait = until.map_or(max_age, |due| due.since(now).min(max_age));
             match self.next_event(&shutdown, wait).await {
                 Event::Shutdown => break,
                 Event::Time => {}
@@ -123,7 +131,7 @@ impl Poller {
                     }
                 }
                 Event::CallEnded(ended) => {
-                    self.handle_call_result(ended);
+                    self.handle_call_result(*ended);
                     for _ in 0..BATCH {
                         let Some(ended) = self.calls.try_next() else { break };
                         self.handle_call_result(ended);
@@ -160,7 +168,7 @@ impl Poller {
                 let event = match kind {
                     0 => cancelled.as_mut().poll(context).map(|()| Event::Shutdown),
                     1 => self.persister.poll_written(context).map(Event::Written),
-                    2 => self.calls.poll_next(context).map(Event::CallEnded),
+                    2 => self.calls.poll_next(context).map(|ended| Event::CallEnded(Box::new(ended))),
                     3 => self.intake.poll_command(context).map(Event::Command),
                     4 => self.intake.poll_update(context).map(Event::Update),
                     _ => elapsed.as_mut().poll(context).map(|()| Event::Time),

@@ -183,7 +183,13 @@ fn probe(poller: &mut Poller, id: &str) -> oneshot::Receiver<ProbeResult> {
 async fn end_call(poller: &mut Poller, outcome: Outcome) {
     let ended = poll_fn(|context| poller.calls.poll_next(context)).await;
     let result = CallResult {
-        result: Err(CallError::Poll(PollError { outcome, detail: "a test".into(), retry_after: None, hourly: false })),
+        result: Err(CallError::Poll(PollError {
+            outcome,
+            detail: "a test".into(),
+            retry_after: None,
+            hourly: false,
+            phrase: None,
+        })),
         duration: Some(Duration::from_millis(1)),
         bytes: 0,
         token_expiry: None,

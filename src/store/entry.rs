@@ -3,7 +3,7 @@
 use enum_map::EnumMap;
 
 use super::sources::SourceIndex;
-use crate::model::{CampaignShare, ChannelTally, Inconsistency, Job, JobHistory, Timestamp, UnrecognizedKind};
+use crate::model::{CampaignShare, ChannelTally, Inconsistency, Job, JobHistory, Outcome, Timestamp, UnrecognizedKind};
 
 /// A followed job and its bookkeeping.
 #[derive(Debug, Clone, PartialEq)]
@@ -16,6 +16,8 @@ pub struct Entry {
     pub(super) ended: Option<Timestamp>,
     /// When the last poll ended, whatever its outcome.
     pub(super) last_poll: Option<Timestamp>,
+    /// The outcome of the last poll, if it failed, and since when polls fail.
+    pub(super) failing: Option<(Outcome, Timestamp)>,
     /// Consecutive polls with the outcome [`crate::model::Outcome::NotFound`].
     pub(super) misses: u8,
     /// Time of the first of them. A restart starts it again.
@@ -45,6 +47,7 @@ impl Entry {
             added: now,
             ended: None,
             last_poll: None,
+            failing: None,
             misses: 0,
             not_found_since: None,
             counted: None,
@@ -66,6 +69,11 @@ impl Entry {
     /// Its last reports since the start of this process.
     pub fn history(&self) -> &JobHistory {
         &self.history
+    }
+
+    /// The outcome of the last poll, if it failed, and since when polls fail. It is not persisted.
+    pub fn failing(&self) -> Option<(Outcome, Timestamp)> {
+        self.failing
     }
 
     /// The highest counts of each channel in all reports.

@@ -36,7 +36,7 @@ pub use dirty::Dirty;
 pub use entry::Entry;
 pub use persisted::PersistedJob;
 pub use record::{NOT_FOUND_LIMIT, NOT_FOUND_MIN_TIME, RecordOutcome, Transition};
-pub use sources::REMOVAL_GRACE;
+pub use sources::{REMOVAL_GRACE, SourceStatus};
 pub use store::{BotSpec, Change, RegisterError, Registered, Settings, Store};
 
 #[cfg(test)]

@@ -131,6 +131,7 @@ impl Store {
             added: persisted.added,
             ended: persisted.ended,
             last_poll: persisted.last_poll,
+            failing: None,
             misses: persisted.misses,
             not_found_since: None,
             counted: persisted.counted,

@@ -68,6 +68,10 @@ impl Store {
         self.now = now;
         entry.last_poll = Some(now);
         let campaign = entry.job.campaign.clone().map(|name| CampaignKey { bot: entry.job.key.bot.clone(), name });
+        entry.failing = match outcome {
+            Outcome::Ok => None,
+            failed => Some((failed, entry.failing.map_or(now, |(_, since)| since))),
+        };
         match report {
             Some(mut report) => {
                 let moved = bot.limit_channels(&mut report, now);

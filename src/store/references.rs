@@ -21,6 +21,7 @@ impl Store {
         let Some(index) = self.sources.find(&update.source) else { return };
         let Some(source) = self.sources.get_mut(index) else { return };
         source.up = update.up;
+        source.down_since = if update.up { None } else { source.down_since.or(Some(now)) };
         self.dropped.add(DropReason::InvalidTarget, update.invalid.saturating_sub(source.invalid));
         source.invalid = update.invalid;
         if let Some(targets) = update.targets {

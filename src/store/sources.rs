@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use crate::model::{SourceId, Target};
+use crate::model::{SourceId, Target, Timestamp};
 
 /// How long a job stays after the last source dropped it: a file that is written in two steps must not lose its jobs.
 pub const REMOVAL_GRACE: Duration = Duration::from_secs(5);
@@ -21,12 +21,27 @@ pub(super) struct Source {
     pub(super) id: SourceId,
     /// Whether the last read succeeded.
     pub(super) up: bool,
+    /// Since when reads fail.
+    pub(super) down_since: Option<Timestamp>,
     /// Targets in its current set.
     pub(super) targets: u64,
     /// Targets of the current set that were rejected.
     pub(super) invalid: u64,
     /// Whether it is in the current configuration.
     pub(super) configured: bool,
+}
+
+/// The state of a source, for the status page.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SourceStatus {
+    /// The source.
+    pub id: SourceId,
+    /// Since when reads fail; `None` if the last one succeeded.
+    pub down_since: Option<Timestamp>,
+    /// Targets in its current set.
+    pub targets: u64,
+    /// Targets of the current set that were rejected.
+    pub invalid: u64,
 }
 
 /// The table of sources, and the targets that wait because of `max_jobs`.
@@ -47,7 +62,14 @@ impl Sources {
             return u16::try_from(known).ok().map(SourceIndex);
         }
         let index = u16::try_from(self.table.len()).ok()?;
-        self.table.push(Source { id: id.clone(), up: true, targets: 0, invalid: 0, configured: true });
+        self.table.push(Source {
+            id: id.clone(),
+            up: true,
+            down_since: None,
+            targets: 0,
+            invalid: 0,
+            configured: true,
+        });
         Some(SourceIndex(index))
     }
 

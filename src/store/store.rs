@@ -17,7 +17,7 @@ use super::dirty::Dirty;
 use super::dropped::Dropped;
 use super::entry::Entry;
 use super::retired::Retired;
-use super::sources::{REMOVAL_GRACE, Sources};
+use super::sources::{REMOVAL_GRACE, Source, SourceStatus, Sources};
 
 /// Outdated deadlines and expiries that are tolerated besides two for each slot.
 const SPARE_TIMERS: usize = 64;
@@ -294,6 +294,17 @@ impl Store {
         kinds.sort_unstable();
         kinds.dedup();
         kinds
+    }
+
+    /// The state of the configured sources, in the order in which they were first configured.
+    pub fn source_statuses(&self) -> Vec<SourceStatus> {
+        let status = |source: &Source| SourceStatus {
+            id: source.id.clone(),
+            down_since: source.down_since,
+            targets: source.targets,
+            invalid: source.invalid,
+        };
+        self.sources.configured().map(status).collect()
     }
 
     /// The metrics of all bots, by name.

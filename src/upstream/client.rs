@@ -12,7 +12,7 @@ use super::body_budget::{BodyBudget, chunk_queue};
 use super::endpoint::Endpoint;
 use super::error::{ClientError, PollError};
 use super::failure_reasons::ReasonTable;
-use super::http_answer;
+use super::http_answer::{self, ResponseHead};
 use super::http_client::HttpClient;
 use super::refusal::{Phrase, Refusal};
 use super::report_reader::{MAX_SLICE_BYTES, ReadError, read_slice, read_stream};
@@ -44,6 +44,8 @@ pub struct StatusResponse {
     pub duration: Duration,
     /// Bytes of the body that were received.
     pub bytes: u64,
+    /// The head of the response, if one arrived.
+    pub head: Option<ResponseHead>,
 }
 
 impl StatusResponse {
@@ -76,15 +78,16 @@ impl Client {
     /// Await it in a spawned task: inside `block_on` of a multi-threaded runtime a body arrives three times more slowly.
     pub async fn fetch_status(&self, id: &RequestId, token: &SecretString, now: Timestamp) -> StatusResponse {
         let start = Instant::now();
-        let mut bytes = 0;
-        let result = match tokio::time::timeout(self.timeout, self.call(id, token, now, &mut bytes)).await {
+        let (mut bytes, mut head) = (0, None);
+        let call = self.call(id, token, now, &mut bytes, &mut head);
+        let result = match tokio::time::timeout(self.timeout, call).await {
             Ok(result) => result,
             Err(_) => Err(PollError::new(
                 Outcome::Timeout,
                 format!("no complete response within {:?}; received {bytes} bytes of the body", self.timeout),
             )),
         };
-        StatusResponse { result, duration: start.elapsed(), bytes }
+        StatusResponse { result, duration: start.elapsed(), bytes, head }
     }
 
     async fn call(
@@ -93,6 +96,7 @@ impl Client {
         token: &SecretString,
         now: Timestamp,
         bytes: &mut u64,
+        head: &mut Option<ResponseHead>,
     ) -> Result<Report, PollError> {
         let start = Instant::now();
         let mut auth = HeaderValue::from_str(token.expose_secret()).map_err(|_| {
@@ -104,8 +108,10 @@ impl Client {
         auth.set_sensitive(true);
         let http = self.http.current();
         let request = http.get(self.endpoint.of(id)).header("auth", auth).header(ACCEPT, "application/json");
-        let request = request.build().map_err(|error| http_answer::no_answer(error.into()))?;
-        let response = self.transport.send(&http, request).await.map_err(http_answer::no_answer)?;
+        let no_answer = |error| http_answer::no_answer(error, self.http.settings());
+        let request = request.build().map_err(|error| no_answer(error.into()))?;
+        let response = self.transport.send(&http, request).await.map_err(no_answer)?;
+        *head = Some(ResponseHead::of(&response));
         let retry_after = http_answer::retry_after(response.headers(), || now.plus(start.elapsed()));
         let status = response.status();
         let result = if status.is_success() {
@@ -205,5 +211,6 @@ async fn refusal(mut response: Response, bytes: &mut u64) -> PollError {
 fn refused(said: Refusal, status: u16) -> PollError {
     let mut error = PollError::new(said.outcome(status), said.detail(status));
     error.hourly = said.is_hourly();
+    error.phrase = said.known_phrase();
     error
 }

@@ -58,6 +58,18 @@ impl Endpoint {
     }
 }
 
+/// The URL of a job's status, with a text in the place of the request ID; for people.
+///
+/// # Errors
+/// If a setting is invalid.
+pub fn status_url(settings: &ClientSettings, id: &str) -> Result<Url, ClientError> {
+    let Endpoint(mut url) = Endpoint::new(settings)?;
+    if let Ok(mut segments) = url.path_segments_mut() {
+        segments.push(id);
+    }
+    Ok(url)
+}
+
 #[cfg(test)]
 mod tests {
     use std::time::Duration;

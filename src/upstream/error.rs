@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::refusal::Phrase;
 use crate::client_tls::ClientTlsError;
 use crate::model::Outcome;
 
@@ -37,10 +38,12 @@ pub struct PollError {
     pub retry_after: Option<Duration>,
     /// Whether the hourly rate limit is exceeded: pause for minutes.
     pub hourly: bool,
+    /// The known phrase of a refusal.
+    pub phrase: Option<Phrase>,
 }
 
 impl PollError {
     pub(super) fn new(outcome: Outcome, detail: impl Into<String>) -> Self {
-        Self { outcome, detail: detail.into(), retry_after: None, hourly: false }
+        Self { outcome, detail: detail.into(), retry_after: None, hourly: false, phrase: None }
     }
 }

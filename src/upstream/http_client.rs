@@ -37,6 +37,11 @@ impl HttpClient {
         Ok(Self { settings, in_use })
     }
 
+    /// Where the calls go, and how.
+    pub(super) fn settings(&self) -> &ClientSettings {
+        &self.settings
+    }
+
     /// The client for the next call. Checks whether a TLS file has changed, and if so reads the files in the calling
     /// thread: they are small. If they cannot be used, the previous client stays in use.
     pub(super) fn current(&self) -> reqwest::Client {

@@ -22,7 +22,9 @@ mod settings;
 
 pub use body_budget::BodyBudget;
 pub use client::{Client, StatusResponse};
+pub use endpoint::status_url;
 pub use error::{ClientError, PollError};
 pub use failure_reasons::ReasonTable;
-pub use refusal::Refusal;
+pub use http_answer::ResponseHead;
+pub use refusal::{Phrase, Refusal};
 pub use settings::ClientSettings;

@@ -7,18 +7,30 @@ const MAX_TEXT_BYTES: usize = 64 * 1024;
 
 /// A known phrase in a refusal. Only known phrases are shown to users: an unknown message may contain personal data.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Phrase {
+pub enum Phrase {
+    /// Wrong signature, client ID or bot ID; or no token.
     BadCredentials,
+    /// The header is not a token.
     NotAJwt,
+    /// The app lacks the scope.
     ScopeMissing,
+    /// A token with `jti` is valid for too long.
     JtiLifetime,
+    /// A `jti` was used before.
     Replay,
+    /// The limit of a minute.
     RateMinute,
+    /// The limit of an hour.
     RateHour,
+    /// A limit whose window is not named.
     Rate,
+    /// Unknown request ID.
     UnknownRequest,
+    /// No such path.
     UnknownRoute,
+    /// Wrong method.
     MethodNotAllowed,
+    /// Invalid body or arguments.
     InvalidArguments,
 }
 
@@ -143,7 +155,7 @@ impl Refusal {
         }
     }
 
-    fn known_phrase(&self) -> Option<Phrase> {
+    pub(super) fn known_phrase(&self) -> Option<Phrase> {
         self.phrase.filter(|phrase| self.has_envelope || *phrase != Phrase::UnknownRequest)
     }
 

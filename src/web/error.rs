@@ -19,7 +19,7 @@ pub enum WebError {
         why: &'static str,
     },
     /// The address cannot be listened on.
-    #[error("cannot listen on {address}")]
+    #[error("cannot listen on {address}; choose another address with --web.listen-address")]
     Bind {
         /// What was asked for.
         address: String,
@@ -28,7 +28,7 @@ pub enum WebError {
         source: io::Error,
     },
     /// The web configuration file cannot be read.
-    #[error("cannot read {}", path.display())]
+    #[error("cannot read the web configuration {}; correct or remove --web.config.file", path.display())]
     Read {
         /// The file.
         path: PathBuf,
@@ -51,4 +51,11 @@ pub enum WebError {
         #[source]
         source: tokio::task::JoinError,
     },
+}
+
+impl WebError {
+    /// Whether another process listens on the address.
+    pub fn is_address_in_use(&self) -> bool {
+        matches!(self, Self::Bind { source, .. } if source.kind() == io::ErrorKind::AddrInUse)
+    }
 }

@@ -168,6 +168,8 @@ mod tests {
     async fn the_error_for_a_port_in_use_names_the_address() {
         let taken = parse_listen_address("127.0.0.1:0").unwrap().bind().await.unwrap();
         let address = ListenAddress::Socket(taken.local_addr().unwrap());
-        assert_eq!(address.bind().await.unwrap_err().to_string(), format!("cannot listen on {address}"));
+        let error = address.bind().await.unwrap_err();
+        let expected = format!("cannot listen on {address}; choose another address with --web.listen-address");
+        assert_eq!((error.to_string(), error.is_address_in_use()), (expected, true));
     }
 }

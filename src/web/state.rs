@@ -7,7 +7,7 @@ use tokio::sync::{mpsc, oneshot};
 
 use crate::cli::WebFlags;
 use crate::clock::Clock;
-use crate::model::{BotName, Shard};
+use crate::model::{BotName, Shard, Timestamp};
 use crate::poller::{Handle, Published};
 
 use super::process::ProcessMetrics;
@@ -74,17 +74,31 @@ pub struct Shown(Arc<ArcSwap<Configured>>);
 pub(super) struct Configured {
     pub(super) text: String,
     pub(super) bots: Vec<BotName>,
+    /// The last reload, if it failed: when, and the mistakes, one per line.
+    pub(super) failed_reload: Option<(Timestamp, String)>,
 }
 
 impl Shown {
     /// Starts with this redacted configuration.
     pub fn new(redacted: String, bots: Vec<BotName>) -> Self {
-        Self(Arc::new(ArcSwap::from_pointee(Configured { text: redacted, bots })))
+        Self(Arc::new(ArcSwap::from_pointee(Configured { text: redacted, bots, failed_reload: None })))
     }
 
     /// Replaces the configuration.
     pub fn put(&self, redacted: String, bots: Vec<BotName>) {
-        self.0.store(Arc::new(Configured { text: redacted, bots }));
+        self.0.store(Arc::new(Configured { text: redacted, bots, failed_reload: None }));
+    }
+
+    /// Keeps the configuration, and records that a reload failed.
+    pub fn reload_failed(&self, at: Timestamp, mistakes: String) {
+        let Configured { text, bots, .. } = &*self.get();
+        let failed_reload = Some((at, mistakes));
+        self.0.store(Arc::new(Configured { text: text.clone(), bots: bots.clone(), failed_reload }));
+    }
+
+    /// The last reload, if it failed: when, and the mistakes, one per line.
+    pub fn failed_reload(&self) -> Option<(Timestamp, String)> {
+        self.get().failed_reload.clone()
     }
 
     pub(super) fn get(&self) -> Arc<Configured> {

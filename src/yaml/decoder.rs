@@ -49,6 +49,15 @@ pub(crate) struct Fields<'t> {
     entries: Vec<(&'t Key, &'t Node)>,
 }
 
+/// Whether a key is there, but nothing after it.
+fn is_empty(node: &Node) -> bool {
+    match &node.value {
+        Value::Null => true,
+        Value::Scalar { text, .. } => text.trim().is_empty(),
+        Value::List(_) | Value::Map(_) => false,
+    }
+}
+
 impl<'t> Fields<'t> {
     pub(crate) fn get(&self, key: &str) -> Option<&'t Node> {
         self.entries.iter().find(|(known, _)| &*known.text == key).map(|(_, node)| *node)
@@ -186,6 +195,11 @@ impl<'a> Decoder<'a> {
     ) -> Option<T> {
         if !fields.has(key) {
             self.under_key(key, |d| d.mistake(fields.at, || format!("required key is missing; set it to {wanted}")));
+        }
+        if let Some(node) = fields.get(key).filter(|node| is_empty(node)) {
+            let text = || format!("required key is empty; set it to {wanted}");
+            self.under_key(key, |d| d.mistake(node.at, text));
+            return None;
         }
         self.optional(fields, key, decode)
     }

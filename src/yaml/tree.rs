@@ -57,6 +57,11 @@ impl Node {
         }
     }
 
+    /// Whether it is a map with this key.
+    pub(crate) fn has(&self, key: &str) -> bool {
+        matches!(&self.value, Value::Map(entries) if entries.iter().any(|(known, _)| &*known.text == key))
+    }
+
     /// The scalar under a key of a mapping.
     pub(crate) fn scalar_at(&self, key: &str) -> Option<(&Node, &str)> {
         let Value::Map(entries) = &self.value else { return None };

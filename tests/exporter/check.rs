@@ -82,13 +82,22 @@ fn the_web_configuration_is_checked_with_the_certificates_that_it_names() {
     let files = [("web.yml", "rate_limit: {interval: 1s, burst: 5}\n"), ("tls.yml", tls), ("broken.pem", BROKEN_PEM)];
     let directory = directory(&files, &bot);
     let flag = |name: &str| format!("--web.config.file={}", directory.path().join(name).display());
-    let valid = "koreai.yml: configuration is valid (1 bot)\nweb.yml: web configuration is valid\n";
-    assert_eq!(check(directory.path(), &[&flag("web.yml")]), (Some(0), valid.to_owned(), String::new()));
+    let (code, stdout, stderr) = check(directory.path(), &[&flag("web.yml")]);
+    assert_eq!((code, stderr.as_str()), (Some(0), ""));
+    let valid = "koreai.yml: configuration is valid (1 bot)\nweb.yml: web configuration is valid\nchecked: the flags, ";
+    assert!(
+        stdout.starts_with(valid) && stdout.contains("not checked: the upstream (run `koreai_exporter doctor`)"),
+        "{stdout}"
+    );
     let (code, _, stderr) = check(directory.path(), &[&flag("tls.yml")]);
     assert_eq!(code, Some(1));
     assert!(stderr.contains("tls.yml:1:32: tls_server_config.cert_file: no valid certificate"), "{stderr}");
     let (code, _, stderr) = check(directory.path(), &[&flag("absent.yml")]);
-    assert_eq!((code, stderr.starts_with("koreai_exporter: cannot read absent.yml: ")), (Some(1), true), "{stderr}");
+    assert_eq!(
+        (code, stderr.starts_with("koreai_exporter: cannot read the web configuration absent.yml; ")),
+        (Some(1), true),
+        "{stderr}"
+    );
 }
 
 #[test]

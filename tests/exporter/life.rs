@@ -74,7 +74,12 @@ async fn a_port_in_use_is_reported() {
         start(&Configuration::new(&upstream, &["ds-1"]), &[&format!("--web.listen-address={address}")]);
     let (code, log, _, _) = program.end();
     assert_eq!(code, Some(1), "{log}");
-    assert!(log.contains(&format!("koreai_exporter: cannot listen on {address}: Address")), "{log}");
+    assert!(
+        log.contains(&format!(
+            "koreai_exporter: cannot listen on {address}; choose another address with --web.listen-address: Address"
+        )),
+        "{log}"
+    );
     assert_eq!(upstream.record().calls().count(), 0);
 }
 
@@ -92,10 +97,11 @@ async fn config_check_validates_without_starting_anything() {
             stderr.replace(&file.display().to_string(), "koreai.yml"),
         )
     };
-    assert_eq!(
-        check(&configuration),
-        (Some(0), "koreai.yml: configuration is valid (1 bot)\n".to_owned(), String::new())
-    );
+    let (code, stdout, stderr) = check(&configuration);
+    assert_eq!((code, stderr.as_str()), (Some(0), ""));
+    let checked =
+        "koreai.yml: configuration is valid (1 bot)\nchecked: the flags, every key, credentials: 1 (a token was made";
+    assert!(stdout.starts_with(checked) && stdout.contains("static targets: 1"), "{stdout}");
     configuration.global = "{poll_interval: 1s, poll_intervall: 2s}".to_owned();
     let (code, stdout, stderr) = check(&configuration);
     assert_eq!((code, stdout.as_str()), (Some(1), ""));
@@ -167,7 +173,7 @@ fn both_generations_and_v2_are_rendered_as_before() {
 
 #[test]
 fn the_demo_starts_without_a_configuration_and_shows_jobs() {
-    let program = Program::start(&["demo", "--web.listen-address=127.0.0.1:0", "--storage.path="]);
+    let program = Program::start(&["demo", "--web.listen-address=127.0.0.1:0"]);
     program.url();
     program.log_when(|log| log.contains("ready"));
     program.signal("INT");

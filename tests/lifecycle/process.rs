@@ -85,7 +85,7 @@ async fn sighup_reloads_and_invalid_files_are_logged() {
     program.logged(&["configuration reloaded"]).await;
 
     folder.write("jobs.json", "[\n{\"targets\":");
-    program.logged(&["level=warn", "jobs.json:2", "cannot read target file; keeping its previous targets"]).await;
+    program.logged(&["level=error", "jobs.json:2", "cannot read target file; keeping its previous targets"]).await;
     folder.write("jobs.json", r#"[{"targets": ["ds-1"]}]"#);
     program.logged(&["target file read again"]).await;
 

@@ -62,7 +62,8 @@ async fn a_connection_that_breaks_is_a_network_error() {
     let nobody = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
     let error = ask_with(settings(&format!("http://{nobody}"))).await.result.unwrap_err();
     assert_eq!(error.outcome, Outcome::Network);
-    assert!(error.detail.starts_with("failed to connect: ") && error.detail.contains("refused"), "{error}");
+    let begin = format!("failed to connect to {nobody}: ");
+    assert!(error.detail.starts_with(&begin) && error.detail.contains("refused"), "{error}");
 }
 
 #[tokio::test]

@@ -62,6 +62,14 @@ async fn certificates_are_verified_as_the_settings_say() {
         assert_eq!(error.outcome, Outcome::Network);
         assert!(error.detail.contains(why), "{error}");
     }
+    let plain = Server::start(Reply::Whole(http("400 Bad Request", "", ""))).await;
+    for (url, begin) in [
+        (format!("http://{}", server.address), format!("failed to send the request to {}: ", server.address)),
+        (format!("https://{}", plain.address), format!("failed to connect to {}: ", plain.address)),
+    ] {
+        let error = ask_with(settings(&url)).await.result.unwrap_err();
+        assert!(error.detail.starts_with(&begin) && error.detail.ends_with("; is base_url https?"), "{error}");
+    }
     let before = server.requests().len();
     assert_eq!(before, 2, "the token went out to servers that were verified only");
 }
