@@ -14,7 +14,7 @@ use enum_map::EnumMap;
 use koreai_exporter::exposition::{Encoding, ExporterView, Format, JobBlocks, Page, render};
 use koreai_exporter::model::{
     ApiVersion, BotMetrics, BotName, Channel, ChannelTally, Job, JobKey, JobNumber, JobSlot, JobState, JobStatus,
-    LabelName, LabelValue, Reason, RequestId, Timestamp,
+    LabelName, LabelValue, Reason, RequestId, Shard, Timestamp,
 };
 
 const TAIL: &str =
@@ -90,7 +90,7 @@ fn measure(population: &str, count: usize, running: usize, table: &mut Vec<Strin
     let size = body(&page, Encoding::Gzip).len() as f64 / whole;
     println!("gzip body {size:.3} x level 6 of the whole ({whole} bytes)");
 
-    let naive = median(7, || drop(black_box(render(jobs.iter(), &bots, Some(&exporter), Format::Text))));
+    let naive = median(7, || drop(black_box(render(jobs.iter(), &[], &bots, Some(&exporter), Format::Text))));
     show("render everything", naive, Some(memcpy));
     let prometheus = peer_prometheus(&String::from_utf8(text.clone()).unwrap());
     show("prometheus: gather, TextEncoder, flate2 level 6", prometheus, Some(memcpy));
@@ -129,7 +129,7 @@ fn first_publication(jobs: usize, table: &mut Vec<String>) {
 }
 
 fn publish(blocks: &mut JobBlocks, jobs: &[Job], bots: &[BotMetrics], exporter: &ExporterView) -> Page {
-    blocks.publish(|slot| jobs.get(usize::try_from(slot.index()).unwrap()), bots, exporter)
+    blocks.publish(|slot| jobs.get(usize::try_from(slot.index()).unwrap()), |_| None, bots, exporter)
 }
 
 fn collect(page: &Page, encoding: Encoding) {
@@ -240,6 +240,8 @@ fn exporter() -> ExporterView {
         version: "0.1.0".to_owned(),
         revision: "unknown".to_owned(),
         rustversion: "1.95.0".to_owned(),
+        shard: Shard::WHOLE,
+        started: Timestamp::from_millis(1_700_000_000_000),
         config_last_reload_successful: true,
         config_last_reload_success: Timestamp::from_millis(1_700_000_000_000),
         dropped: Default::default(),

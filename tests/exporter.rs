@@ -1,6 +1,10 @@
 //! The main task from outside: the exporter gets request IDs, the fake upstream answers, and the tests read the pages.
 #![expect(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test may panic")]
 
+#[path = "exporter/browser.rs"]
+mod browser;
+#[path = "exporter/campaigns.rs"]
+mod campaigns;
 #[path = "exporter/check.rs"]
 mod check;
 #[path = "exporter/command_line.rs"]
@@ -13,6 +17,8 @@ mod doctor_network;
 mod following;
 #[path = "exporter/life.rs"]
 mod life;
+#[path = "exporter/pages.rs"]
+mod pages;
 #[path = "exporter/personal.rs"]
 mod personal;
 #[path = "exporter/refusals.rs"]

@@ -91,6 +91,7 @@ fn finished(number: u32, now: Timestamp) -> PersistedJob {
         counted: None,
         inconsistencies: EnumMap::default(),
         unrecognized: EnumMap::default(),
+        campaign_since: Some(now),
         sources: vec![api],
         retired: false,
     }

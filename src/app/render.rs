@@ -25,12 +25,17 @@ pub(super) fn render(file: &Path, bot: &str, request_id: &str, api: &str) -> Res
     let report = report_reader::read_slice(&body, &ReasonTable::new(&[]))
         .map_err(|error| AppError::InvalidReport { file: name(file), why: error.to_string() })?;
 
-    let life = Settings { job_deadline: std::time::Duration::MAX, retention: std::time::Duration::MAX, max_jobs: 1 };
+    let life = Settings {
+        job_deadline: std::time::Duration::MAX,
+        retention: std::time::Duration::MAX,
+        campaign_retention: std::time::Duration::MAX,
+        max_jobs: 1,
+    };
     let mut store = Store::new(life);
     let now = Clock::system().now();
     store.configure(life, &[BotSpec { name: bot.clone(), api, channels: Vec::new() }], &[], now);
     let job = store.as_job(JobKey { bot, id }, report, now);
-    Ok(exposition::render([&job].into_iter(), &[], None, Format::Text))
+    Ok(exposition::render([&job].into_iter(), &[], &[], None, Format::Text))
 }
 
 fn read(file: &Path) -> Result<Vec<u8>, AppError> {

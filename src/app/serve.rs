@@ -93,6 +93,8 @@ pub async fn serve(options: Options, config: Config, shutdown: CancellationToken
         version: version::VERSION.to_owned(),
         revision: version::REVISION.to_owned(),
         rustversion: version::RUST_VERSION.to_owned(),
+        shard: options.shard,
+        started: clock.now(),
         config_last_reload_successful: true,
         config_last_reload_success: clock.now(),
         dropped: Default::default(),

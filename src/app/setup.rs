@@ -74,9 +74,14 @@ pub fn setup(
     }
     let static_ids = static_targets.iter().map(|update: &TargetUpdate| update.source.clone());
     let ids = static_ids.chain(discovery::sources(&sources)).collect();
-    let life =
-        store::Settings { job_deadline: global.job_deadline, retention: global.retention, max_jobs: global.max_jobs };
-    Ok((Setup { life, bots, sources: ids, static_targets, shard }, sources))
+    let life = store::Settings {
+        job_deadline: global.job_deadline,
+        retention: global.retention,
+        campaign_retention: global.campaign_retention,
+        max_jobs: global.max_jobs,
+    };
+    let job_series = global.job_series;
+    Ok((Setup { life, job_series, bots, sources: ids, static_targets, shard }, sources))
 }
 
 /// The token source of a bot. An unusable key or token is an error here, before anything starts.

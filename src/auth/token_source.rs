@@ -11,7 +11,7 @@ use super::jwt::{self, Claims};
 use super::secret_file::SecretFile;
 use crate::config::{Algorithm, Auth, KeySource, MAX_JTI_LIFETIME, SigningAuth};
 use crate::input::FileStamp;
-use crate::model::Timestamp;
+use crate::model::{Timestamp, TokenKind};
 
 /// A token.
 #[derive(Debug, Clone)]
@@ -25,6 +25,7 @@ pub struct Token {
 /// Provides the tokens of one bot. Concurrent calls share it.
 #[derive(Debug)]
 pub struct TokenSource {
+    kind: TokenKind,
     origin: Mutex<TokenOrigin>,
 }
 
@@ -68,11 +69,16 @@ impl TokenSource {
     /// # Errors
     /// When key and algorithm do not match, the secret is empty, or upstream would not accept the lifetime.
     pub fn new(auth: &Auth) -> Result<Self, AuthError> {
-        let origin = match auth {
-            Auth::TokenFile(path) => TokenOrigin::File { file: SecretFile::new(path), token: None },
-            Auth::Sign(sign) => TokenOrigin::Signing(Signer::new(sign)?),
+        let (kind, origin) = match auth {
+            Auth::TokenFile(path) => (TokenKind::File, TokenOrigin::File { file: SecretFile::new(path), token: None }),
+            Auth::Sign(sign) => (TokenKind::Signed, TokenOrigin::Signing(Signer::new(sign)?)),
         };
-        Ok(Self { origin: Mutex::new(origin) })
+        Ok(Self { kind, origin: Mutex::new(origin) })
+    }
+
+    /// Where the tokens come from.
+    pub fn kind(&self) -> TokenKind {
+        self.kind
     }
 
     /// A token that is valid at `now`: the cached one, or a new one. Checks whether the file has changed, and if so reads it

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::auth::Auth;
+use crate::model::JobSeries;
 use crate::yaml::{Decoder, Node, format_duration};
 
 /// `global`. Every key is optional.
@@ -20,6 +21,10 @@ pub struct Global {
     pub job_deadline: Duration,
     /// `retention`, 1m to 365d, default 6h: how long the series of a finished job are kept.
     pub retention: Duration,
+    /// `campaign_retention`, 1h to 365d, default 7d: how long a campaign is kept after its last change.
+    pub campaign_retention: Duration,
+    /// `job_series`, default `all`: which jobs have series of their own.
+    pub job_series: JobSeries,
     /// `max_jobs`, 1 to 1000000, default 100000: further jobs are dropped and counted.
     pub max_jobs: usize,
     /// `max_body_bytes`, 64KiB to 1GiB, default 64MiB: a longer response body is an error. Bodies are processed while they
@@ -37,6 +42,8 @@ impl Default for Global {
             poll_timeout: Duration::from_secs(10),
             job_deadline: DAY,
             retention: Duration::from_secs(6 * 3600),
+            campaign_retention: 7 * DAY,
+            job_series: JobSeries::All,
             max_jobs: 100_000,
             max_body_bytes: 64 << 20,
             auth: None,
@@ -52,10 +59,22 @@ const KEYS: &[&str] = &[
     "poll_timeout",
     "job_deadline",
     "retention",
+    "campaign_retention",
+    "job_series",
     "max_jobs",
     "max_body_bytes",
     "auth",
 ];
+
+fn job_series(d: &mut Decoder<'_>, node: &Node) -> Option<JobSeries> {
+    const WANTED: &str = "all, unfinished or none";
+    let text = d.text(node, WANTED)?;
+    let found = JobSeries::ALL.into_iter().find(|series| series.as_label() == text);
+    if found.is_none() {
+        d.invalid(node, "value", format_args!("must be {WANTED}"));
+    }
+    found
+}
 
 impl Global {
     pub(super) fn decode(d: &mut Decoder<'_>, node: &Node) -> Option<Self> {
@@ -68,6 +87,8 @@ impl Global {
         let poll_timeout = duration("poll_timeout", Duration::from_millis(100)..=5 * minute);
         let job_deadline = duration("job_deadline", minute..=YEAR);
         let retention = duration("retention", minute..=YEAR);
+        let campaign_retention = duration("campaign_retention", 60 * minute..=YEAR);
+        let job_series = d.optional(&fields, "job_series", job_series);
         let max_jobs = d.optional(&fields, "max_jobs", |d, node| d.whole_number(node, 1..=1_000_000));
         let max_body_bytes = d.optional(&fields, "max_body_bytes", |d, node| d.bytes(node, (64 << 10)..=(1 << 30)));
 
@@ -87,6 +108,8 @@ impl Global {
             poll_timeout: poll_timeout.unwrap_or(default.poll_timeout),
             job_deadline: job_deadline.unwrap_or(default.job_deadline),
             retention: retention.unwrap_or(default.retention),
+            campaign_retention: campaign_retention.unwrap_or(default.campaign_retention),
+            job_series: job_series.unwrap_or(default.job_series),
             max_jobs: max_jobs.and_then(|jobs| usize::try_from(jobs).ok()).unwrap_or(default.max_jobs),
             max_body_bytes: max_body_bytes.unwrap_or(default.max_body_bytes),
             auth,

@@ -58,6 +58,8 @@ impl Page {
         self.line(1, "poll_timeout", &format_duration(global.poll_timeout));
         self.line(1, "job_deadline", &format_duration(global.job_deadline));
         self.line(1, "retention", &format_duration(global.retention));
+        self.line(1, "campaign_retention", &format_duration(global.campaign_retention));
+        self.line(1, "job_series", global.job_series.as_label());
         self.line(1, "max_jobs", &global.max_jobs.to_string());
         self.line(1, "max_body_bytes", &format_bytes(global.max_body_bytes));
         if let Some(auth) = &global.auth {

@@ -1,8 +1,8 @@
 //! What is written to the database, and what is read from it.
 
 use super::error::RowError;
-use super::{bot_row, job_row};
-use crate::model::{BotCounters, BotName, JobKey, Timestamp};
+use super::{bot_row, campaign_row, job_row};
+use crate::model::{BotCounters, BotName, Campaign, CampaignKey, JobKey, Timestamp};
 use crate::store::PersistedJob;
 
 /// One transaction. Its size is bounded by what changed: all jobs once after the first start, then a few.
@@ -11,6 +11,7 @@ pub struct Batch {
     /// Bytes of rows; `None` deletes.
     pub(super) jobs: Vec<(JobKey, Option<Vec<u8>>)>,
     pub(super) bots: Vec<(BotName, Option<Vec<u8>>)>,
+    pub(super) campaigns: Vec<(CampaignKey, Option<Vec<u8>>)>,
     pub(super) calls: Vec<BotCalls>,
     /// Calls before this time are deleted.
     pub(super) calls_since: Timestamp,
@@ -32,6 +33,8 @@ pub struct Contents {
     pub jobs: Vec<PersistedJob>,
     /// Bots with their counters.
     pub bots: Vec<(BotName, BotCounters)>,
+    /// Campaigns.
+    pub campaigns: Vec<Campaign>,
     /// Calls.
     pub calls: Vec<BotCalls>,
 }
@@ -59,6 +62,16 @@ impl Batch {
     pub fn bot(&mut self, name: BotName, counters: Option<&BotCounters>) -> Result<(), RowError> {
         let row = counters.map(bot_row::to_bytes).transpose()?;
         self.bots.push((name, row));
+        Ok(())
+    }
+
+    /// Writes a campaign; `None` deletes it.
+    ///
+    /// # Errors
+    /// A value that cannot be encoded; none is known.
+    pub fn campaign(&mut self, key: CampaignKey, campaign: Option<&Campaign>) -> Result<(), RowError> {
+        let row = campaign.map(campaign_row::to_bytes).transpose()?;
+        self.campaigns.push((key, row));
         Ok(())
     }
 

@@ -1,13 +1,16 @@
 //! The row of a bot: its counters.
 
+use std::collections::BTreeMap;
+
+use enum_map::EnumMap;
 use serde::{Deserialize, Serialize};
 
 use super::codes::Code;
-use super::encoding::{ByCode, HistogramRow, decode, encode, variant};
+use super::encoding::{ByCode, HistogramRow, decode, encode, millis, time, variant};
 use super::error::RowError;
 use crate::model::{
-    BotCounters, Channel, DELIVERY_BOUNDS, EntryStatus, Inconsistency, JOB_DURATION_BOUNDS, Outcome, POLL_DELAY_BOUNDS,
-    REQUEST_DURATION_BOUNDS, Reason, TerminalStatus, UnrecognizedKind,
+    BotCounters, Channel, CreationTimes, DELIVERY_BOUNDS, EntryStatus, Inconsistency, JOB_DURATION_BOUNDS, Outcome,
+    POLL_DELAY_BOUNDS, REQUEST_DURATION_BOUNDS, Reason, TerminalStatus, Timestamp, UnrecognizedKind,
 };
 
 /// Text is borrowed from the bytes.
@@ -26,16 +29,62 @@ pub(super) struct BotRow<'a> {
     pub(super) poll_delay: HistogramRow,
     pub(super) unrecognized: ByCode<UnrecognizedKind, u64>,
     pub(super) inconsistencies: ByCode<Inconsistency, u64>,
+    pub(super) created: CreationTimesRow<'a>,
+}
+
+/// When counters began, in milliseconds since the Unix epoch.
+#[derive(Default, Serialize, Deserialize)]
+pub(super) struct CreationTimesRow<'a> {
+    all: Option<i64>,
+    #[serde(borrow)]
+    channels: Vec<(&'a str, i64)>,
+    failures: Vec<(&'a str, &'a str, i64)>,
+}
+
+impl<'a> From<&'a CreationTimes> for CreationTimesRow<'a> {
+    fn from(created: &'a CreationTimes) -> Self {
+        let channels = created.channels.iter().map(|(channel, at)| (channel.as_str(), at.as_millis()));
+        let failures = created.failures.iter();
+        Self {
+            all: millis(created.all),
+            channels: channels.collect(),
+            failures: failures
+                .map(|((channel, reason), at)| (channel.as_str(), reason.as_str(), at.as_millis()))
+                .collect(),
+        }
+    }
+}
+
+impl CreationTimesRow<'_> {
+    pub(super) fn read(self) -> Result<CreationTimes, RowError> {
+        let mut created = CreationTimes { all: time(self.all), ..CreationTimes::default() };
+        for (name, at) in self.channels {
+            created.channels.insert(channel(name)?, Timestamp::from_millis(at));
+        }
+        for (name, reason, at) in self.failures {
+            let reason = Reason::parse(reason).ok_or(RowError::Value("reason"))?;
+            created.failures.insert((channel(name)?, reason), Timestamp::from_millis(at));
+        }
+        Ok(created)
+    }
+}
+
+/// Log entries by channel and status.
+pub(super) fn channels(counts: &BTreeMap<Channel, EnumMap<EntryStatus, u64>>) -> Vec<(&str, ByCode<EntryStatus, u64>)> {
+    counts.iter().map(|(channel, counts)| (channel.as_str(), ByCode(*counts))).collect()
+}
+
+/// FAILURE entries by channel and reason.
+pub(super) fn failures(counts: &BTreeMap<(Channel, Reason), u64>) -> Vec<(&str, &str, u64)> {
+    counts.iter().map(|((channel, reason), count)| (channel.as_str(), reason.as_str(), *count)).collect()
 }
 
 /// Encodes the row of a bot.
 pub(super) fn to_bytes(counters: &BotCounters) -> Result<Vec<u8>, RowError> {
-    let channels = counters.notifications.iter();
-    let failures = counters.failures.iter();
     let durations = counters.job_duration.iter();
     encode(&BotRow {
-        notifications: channels.map(|(channel, counts)| (channel.as_str(), ByCode(*counts))).collect(),
-        failures: failures.map(|((channel, reason), count)| (channel.as_str(), reason.as_str(), *count)).collect(),
+        notifications: channels(&counters.notifications),
+        failures: failures(&counters.failures),
         delivery: counters.delivery.iter().map(|(channel, histogram)| (channel.as_str(), histogram.into())).collect(),
         jobs_finished: ByCode(counters.jobs_finished),
         job_duration: durations.map(|(status, histogram)| (status.code(), histogram.into())).collect(),
@@ -45,6 +94,7 @@ pub(super) fn to_bytes(counters: &BotCounters) -> Result<Vec<u8>, RowError> {
         poll_delay: (&counters.poll_delay).into(),
         unrecognized: ByCode(counters.unrecognized),
         inconsistencies: ByCode(counters.inconsistencies),
+        created: (&counters.created).into(),
     })
 }
 
@@ -76,9 +126,11 @@ pub(super) fn read(row: BotRow<'_>) -> Result<BotCounters, RowError> {
     counters.poll_delay = row.poll_delay.read(POLL_DELAY_BOUNDS)?;
     counters.unrecognized = row.unrecognized.0;
     counters.inconsistencies = row.inconsistencies.0;
+    counters.created = row.created.read()?;
     Ok(counters)
 }
 
-fn channel(name: &str) -> Result<Channel, RowError> {
+/// The channel of this name.
+pub(super) fn channel(name: &str) -> Result<Channel, RowError> {
     Channel::clean(name).ok_or(RowError::Value("channel"))
 }

@@ -63,6 +63,8 @@ pub(super) enum JobTime {
     LastPollSuccess,
     Ended,
     LastPoll,
+    FirstNotification,
+    CampaignSince,
 }
 
 codes! {
@@ -146,6 +148,8 @@ codes! {
         5 = LastPollSuccess,
         6 = Ended,
         7 = LastPoll,
+        8 = FirstNotification,
+        9 = CampaignSince,
     }
 }
 

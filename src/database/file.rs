@@ -6,16 +6,19 @@ use std::sync::Arc;
 use redb::{ReadableDatabase, ReadableTable, TableDefinition, TableError};
 
 use super::batch::{Batch, BotCalls, Contents};
+use super::campaign_row;
 use super::disk::{Disk, FILE_NAME};
 use super::error::{Damage, DatabaseError, RowError};
 use super::format::{FORMAT, reader};
-use crate::model::{BotName, JobKey, RequestId, Timestamp};
+use crate::model::{BotName, CampaignKey, JobKey, LabelValue, RequestId, Timestamp};
 
 const META: TableDefinition<'_, &str, &str> = TableDefinition::new("meta");
 /// Bot and request ID → row.
 const JOBS: TableDefinition<'_, (&str, &str), &[u8]> = TableDefinition::new("jobs");
 /// Bot → row.
 const BOTS: TableDefinition<'_, &str, &[u8]> = TableDefinition::new("bots");
+/// Bot and campaign → row. Release 0.1.0 did not have this table.
+const CAMPAIGNS: TableDefinition<'_, (&str, &str), &[u8]> = TableDefinition::new("campaigns");
 /// Bot and second, in milliseconds since the Unix epoch → calls that started in it.
 const CALLS: TableDefinition<'_, (&str, i64), u32> = TableDefinition::new("calls");
 
@@ -151,6 +154,14 @@ fn write_rows(transaction: &redb::WriteTransaction, batch: &Batch) -> Result<(),
             None => drop(jobs.remove(key)?),
         }
     }
+    let mut campaigns = transaction.open_table(CAMPAIGNS)?;
+    for (key, row) in &batch.campaigns {
+        let key = (key.bot.as_str(), key.name.as_str());
+        match row {
+            Some(bytes) => drop(campaigns.insert(key, bytes.as_slice())?),
+            None => drop(campaigns.remove(key)?),
+        }
+    }
     let mut bots = transaction.open_table(BOTS)?;
     let mut calls = transaction.open_table(CALLS)?;
     for (name, row) in &batch.bots {
@@ -232,6 +243,18 @@ fn read(database: &redb::Database) -> Result<(Contents, u32, u64), ReadError> {
         let job = id.and_then(|id| (reader.job)(JobKey { bot, id }, bytes.value()));
         contents.jobs.push(job.map_err(bad_row("jobs"))?);
     }
+    // A file of format 1 gets the table when it is upgraded.
+    let campaigns = match transaction.open_table(CAMPAIGNS) {
+        Err(TableError::TableDoesNotExist(_)) => None,
+        table => Some(table?),
+    };
+    if let Some(campaigns) = campaigns {
+        for row in campaigns.iter()? {
+            let (key, bytes) = row?;
+            let campaign = campaign_key(key.value()).and_then(|key| campaign_row::from_bytes(key, bytes.value()));
+            contents.campaigns.push(campaign.map_err(bad_row("campaigns"))?);
+        }
+    }
     for row in transaction.open_table(CALLS)?.iter()? {
         let (key, count) = row?;
         let (name, second) = key.value();
@@ -245,6 +268,11 @@ fn read(database: &redb::Database) -> Result<(Contents, u32, u64), ReadError> {
         }
     }
     Ok((contents, format, u64::try_from(row_bytes).unwrap_or(u64::MAX)))
+}
+
+fn campaign_key((bot, name): (&str, &str)) -> Result<CampaignKey, RowError> {
+    let name = LabelValue::parse(name).map_err(|_| RowError::Value("campaign"))?;
+    Ok(CampaignKey { bot: bot_name(bot)?, name })
 }
 
 fn bot_name(text: &str) -> Result<BotName, RowError> {

@@ -65,6 +65,8 @@ pub(super) fn to_bytes(persisted: &PersistedJob) -> Result<Vec<u8>, RowError> {
         JobTime::LastPollSuccess => millis(job.last_poll_success),
         JobTime::Ended => millis(persisted.ended),
         JobTime::LastPoll => millis(persisted.last_poll),
+        JobTime::FirstNotification => millis(job.first_notification),
+        JobTime::CampaignSince => millis(persisted.campaign_since),
     };
     let sources = persisted.sources.iter();
     encode(&JobRow {
@@ -119,11 +121,13 @@ pub(super) fn read(key: JobKey, row: JobRow<'_>) -> Result<PersistedJob, RowErro
         numbers: row.numbers.0,
         created: time(times[JobTime::Created]),
         requested: time(times[JobTime::Requested]),
+        first_notification: time(times[JobTime::FirstNotification]),
         last_notification: time(times[JobTime::LastNotification]),
         last_change: time(times[JobTime::LastChange]),
         finished: time(times[JobTime::Finished]),
         poll_up: row.poll_up,
         last_poll_success: time(times[JobTime::LastPollSuccess]),
+        expected_end: None,
     };
     Ok(PersistedJob {
         job,
@@ -134,6 +138,7 @@ pub(super) fn read(key: JobKey, row: JobRow<'_>) -> Result<PersistedJob, RowErro
         counted: row.counted.map(|counted| tallies(&counted)).transpose()?.map(Vec::into_boxed_slice),
         inconsistencies: row.inconsistencies.0,
         unrecognized: row.unrecognized.0,
+        campaign_since: time(times[JobTime::CampaignSince]),
         sources,
         retired: row.retired,
     })

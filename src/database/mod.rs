@@ -10,11 +10,12 @@
 //! - [`Disk`]: the storage of the file.
 //! - `format`: the format, its versions, and how a stored field is added.
 //! - [`Batch`], [`Contents`]: what is written and what is read.
-//! - `job_row`, `bot_row`, `v1`: the layout of rows, now and in format 1.
+//! - `job_row`, `bot_row`, `campaign_row`, `v1`: the layout of rows, now and in format 1.
 //! - `codes`, `encoding`: the stored codes of enums, and how rows are encoded.
 
 mod batch;
 mod bot_row;
+mod campaign_row;
 mod codes;
 mod disk;
 mod encoding;

@@ -6,7 +6,7 @@
 use enum_map::{EnumArray, EnumMap, enum_map};
 use serde::Deserialize;
 
-use super::bot_row::{self, BotRow};
+use super::bot_row::{self, BotRow, CreationTimesRow};
 use super::codes::{Code, JobText, JobTime};
 use super::encoding::{ByCode, HistogramRow, decode};
 use super::error::RowError;
@@ -105,6 +105,7 @@ pub(super) fn job(key: JobKey, bytes: &[u8]) -> Result<PersistedJob, RowError> {
                 JobTime::LastPollSuccess => row.last_poll_success,
                 JobTime::Ended => row.ended,
                 JobTime::LastPoll => row.last_poll,
+                JobTime::FirstNotification | JobTime::CampaignSince => None,
             }),
             numbers: ByCode(numbers),
             labels: row.labels,
@@ -157,6 +158,7 @@ pub(super) fn bot(bytes: &[u8]) -> Result<BotCounters, RowError> {
         poll_delay: row.poll_delay,
         unrecognized: by_position(row.unrecognized)?,
         inconsistencies: by_position(row.inconsistencies)?,
+        created: CreationTimesRow::default(),
     })
 }
 

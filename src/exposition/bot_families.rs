@@ -39,7 +39,7 @@ pub static BOT_FAMILIES: &[Row<BotMetrics>] = &[
         "koreai_jobs_finished_total",
         &["bot", "status"],
         "Finished jobs, by terminal status.",
-        |bot, samples| by_label(bot, samples, "status", terminal_label, &bot.counters.jobs_finished)
+        |bot, samples| counters_by_label(bot, samples, "status", terminal_label, &bot.counters.jobs_finished)
     ),
     row!(
         Histogram,
@@ -60,7 +60,7 @@ pub static BOT_FAMILIES: &[Row<BotMetrics>] = &[
         "koreai_upstream_requests_total",
         &["bot", "outcome"],
         "Requests to the upstream, by outcome.",
-        |bot, samples| by_label(bot, samples, "outcome", Outcome::as_label, &bot.counters.requests)
+        |bot, samples| counters_by_label(bot, samples, "outcome", Outcome::as_label, &bot.counters.requests)
     ),
     row!(
         Histogram,
@@ -74,7 +74,7 @@ pub static BOT_FAMILIES: &[Row<BotMetrics>] = &[
         "koreai_upstream_response_bytes_total",
         BOT,
         "Size of response bodies from the upstream, in bytes after decompression.",
-        |bot, samples| one(bot, samples, bot.counters.response_bytes)
+        |bot, samples| samples.counter(&[bot_label(bot)], bot.counters.response_bytes, bot.counters.created.all)
     ),
     row!(
         Gauge,
@@ -109,9 +109,18 @@ pub static BOT_FAMILIES: &[Row<BotMetrics>] = &[
     row!(
         Gauge,
         "koreai_upstream_token_expiry_timestamp_seconds",
-        BOT,
-        "Expiry of the current token, in Unix seconds; absent if the token has no expiry.",
+        &["bot", "kind"],
+        "Expiry of the current token, in Unix seconds, by kind: signed by the exporter, or from a file; absent if it has none.",
         token_expiry
+    ),
+    row!(
+        Gauge,
+        "koreai_upstream_last_answer_timestamp_seconds",
+        BOT,
+        "Time of the last answer of the upstream, whatever it was, in Unix seconds; absent before the first.",
+        |bot, samples| if let Some(at) = bot.gauges.last_answer {
+            one(bot, samples, at)
+        }
     ),
     row!(
         Gauge,
@@ -146,28 +155,31 @@ pub static BOT_FAMILIES: &[Row<BotMetrics>] = &[
         "koreai_exporter_unrecognized_total",
         &["bot", "kind"],
         "Unrecognized values in upstream reports, by field.",
-        |bot, samples| by_label(bot, samples, "kind", UnrecognizedKind::as_label, &bot.counters.unrecognized)
+        |bot, samples| counters_by_label(bot, samples, "kind", UnrecognizedKind::as_label, &bot.counters.unrecognized)
     ),
     row!(
         Counter,
         "koreai_exporter_inconsistencies_total",
         &["bot", "kind"],
         "Contradictions found in upstream reports, by kind.",
-        |bot, samples| by_label(bot, samples, "kind", Inconsistency::as_label, &bot.counters.inconsistencies)
+        |bot, samples| counters_by_label(bot, samples, "kind", Inconsistency::as_label, &bot.counters.inconsistencies)
     ),
 ];
 
 fn notifications(bot: &BotMetrics, samples: &mut Samples<'_>) {
     for (channel, counts) in &bot.counters.notifications {
+        let created = bot.counters.created.channels.get(channel).copied();
         for (status, count) in *counts {
-            samples.sample(&[bot_label(bot), ("channel", channel.as_str()), ("status", status.as_label())], count);
+            let (channel, status) = (("channel", channel.as_str()), ("status", status.as_label()));
+            samples.counter(&[bot_label(bot), channel, status], count, created);
         }
     }
 }
 
 fn failures(bot: &BotMetrics, samples: &mut Samples<'_>) {
-    for ((channel, reason), count) in &bot.counters.failures {
-        samples.sample(&[bot_label(bot), ("channel", channel.as_str()), ("reason", reason.as_str())], *count);
+    for (key, count) in &bot.counters.failures {
+        let (channel, reason) = (("channel", key.0.as_str()), ("reason", key.1.as_str()));
+        samples.counter(&[bot_label(bot), channel, reason], *count, bot.counters.created.failures.get(key).copied());
     }
 }
 
@@ -184,8 +196,8 @@ fn job_duration(bot: &BotMetrics, samples: &mut Samples<'_>) {
 }
 
 fn token_expiry(bot: &BotMetrics, samples: &mut Samples<'_>) {
-    if let Some(expiry) = bot.gauges.token_expiry {
-        one(bot, samples, expiry);
+    if let Some((kind, expiry)) = bot.gauges.token_expiry {
+        samples.sample(&[bot_label(bot), ("kind", kind.as_label())], expiry);
     }
 }
 
@@ -212,6 +224,19 @@ fn by_label<K: EnumArray<u64>>(
 ) {
     for (key, count) in counts {
         samples.sample(&[bot_label(bot), (label, as_label(key))], *count);
+    }
+}
+
+/// As [`by_label`], for counters.
+fn counters_by_label<K: EnumArray<u64>>(
+    bot: &BotMetrics,
+    samples: &mut Samples<'_>,
+    label: &str,
+    as_label: fn(K) -> &'static str,
+    counts: &EnumMap<K, u64>,
+) {
+    for (key, count) in counts {
+        samples.counter(&[bot_label(bot), (label, as_label(key))], *count, bot.counters.created.all);
     }
 }
 

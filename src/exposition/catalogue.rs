@@ -1,6 +1,7 @@
 //! The catalogue: every family that is served.
 
 use super::bot_families::BOT_FAMILIES;
+use super::campaign_families::CAMPAIGN_FAMILIES;
 use super::exporter_families::EXPORTER_FAMILIES;
 use super::family::Family;
 use super::job_families::JOB_FAMILIES;
@@ -8,9 +9,10 @@ use super::job_families::JOB_FAMILIES;
 /// Every family of this exporter, in the order of the page; `process_*` families are appended at scrape time.
 pub fn families() -> impl Iterator<Item = &'static Family> {
     let jobs = JOB_FAMILIES.iter().map(|row| &row.family);
+    let campaigns = CAMPAIGN_FAMILIES.iter().map(|row| &row.family);
     let bots = BOT_FAMILIES.iter().map(|row| &row.family);
     let exporter = EXPORTER_FAMILIES.iter().map(|row| &row.family);
-    jobs.chain(bots).chain(exporter)
+    jobs.chain(campaigns).chain(bots).chain(exporter)
 }
 
 #[cfg(test)]

@@ -4,7 +4,7 @@ use enum_map::EnumMap;
 
 use super::row::{Row, row};
 use super::sample::Samples;
-use crate::model::{DropReason, StorageOperation, Timestamp};
+use crate::model::{DropReason, Shard, StorageOperation, Timestamp};
 
 /// What is published about the exporter itself.
 #[derive(Debug, Clone, PartialEq)]
@@ -15,6 +15,10 @@ pub struct ExporterView {
     pub revision: String,
     /// The compiler that built it.
     pub rustversion: String,
+    /// The shard of this instance.
+    pub shard: Shard,
+    /// When this process started: its own counters begin then.
+    pub started: Timestamp,
     /// Whether the last attempt to load the configuration succeeded.
     pub config_last_reload_successful: bool,
     /// When the configuration was last loaded successfully.
@@ -44,6 +48,16 @@ pub static EXPORTER_FAMILIES: &[Row<ExporterView>] = &[
         |view, samples| {
             let (revision, rust) = (("revision", view.revision.as_str()), ("rustversion", view.rustversion.as_str()));
             samples.sample(&[("version", &view.version), revision, rust], 1_u64);
+        }
+    ),
+    row!(
+        Gauge,
+        "koreai_exporter_shard_info",
+        &["index", "total"],
+        "Shard of this exporter, from index 0; always 1. Without sharding, index 0 of 1.",
+        |view, samples| {
+            let (index, total) = (view.shard.index().to_string(), view.shard.total().to_string());
+            samples.sample(&[("index", &index), ("total", &total)], 1_u64);
         }
     ),
     row!(
@@ -83,12 +97,12 @@ pub static EXPORTER_FAMILIES: &[Row<ExporterView>] = &[
 
 fn dropped(view: &ExporterView, samples: &mut Samples<'_>) {
     for (reason, count) in &view.dropped {
-        samples.sample(&[("reason", reason.as_label())], *count);
+        samples.counter(&[("reason", reason.as_label())], *count, Some(view.started));
     }
 }
 
 fn storage_errors(view: &ExporterView, samples: &mut Samples<'_>) {
     for (operation, count) in view.storage.iter().flat_map(|storage| &storage.errors) {
-        samples.sample(&[("operation", operation.as_label())], *count);
+        samples.counter(&[("operation", operation.as_label())], *count, Some(view.started));
     }
 }

@@ -97,6 +97,13 @@ pub static JOB_FAMILIES: &[Row<Job>] = &[
     ),
     row!(
         Gauge,
+        "koreai_job_expected_end_timestamp_seconds",
+        JOB,
+        "Expected end of a polled job at its current speed, in Unix seconds; absent if it cannot be foreseen.",
+        |job, samples| optional(job, samples, job.expected_end)
+    ),
+    row!(
+        Gauge,
         "koreai_job_polling",
         JOB,
         "Whether the job is followed (1) or has finished, is gone, which is polled rarely, or was abandoned (0).",

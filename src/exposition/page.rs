@@ -15,6 +15,7 @@ use super::segment::{SegmentList, joined_crc, length};
 pub struct Page(Arc<PageSegments>);
 
 struct PageSegments {
+    number: u64,
     /// Jobs, which are the same in both formats.
     jobs: SegmentList,
     text: SegmentList,
@@ -22,8 +23,14 @@ struct PageSegments {
 }
 
 impl Page {
-    pub(super) fn new(jobs: SegmentList, [text, openmetrics]: [SegmentList; Format::ALL.len()]) -> Self {
-        Self(Arc::new(PageSegments { jobs, text, openmetrics }))
+    pub(super) fn new(number: u64, jobs: SegmentList, lists: [SegmentList; Format::ALL.len()]) -> Self {
+        let [text, openmetrics] = lists;
+        Self(Arc::new(PageSegments { number, jobs, text, openmetrics }))
+    }
+
+    /// Its number; a later page has a higher one.
+    pub fn number(&self) -> u64 {
+        self.0.number
     }
 
     /// The body of a response, with `tail` appended: complete families of gauges and counters in text 0.0.4 that are not in

@@ -2,6 +2,7 @@
 
 use super::family::{Family, Kind};
 use super::format::Format;
+use super::zero_first::{Moment, ZeroFirst};
 use crate::model::{Histogram, Timestamp};
 
 /// Writes the samples of one family.
@@ -9,11 +10,39 @@ pub(super) struct Samples<'a> {
     out: &'a mut String,
     name: &'static str,
     format: Format,
+    /// Shows a new counter series at 0 first.
+    zeros: Option<(&'a mut ZeroFirst, Moment)>,
 }
 
 impl<'a> Samples<'a> {
-    pub(super) fn new(out: &'a mut String, family: &Family, format: Format) -> Self {
-        Self { out, name: family.name, format }
+    pub(super) fn new(
+        out: &'a mut String,
+        family: &Family,
+        format: Format,
+        zeros: Option<(&'a mut ZeroFirst, Moment)>,
+    ) -> Self {
+        Self { out, name: family.name, format, zeros }
+    }
+
+    /// Writes one sample of a counter, and for OpenMetrics when it began.
+    pub(super) fn counter(&mut self, labels: &[(&str, &str)], count: u64, created: Option<Timestamp>) {
+        let start = self.out.len();
+        let mut line = self.line("");
+        line.labels(labels);
+        let written = line.labels;
+        let series = self.out.get(start..).unwrap_or_default();
+        let shown = match &mut self.zeros {
+            Some((zeros, moment)) => zeros.value(series, count, moment),
+            None => count,
+        };
+        Line { out: self.out, labels: written }.end(shown);
+        if let (Format::OpenMetrics, Some(created)) = (self.format, created) {
+            self.out.push_str(self.name.strip_suffix("_total").unwrap_or(self.name));
+            self.out.push_str("_created");
+            let mut line = Line { out: self.out, labels: 0 };
+            line.labels(labels);
+            line.end(created);
+        }
     }
 
     /// Writes one sample. A label with an empty value is omitted, which is the same in the data model of Prometheus.
@@ -229,7 +258,7 @@ mod tests {
     fn backslash_quote_and_newline_are_escaped_and_empty_labels_are_omitted() {
         let family = Family { name: "f", help: "", kind: Kind::Gauge, labels: &[] };
         let mut out = String::new();
-        let mut samples = Samples::new(&mut out, &family, Format::Text);
+        let mut samples = Samples::new(&mut out, &family, Format::Text, None);
         samples.sample(&[("a", "x\\y\"z\nä\\"), ("b", ""), ("c", "d")], 1_u64);
         samples.sample(&[("b", "")], 2_u64);
         assert_eq!(out, "f{a=\"x\\\\y\\\"z\\nä\\\\\",c=\"d\"} 1\nf 2\n");

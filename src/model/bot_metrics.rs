@@ -6,8 +6,9 @@ use enum_map::EnumMap;
 
 use super::closed_set::closed_set;
 use super::{
-    BotName, Channel, DELIVERY_BOUNDS, EntryStatus, Histogram, Inconsistency, JOB_DURATION_BOUNDS, JobState, Outcome,
-    POLL_DELAY_BOUNDS, REQUEST_DURATION_BOUNDS, Reason, SourceKind, TerminalStatus, Timestamp, UnrecognizedKind,
+    BotName, Channel, CreationTimes, DELIVERY_BOUNDS, EntryStatus, Histogram, Inconsistency, JOB_DURATION_BOUNDS,
+    JobState, Outcome, POLL_DELAY_BOUNDS, REQUEST_DURATION_BOUNDS, Reason, SourceKind, TerminalStatus, Timestamp,
+    UnrecognizedKind,
 };
 
 closed_set! {
@@ -17,6 +18,16 @@ closed_set! {
         Minute = "minute",
         /// Any 3600 s.
         Hour = "hour",
+    }
+}
+
+closed_set! {
+    /// Where a token comes from; the label `kind` of `koreai_upstream_token_expiry_timestamp_seconds`.
+    pub enum TokenKind {
+        /// The exporter signs it, and signs another before it expires.
+        Signed = "signed",
+        /// It is in a `token_file`, which somebody else has to replace.
+        File = "file",
     }
 }
 
@@ -65,6 +76,8 @@ pub struct BotCounters {
     pub unrecognized: EnumMap<UnrecognizedKind, u64>,
     /// Contradictions in reports.
     pub inconsistencies: EnumMap<Inconsistency, u64>,
+    /// When the counters began.
+    pub created: CreationTimes,
 }
 
 impl BotCounters {
@@ -82,6 +95,7 @@ impl BotCounters {
             poll_delay: Histogram::new(POLL_DELAY_BOUNDS),
             unrecognized: EnumMap::default(),
             inconsistencies: EnumMap::default(),
+            created: CreationTimes::default(),
         }
     }
 }
@@ -99,8 +113,10 @@ pub struct BotGauges {
     pub paused_until: Option<Timestamp>,
     /// Whether the last attempt to create or read a token succeeded; `None` before the first.
     pub token_up: Option<bool>,
-    /// Expiry of the token in use; `None` if the token does not say.
-    pub token_expiry: Option<Timestamp>,
+    /// Expiry of the token in use, and where it comes from; `None` if the token does not say.
+    pub token_expiry: Option<(TokenKind, Timestamp)>,
+    /// When the upstream last answered a request, whatever the answer; `None` before the first.
+    pub last_answer: Option<Timestamp>,
     /// Targets; `None` if the bot has no source of the kind.
     pub targets: EnumMap<SourceKind, Option<u64>>,
     /// Whether the last read of every source of the kind succeeded; `None` if there is no such source.

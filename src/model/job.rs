@@ -19,6 +19,29 @@ closed_set! {
     }
 }
 
+closed_set! {
+    /// Which jobs have series of their own; the configuration key `job_series`.
+    pub enum JobSeries {
+        /// Every job, until `retention` is over.
+        All = "all",
+        /// Jobs that are polled.
+        Unfinished = "unfinished",
+        /// No job: campaigns and bots have series only.
+        None = "none",
+    }
+}
+
+impl JobSeries {
+    /// Whether a job has series of its own.
+    pub fn shows(self, job: &Job) -> bool {
+        match self {
+            Self::All => true,
+            Self::Unfinished => job.state == JobState::Polling,
+            Self::None => false,
+        }
+    }
+}
+
 /// Everything that is published about one job.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Job {
@@ -48,6 +71,8 @@ pub struct Job {
     pub created: Option<Timestamp>,
     /// `requestedTime`.
     pub requested: Option<Timestamp>,
+    /// Time of the earliest log entry.
+    pub first_notification: Option<Timestamp>,
     /// Time of the latest log entry.
     pub last_notification: Option<Timestamp>,
     /// Time of the first poll whose report differed from the report before.
@@ -58,6 +83,8 @@ pub struct Job {
     pub poll_up: Option<bool>,
     /// Time of the last successful poll.
     pub last_poll_success: Option<Timestamp>,
+    /// When the job is expected to end, from its progress so far. Computed, never stored.
+    pub expected_end: Option<Timestamp>,
 }
 
 impl Job {
@@ -82,11 +109,13 @@ impl Job {
             numbers: JobNumbers::default(),
             created: None,
             requested: None,
+            first_notification: None,
             last_notification: None,
             last_change: None,
             finished: None,
             poll_up: None,
             last_poll_success: None,
+            expected_end: None,
         }
     }
 }

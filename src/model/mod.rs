@@ -3,10 +3,13 @@
 //! No I/O, no JSON, no metric names. Types are valid by construction.
 
 mod bot_metrics;
+mod campaign;
 mod channel;
 mod closed_set;
+mod creation_times;
 mod error_chain;
 mod histogram;
+mod history;
 mod ids;
 mod job;
 mod job_number;
@@ -21,12 +24,15 @@ mod storage_operation;
 mod target;
 mod time;
 
-pub use bot_metrics::{BotCounters, BotGauges, BotMetrics, BudgetWindow};
+pub use bot_metrics::{BotCounters, BotGauges, BotMetrics, BudgetWindow, TokenKind};
+pub use campaign::{Campaign, CampaignKey, CampaignShare, CampaignTotals, Completion, CompletionSum};
 pub use channel::{Channel, MAX_CHANNEL_CHARS};
+pub use creation_times::CreationTimes;
 pub use error_chain::error_chain;
 pub use histogram::{DELIVERY_BOUNDS, Histogram, JOB_DURATION_BOUNDS, POLL_DELAY_BOUNDS, REQUEST_DURATION_BOUNDS};
+pub use history::{CampaignHistory, HistoryPoint, JobHistory, MAX_CAMPAIGN_POINTS, MAX_JOB_POINTS};
 pub use ids::{BotName, InvalidId, JobKey, RequestId};
-pub use job::{Job, JobState};
+pub use job::{Job, JobSeries, JobState};
 pub use job_number::{JobNumber, JobNumbers};
 pub use labels::{InvalidLabel, LabelName, LabelValue, MAX_LABEL_VALUE_CHARS};
 pub use outcome::Outcome;

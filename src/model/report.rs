@@ -20,6 +20,8 @@ pub struct Report {
     pub created: Option<Timestamp>,
     /// `requestedTime`.
     pub requested: Option<Timestamp>,
+    /// The earliest `statusLogs[].createdOn`.
+    pub first_notification: Option<Timestamp>,
     /// The latest `statusLogs[].createdOn`.
     pub last_notification: Option<Timestamp>,
     /// `jobType`, if it is a valid label value.

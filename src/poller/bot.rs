@@ -169,7 +169,8 @@ impl BotRuntime {
         gauges.budget_used = self.scheduler.budget_used(now);
         gauges.paused_until = self.scheduler.paused_until(now);
         gauges.polls_overdue = u64::try_from(self.scheduler.overdue(now)).unwrap_or(u64::MAX);
-        gauges.token_expiry = self.token_expiry;
+        gauges.token_expiry = self.token_expiry.map(|expiry| (self.tokens.kind(), expiry));
+        gauges.last_answer = self.last_response;
         gauges.token_up = self.token_up;
     }
 

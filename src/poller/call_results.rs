@@ -112,6 +112,7 @@ impl Poller {
             logging::recorded(job, &recorded, &mut bot.logged, now);
         }
         bot.scheduler.observe(slot, now, observation(failure, progress, &recorded.transition));
+        self.store.set_expected_end(slot, bot.scheduler.expected_end(slot));
     }
 
     fn probe_ended(&mut self, key: JobKey, permit: Option<CallPermit>, called: CallResult, now: Timestamp) {

@@ -1,5 +1,7 @@
 //! Handles commands from other tasks.
 
+use std::cmp::Ordering;
+
 use tokio::sync::oneshot;
 
 use super::bot::BotStatus;
@@ -8,7 +10,8 @@ use super::in_flight::Purpose;
 use super::persister::Reply;
 use super::probes::ProbeResult;
 use super::run::Poller;
-use crate::model::{Job, JobKey, Timestamp};
+use crate::model::{HistoryPoint, Job, JobKey, JobSlot, Timestamp};
+use crate::store::Entry;
 
 impl Poller {
     pub(super) fn handle_command(&mut self, command: Command) {
@@ -42,6 +45,9 @@ impl Poller {
                 send(reply, keys);
             }
             Command::List(filter, reply) => send(reply, self.list(&filter)),
+            Command::Campaigns(reply) => send(reply, self.store.campaigns().cloned().collect()),
+            Command::Campaign(key, reply) => send(reply, self.store.campaign_with_history(&key)),
+            Command::Job(key, reply) => send(reply, self.job(&key)),
             Command::Bots(reply) => send(reply, self.bot_statuses(now)),
             Command::Sources(reply) => send(reply, self.store.source_statuses()),
             Command::Sizes(reply) => send(reply, self.sizes()),
@@ -73,21 +79,31 @@ impl Poller {
 
     fn list(&self, filter: &Filter) -> Listing {
         let mut matching: Vec<&Job> = self.store.jobs().filter(|job| filter.admits(job)).collect();
-        matching.sort_by(|a, b| b.last_change.cmp(&a.last_change).then_with(|| a.key.cmp(&b.key)));
+        let wanted = filter.offset.saturating_add(filter.limit.min(MAX_LISTED));
+        let total = matching.len();
+        // Only the jobs up to the end of the page are sorted: the loop has other work.
+        if let Some(last) = wanted.checked_sub(1).filter(|last| *last < total) {
+            matching.select_nth_unstable_by(last, |a, b| newest_first(a, b));
+            matching.truncate(wanted);
+        }
+        matching.sort_unstable_by(|a, b| newest_first(a, b));
         let page = matching.iter().skip(filter.offset).take(filter.limit.min(MAX_LISTED));
-        let jobs = page
-            .filter_map(|job| {
-                let slot = self.store.find(&job.key)?;
-                let entry = self.store.entry(slot)?;
-                Some(ListedJob {
-                    job: (*job).clone(),
-                    sources: self.store.sources_of(slot),
-                    last_poll: entry.last_poll(),
-                    failing: entry.failing(),
-                })
-            })
-            .collect();
-        Listing { matching: matching.len(), jobs }
+        let jobs = page.filter_map(|job| Some(self.listed(self.store.find(&job.key)?)?.0)).collect();
+        Listing { matching: total, jobs }
+    }
+
+    fn job(&self, key: &JobKey) -> Option<(ListedJob, Vec<HistoryPoint>)> {
+        let (listed, entry) = self.listed(self.store.find(key)?)?;
+        Some((listed, entry.history().points()))
+    }
+
+    fn listed(&self, slot: JobSlot) -> Option<(ListedJob, &Entry)> {
+        let entry = self.store.entry(slot)?;
+        let sources = self.store.sources_of(slot);
+        Some((
+            ListedJob { job: entry.job.clone(), sources, last_poll: entry.last_poll(), failing: entry.failing() },
+            entry,
+        ))
     }
 
     pub(super) fn bot_statuses(&self, now: Timestamp) -> Vec<BotStatus> {
@@ -100,6 +116,11 @@ impl Poller {
         self.persister.queue(reply);
         self.pages.request_now(now);
     }
+}
+
+/// The order of a listing.
+fn newest_first(a: &Job, b: &Job) -> Ordering {
+    b.last_change.cmp(&a.last_change).then_with(|| a.key.cmp(&b.key))
 }
 
 /// Sends the reply to a command. The requester may have gone, which does not matter.

@@ -10,14 +10,14 @@ use crate::model::{BotName, SourceId, TargetUpdate, Timestamp};
 impl Poller {
     /// Applies the first configuration and restores the contents of the database.
     pub(super) fn restore(&mut self, setup: Setup, contents: Option<Contents>, now: Timestamp) {
-        let Some(Contents { mut jobs, bots, calls, .. }) = contents else { return self.configure(setup, now) };
+        let Some(Contents { mut jobs, bots, campaigns, calls }) = contents else { return self.configure(setup, now) };
         let specs: Vec<_> = setup.bots.iter().map(|bot| bot.spec.clone()).collect();
         self.store.configure(setup.life, &specs, &setup.sources, now);
         for persisted in jobs.iter_mut().filter(|row| !setup.shard.owns(&row.job.key.bot, &row.job.key.id)) {
             // Another shard polls it now.
             persisted.sources.clear();
         }
-        self.store.restore(bots, jobs);
+        self.store.restore(bots, campaigns, jobs, now);
         self.configure(setup, now);
         for BotCalls { bot, by_second } in calls {
             if let Some(bot) = self.bots.get_mut(&bot) {
@@ -40,6 +40,7 @@ impl Poller {
         let unread = setup.sources.iter().filter(|source| !static_sources.contains(source)).cloned().collect();
         self.pages.await_sources(unread);
         self.shard = setup.shard;
+        self.pages.set_job_series(setup.job_series, &self.store);
         for update in setup.static_targets {
             self.apply_update(update, now);
         }

@@ -1,14 +1,15 @@
 //! How other tasks send commands to the polling loop.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use tokio::sync::{mpsc, oneshot};
 
 use super::bot::BotStatus;
 use super::setup::Setup;
 use crate::model::{
-    BotName, Job, JobKey, JobState, JobStatus, LabelValue, Outcome, RequestId, SourceKind, Target, TargetUpdate,
-    Timestamp,
+    BotName, Campaign, CampaignKey, HistoryPoint, Job, JobKey, JobState, JobStatus, LabelValue, Outcome, RequestId,
+    SourceKind, Target, TargetUpdate, Timestamp,
 };
 use crate::store::{RegisterError, Registered, SourceStatus};
 
@@ -26,6 +27,9 @@ pub(super) enum Command {
     Forget(JobKey, oneshot::Sender<Result<bool, RegisterError>>),
     Keys(Filter, oneshot::Sender<Vec<(JobKey, Option<LabelValue>)>>),
     List(Filter, oneshot::Sender<Listing>),
+    Campaigns(oneshot::Sender<Vec<Arc<Campaign>>>),
+    Campaign(CampaignKey, oneshot::Sender<Option<(Arc<Campaign>, Vec<HistoryPoint>)>>),
+    Job(JobKey, oneshot::Sender<Option<(ListedJob, Vec<HistoryPoint>)>>),
     Bots(oneshot::Sender<Vec<BotStatus>>),
     Sources(oneshot::Sender<Vec<SourceStatus>>),
     Sizes(oneshot::Sender<BTreeMap<&'static str, usize>>),
@@ -45,6 +49,8 @@ pub struct Filter {
     pub campaign: Option<String>,
     /// Only this request ID.
     pub request_id: Option<RequestId>,
+    /// Only request IDs that contain this text.
+    pub request_id_part: Option<String>,
     /// How many matching jobs to skip.
     pub offset: usize,
     /// How many to list, at most [`MAX_LISTED`].
@@ -61,6 +67,7 @@ impl Filter {
                 .as_ref()
                 .is_none_or(|campaign| job.campaign.as_ref().is_some_and(|value| value.as_str() == campaign))
             && self.request_id.as_ref().is_none_or(|id| *id == job.key.id)
+            && self.request_id_part.as_ref().is_none_or(|part| job.key.id.as_str().contains(part.as_str()))
     }
 }
 
@@ -159,6 +166,21 @@ impl Handle {
     /// The keys and campaigns of all jobs that match, sorted; offset and limit are ignored.
     pub async fn keys(&self, filter: Filter) -> Result<Vec<(JobKey, Option<LabelValue>)>, Unavailable> {
         self.request(|reply| Command::Keys(filter, reply)).await
+    }
+
+    /// All campaigns, by bot and name; shared, not copied.
+    pub async fn campaigns(&self) -> Result<Vec<Arc<Campaign>>, Unavailable> {
+        self.request(Command::Campaigns).await
+    }
+
+    /// One campaign, and its course since the start of this process.
+    pub async fn campaign(&self, key: CampaignKey) -> Result<Option<(Arc<Campaign>, Vec<HistoryPoint>)>, Unavailable> {
+        self.request(|reply| Command::Campaign(key, reply)).await
+    }
+
+    /// One tracked job, and its last reports since the start of this process.
+    pub async fn job(&self, key: JobKey) -> Result<Option<(ListedJob, Vec<HistoryPoint>)>, Unavailable> {
+        self.request(|reply| Command::Job(key, reply)).await
     }
 
     /// The state of all bots.

@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::bots::Bots;
 use super::published::Published;
 use crate::exposition::{ExporterView, JobBlocks, Page, StorageView};
-use crate::model::{JobSlot, SourceId, Timestamp};
+use crate::model::{JobSeries, JobSlot, SourceId, Timestamp};
 use crate::store::Store;
 
 /// A page is rendered at least this often, so that gauges that change with time are never older.
@@ -22,6 +22,7 @@ const MIN_PERSISTED_PAGE_INTERVAL: Duration = Duration::from_millis(250);
 /// Renders pages, decides when the next one is due, and publishes them.
 pub(super) struct PagePublisher {
     blocks: JobBlocks,
+    job_series: JobSeries,
     exporter: ExporterView,
     published: Arc<Published>,
     /// Sources that have not been read yet.
@@ -42,10 +43,11 @@ pub(super) struct RenderedPage {
 impl PagePublisher {
     /// Publishes an empty page. `persisted`: whether pages wait for a database.
     pub(super) fn new(exporter: ExporterView, persisted: bool, now: Timestamp) -> Self {
-        let mut blocks = JobBlocks::new();
-        let empty = blocks.publish(|_| None, &[], &exporter);
+        let mut blocks = JobBlocks::with_zeros_first();
+        let empty = blocks.publish(|_| None, |_| None, &[], &exporter);
         Self {
             blocks,
+            job_series: JobSeries::All,
             exporter,
             published: Arc::new(Published::new(empty, now)),
             unread_sources: HashSet::new(),
@@ -86,9 +88,21 @@ impl PagePublisher {
     }
 
     /// The number of elements of each collection, by name.
-    pub(super) fn sizes(&self) -> [(&'static str, usize); 3] {
-        let [jobs, blocks] = self.blocks.sizes();
-        [jobs, blocks, ("pages.unread_sources", self.unread_sources.len())]
+    pub(super) fn sizes(&self) -> impl Iterator<Item = (&'static str, usize)> {
+        self.blocks.sizes().into_iter().chain([("pages.unread_sources", self.unread_sources.len())])
+    }
+
+    /// Sets which jobs have series of their own.
+    pub(super) fn set_job_series(&mut self, job_series: JobSeries, store: &Store) {
+        if self.job_series != job_series {
+            self.job_series = job_series;
+            store.followed_slots().for_each(|slot| self.blocks.note(slot));
+        }
+    }
+
+    /// The counters so far are those of an earlier run; new series are shown at 0 first.
+    pub(super) fn counters_restored(&mut self) {
+        self.blocks.counters_restored();
     }
 
     /// Records a successful reload.
@@ -140,8 +154,14 @@ impl PagePublisher {
         }
         self.exporter.dropped = store.dropped();
         self.exporter.storage = storage;
+        for key in store.take_changed_campaigns() {
+            self.blocks.note_campaign(&key);
+        }
         let bots: Vec<_> = store.bots().cloned().collect();
-        let page = self.blocks.publish(|slot| store.job(slot), &bots, &self.exporter);
+        self.blocks.advance(self.published.last_scraped(), now);
+        let store = &*store;
+        let job = |slot| store.job(slot).filter(|job| self.job_series.shows(job));
+        let page = self.blocks.publish(job, |key| store.campaign(key), &bots, &self.exporter);
         self.rendered_at = now;
         self.due = None;
         RenderedPage { page, complete: self.unread_sources.is_empty() }

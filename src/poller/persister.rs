@@ -220,6 +220,11 @@ fn batch(store: &Store, dirty: &Dirty, calls: Vec<BotCalls>, now: Timestamp) -> 
     for bot in bots {
         batch.bot(bot.clone(), store.persisted_counters(bot))?;
     }
+    let mut campaigns: Vec<_> = dirty.campaigns.iter().collect();
+    campaigns.sort_unstable();
+    for campaign in campaigns {
+        batch.campaign(campaign.clone(), store.campaign(campaign))?;
+    }
     calls.into_iter().for_each(|calls| batch.calls(calls));
     Ok(batch)
 }

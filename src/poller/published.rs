@@ -1,7 +1,7 @@
 //! What readers share with the polling loop, without locks.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
@@ -17,6 +17,7 @@ pub struct Published {
     page: ArcSwap<Page>,
     ready: AtomicBool,
     last_heartbeat: AtomicI64,
+    last_scraped: AtomicU64,
 }
 
 impl Published {
@@ -25,12 +26,25 @@ impl Published {
             page: ArcSwap::from_pointee(page),
             ready: AtomicBool::new(false),
             last_heartbeat: AtomicI64::new(now.as_millis()),
+            last_scraped: AtomicU64::new(0),
         }
     }
 
-    /// The page that a scrape gets; cheap, and never waits.
+    /// The page that a scrape gets; cheap, and never waits. New counter series on it may count from now on.
+    pub fn scrape(&self) -> Arc<Page> {
+        let page = self.page.load_full();
+        self.last_scraped.fetch_max(page.number(), Ordering::AcqRel);
+        page
+    }
+
+    /// The current page, for readers that are no scrape.
     pub fn page(&self) -> Arc<Page> {
         self.page.load_full()
+    }
+
+    /// The number of the latest page that a scrape has taken; 0 if there was none.
+    pub(super) fn last_scraped(&self) -> u64 {
+        self.last_scraped.load(Ordering::Acquire)
     }
 
     /// Whether every source has been read once and polling has started. Once true, it stays true.

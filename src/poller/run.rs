@@ -95,6 +95,7 @@ impl Poller {
         poller.apply_job_changes(now);
         // Published without waiting for a write: everything on this page comes from the database.
         let page = poller.render(now);
+        poller.pages.counters_restored();
         poller.publish_page(page);
         let published = poller.pages.published();
         (poller, Parts { handle, published, updates })

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::auth::TokenSource;
-use crate::model::{Shard, SourceId, TargetUpdate};
+use crate::model::{JobSeries, Shard, SourceId, TargetUpdate};
 use crate::upstream::Client;
 use crate::{scheduler, store};
 
@@ -11,6 +11,8 @@ use crate::{scheduler, store};
 pub struct Setup {
     /// Deadline, retention and limit of jobs.
     pub life: store::Settings,
+    /// Which jobs have series of their own.
+    pub job_series: JobSeries,
     /// The bots.
     pub bots: Vec<BotSetup>,
     /// Every source; the exporter is ready once each has been read.

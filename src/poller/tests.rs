@@ -18,7 +18,8 @@ use crate::config::{Algorithm, Auth, ClientId, KeySource, SigningAuth};
 use crate::database::Database;
 use crate::exposition::{Encoding, ExporterView, Format};
 use crate::model::{
-    ApiVersion, BotName, JobKey, Outcome, RequestId, Shard, SourceId, SourceKind, Target, TargetUpdate, Timestamp,
+    ApiVersion, BotName, JobKey, JobSeries, Outcome, RequestId, Shard, SourceId, SourceKind, Target, TargetUpdate,
+    Timestamp,
 };
 use crate::upstream::{BodyBudget, Client, ClientSettings, PollError, ReasonTable};
 use crate::{scheduler, store};
@@ -64,8 +65,15 @@ fn setup_with(key: KeySource) -> Setup {
         tokens: Arc::new(tokens),
     };
     let day = Duration::from_secs(86_400);
-    let life = store::Settings { job_deadline: day, retention: day, max_jobs: 10 };
-    Setup { life, bots: vec![bot], sources: Vec::new(), static_targets: Vec::new(), shard: Shard::WHOLE }
+    let life = store::Settings { job_deadline: day, retention: day, campaign_retention: day, max_jobs: 10 };
+    Setup {
+        life,
+        job_series: JobSeries::All,
+        bots: vec![bot],
+        sources: Vec::new(),
+        static_targets: Vec::new(),
+        shard: Shard::WHOLE,
+    }
 }
 
 fn exporter() -> ExporterView {
@@ -73,6 +81,8 @@ fn exporter() -> ExporterView {
         version: String::new(),
         revision: String::new(),
         rustversion: String::new(),
+        shard: Shard::WHOLE,
+        started: START,
         config_last_reload_successful: true,
         config_last_reload_success: START,
         dropped: Default::default(),

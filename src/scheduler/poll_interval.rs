@@ -150,6 +150,11 @@ impl PollInterval {
         NextPoll { waiting_since: next.waiting_since, ..next.not_before(now.plus(MIN_GAP)) }
     }
 
+    /// The expected end, as of the last report.
+    pub(super) fn expected_end(&self) -> Option<Timestamp> {
+        self.expected
+    }
+
     /// Lets the other jobs that are due go first after a pause that a refusal of this job has caused until `until`.
     pub(super) fn refused(&mut self, scheduled: NextPoll, until: Timestamp, now: Timestamp) -> NextPoll {
         self.refusals = self.refusals.saturating_add(1);

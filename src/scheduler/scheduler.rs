@@ -284,6 +284,11 @@ impl Scheduler {
         self.jobs.contains_key(&slot)
     }
 
+    /// When a job is expected to end, by its progress so far; `None` if that cannot be foreseen.
+    pub fn expected_end(&self, slot: JobSlot) -> Option<Timestamp> {
+        self.jobs.get(&slot)?.poll_interval.expected_end()
+    }
+
     /// The number of scheduled jobs, including those with a call in flight.
     pub fn jobs(&self) -> usize {
         self.jobs.len()

@@ -1,6 +1,10 @@
 //! Counts each log entry once: computes what a report adds to the entries that were counted before.
 
-use crate::model::{Channel, ChannelTally, EntryStatus, Reason};
+use std::collections::BTreeMap;
+
+use enum_map::EnumMap;
+
+use crate::model::{Channel, ChannelTally, CreationTimes, EntryStatus, Reason, Timestamp};
 
 /// What a report adds to the counters.
 #[derive(Debug, Default, PartialEq)]
@@ -51,6 +55,31 @@ pub(super) fn advance(counted: &mut Vec<ChannelTally>, seen: &[ChannelTally]) ->
     result
 }
 
+/// Adds the log entries of a tally to counters, as entries on `channel`.
+pub(super) fn count_tally(
+    notifications: &mut BTreeMap<Channel, EnumMap<EntryStatus, u64>>,
+    failures: &mut BTreeMap<(Channel, Reason), u64>,
+    created: &mut CreationTimes,
+    channel: &Channel,
+    tally: &ChannelTally,
+    now: Timestamp,
+) {
+    let counts = notifications.entry(channel.clone()).or_default();
+    for (status, plus) in tally.entries {
+        counts[status] = counts[status].saturating_add(plus);
+    }
+    for (reason, plus) in &tally.failures {
+        let key = (channel.clone(), reason.clone());
+        match failures.get_mut(&key) {
+            Some(sum) => *sum = sum.saturating_add(*plus),
+            None => {
+                created.failures.insert(key.clone(), now);
+                failures.insert(key, *plus);
+            }
+        }
+    }
+}
+
 fn tally_of<'a>(counted: &'a mut Vec<ChannelTally>, channel: &Channel) -> &'a mut ChannelTally {
     let position = counted.iter().position(|tally| tally.channel == *channel).unwrap_or_else(|| {
         counted.push(ChannelTally::new(channel.clone()));
@@ -98,8 +127,6 @@ fn added_delivery(before: &mut ChannelTally, tally: &ChannelTally, added: &mut C
 
 #[cfg(test)]
 mod tests {
-    use enum_map::EnumMap;
-
     use super::*;
 
     fn tally(entries: [u64; 3], failures: &[(&str, u64)]) -> ChannelTally {

@@ -2,22 +2,24 @@
 
 use std::collections::HashSet;
 
-use crate::model::{BotName, JobKey};
+use crate::model::{BotName, CampaignKey, JobKey};
 
-/// Jobs and bots that changed since the last batch. Bounded by the jobs that are followed and remembered, plus those
-/// that were deleted since.
+/// Jobs, bots and campaigns that changed since the last batch. Bounded by those that are followed and remembered, plus
+/// those that were deleted since.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Dirty {
     /// Jobs; one that [`super::Store::persisted_job`] does not return is to be deleted.
     pub jobs: HashSet<JobKey>,
     /// Bots; one that [`super::Store::persisted_counters`] does not return is to be deleted.
     pub bots: HashSet<BotName>,
+    /// Campaigns; one that [`super::Store::campaign`] does not return is to be deleted.
+    pub campaigns: HashSet<CampaignKey>,
 }
 
 impl Dirty {
     /// Whether nothing changed.
     pub fn is_empty(&self) -> bool {
-        self.jobs.is_empty() && self.bots.is_empty()
+        self.jobs.is_empty() && self.bots.is_empty() && self.campaigns.is_empty()
     }
 
     pub(super) fn mark_job(dirty: &mut Option<Self>, key: &JobKey) {
@@ -25,6 +27,14 @@ impl Dirty {
             && !dirty.jobs.contains(key)
         {
             dirty.jobs.insert(key.clone());
+        }
+    }
+
+    pub(super) fn mark_campaign(dirty: &mut Option<Self>, key: &CampaignKey) {
+        if let Some(dirty) = dirty
+            && !dirty.campaigns.contains(key)
+        {
+            dirty.campaigns.insert(key.clone());
         }
     }
 

@@ -3,7 +3,10 @@
 use enum_map::EnumMap;
 
 use super::sources::SourceIndex;
-use crate::model::{ChannelTally, EntryStatus, Inconsistency, Job, JobState, Outcome, Timestamp, UnrecognizedKind};
+use crate::model::{
+    CampaignShare, ChannelTally, EntryStatus, Inconsistency, Job, JobHistory, JobState, Outcome, Timestamp,
+    UnrecognizedKind,
+};
 
 /// A followed job and its bookkeeping.
 #[derive(Debug, Clone, PartialEq)]
@@ -33,6 +36,12 @@ pub struct Entry {
     pub(super) sources: Vec<SourceIndex>,
     /// Since when no source names it.
     pub(super) orphaned_since: Option<Timestamp>,
+    /// When its counts were added to its first campaign.
+    pub(super) campaign_since: Option<Timestamp>,
+    /// What it adds to the sums of its campaign now.
+    pub(super) share: Option<CampaignShare>,
+    /// Its last reports; in memory only, while it has series.
+    pub(super) history: JobHistory,
 }
 
 impl Entry {
@@ -50,12 +59,20 @@ impl Entry {
             unrecognized: EnumMap::default(),
             sources: Vec::new(),
             orphaned_since: None,
+            campaign_since: None,
+            share: None,
+            history: JobHistory::default(),
         }
     }
 
     /// When the last poll ended, whatever its outcome.
     pub fn last_poll(&self) -> Option<Timestamp> {
         self.last_poll
+    }
+
+    /// Its last reports since the start of this process.
+    pub fn history(&self) -> &JobHistory {
+        &self.history
     }
 
     /// The outcome of the last poll, if it failed, and since when polls fail. It is not persisted.

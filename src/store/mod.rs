@@ -7,13 +7,17 @@
 //! - `references`: which sources name which jobs, and the removal of jobs without a source.
 //! - `record`: applies the outcome of a poll to its job and to the counters.
 //! - `counting`: counts each log entry once.
+//! - `campaigns`, `campaign_jobs`: count jobs that belong together as one, beyond the life of their series.
 //! - `gauges`: gauges that are computed from jobs and sources.
 //! - `persisted`, `dirty`: what the database stores, and what changed since the last batch.
-//! - `entry`, `bot`, `sources`, `retired`: one job, one bot, the table of sources, jobs whose series have expired.
+//! - `entry`, `bot`, `sources`, `retired`, `tracked_campaign`: one job, one bot, the table of sources, jobs whose series have expired.
 
 mod bot;
+mod campaign_jobs;
+mod campaigns;
 mod counting;
 mod dirty;
+mod dropped;
 mod entry;
 mod gauges;
 mod gone;
@@ -25,8 +29,10 @@ mod sizes;
 mod sources;
 #[expect(clippy::module_inception, reason = "the type `Store` is in the file of its name")]
 mod store;
+mod tracked_campaign;
 
-pub use bot::{MAX_CAMPAIGNS, MAX_CHANNELS};
+pub use bot::MAX_CHANNELS;
+pub use campaigns::{MAX_CAMPAIGN_CHANNELS, MAX_CAMPAIGNS};
 pub use dirty::Dirty;
 pub use entry::Entry;
 pub use persisted::PersistedJob;

@@ -6,7 +6,8 @@ use super::dirty::Dirty;
 use super::entry::Entry;
 use super::store::Store;
 use crate::model::{
-    BotCounters, BotName, ChannelTally, Inconsistency, Job, JobKey, SourceId, SourceKind, Timestamp, UnrecognizedKind,
+    BotCounters, BotName, Campaign, CampaignShare, ChannelTally, Inconsistency, Job, JobHistory, JobKey, JobState,
+    SourceId, SourceKind, Timestamp, UnrecognizedKind,
 };
 
 /// A job with its bookkeeping, as plain data.
@@ -28,6 +29,8 @@ pub struct PersistedJob {
     pub inconsistencies: EnumMap<Inconsistency, bool>,
     /// Unrecognized values that were counted for this job.
     pub unrecognized: EnumMap<UnrecognizedKind, u32>,
+    /// When its counts were added to its first campaign; `None` in files of release 0.1.0, which had no campaigns.
+    pub campaign_since: Option<Timestamp>,
     /// The sources that name it.
     pub sources: Vec<SourceId>,
     /// The job has no series any more; it is remembered so that nothing is counted twice.
@@ -50,6 +53,7 @@ impl Store {
         if let Some(dirty) = &mut self.dirty {
             dirty.jobs.extend(unwritten.jobs);
             dirty.bots.extend(unwritten.bots);
+            dirty.campaigns.extend(unwritten.campaigns);
         }
     }
 
@@ -68,6 +72,7 @@ impl Store {
             counted: entry.counted.clone(),
             inconsistencies: entry.inconsistencies,
             unrecognized: entry.unrecognized,
+            campaign_since: entry.campaign_since,
             sources: sources.map(|source| source.id.clone()).collect(),
             retired,
         })
@@ -81,16 +86,26 @@ impl Store {
     /// Starts from the data of an earlier run; to be called once, after [`Self::configure`] and before the first update
     /// of a source.
     ///
+    /// Campaigns that an earlier version did not store are counted from its jobs, as far as those are there.
+    ///
     /// Jobs keep their sources until those are read. Jobs without a configured source are remembered without series.
     /// The rows of bots that are not configured are to be deleted.
-    pub fn restore(&mut self, bots: Vec<(BotName, BotCounters)>, mut jobs: Vec<PersistedJob>) {
+    pub fn restore(
+        &mut self,
+        bots: Vec<(BotName, BotCounters)>,
+        campaigns: Vec<Campaign>,
+        mut jobs: Vec<PersistedJob>,
+        now: Timestamp,
+    ) {
+        self.now = now;
         self.track();
         for (name, counters) in bots {
             match self.bots.get_mut(&name) {
-                Some(bot) => bot.restore(counters),
+                Some(bot) => bot.restore(counters, now),
                 None => Dirty::mark_bot(&mut self.dirty, &name),
             }
         }
+        self.restore_campaigns(campaigns);
         // The longest retired jobs are the first to be deleted.
         jobs.sort_by_key(|persisted| persisted.ended.or(persisted.last_poll).unwrap_or(persisted.added));
         for persisted in jobs {
@@ -124,18 +139,32 @@ impl Store {
             unrecognized: persisted.unrecognized,
             sources,
             orphaned_since: None,
+            campaign_since: persisted.campaign_since,
+            share: None,
+            history: JobHistory::default(),
         };
+        if entry.campaign_since.is_some() && (!persisted.retired || entry.job.state != JobState::Polling) {
+            entry.share = CampaignShare::of(&entry.job);
+        }
+        let changed = entry.job.last_change.or(entry.ended).unwrap_or(entry.added);
         let slot = if persisted.retired || entry.sources.is_empty() { None } else { self.free_slot() };
         match slot {
             Some(slot) => {
-                entry.job.campaign = self.enter_campaign(entry.job.campaign.take());
+                let now = std::mem::replace(&mut self.now, changed);
+                let is_new = entry.job.campaign.is_some() && entry.campaign_since.is_none();
+                entry.job.campaign = self.enter_campaign(&key.bot, entry.job.campaign.take());
                 self.insert(slot, entry);
+                self.now = now;
+                if is_new {
+                    self.mark_dirty(slot);
+                }
             }
             None => {
                 if !persisted.retired {
                     Dirty::mark_job(&mut self.dirty, &key);
                 }
                 entry.sources = Vec::new();
+                self.settle_retired(&mut entry, changed);
                 self.retire(entry);
             }
         }

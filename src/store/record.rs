@@ -2,11 +2,14 @@
 
 use std::time::Duration;
 
+use enum_map::EnumMap;
+
 use crate::model::{
-    ApiVersion, BotCounters, ChannelTally, DropReason, EntryStatus, Inconsistency, Job, JobKey, JobSlot, JobState,
-    Outcome, Report, TerminalStatus, Timestamp, Unrecognized, UnrecognizedKind,
+    ApiVersion, BotCounters, CampaignKey, ChannelTally, DropReason, EntryStatus, HistoryPoint, Inconsistency, Job,
+    JobKey, JobSlot, JobState, Outcome, Report, TerminalStatus, Timestamp, Unrecognized, UnrecognizedKind,
 };
 
+use super::campaigns::Counted;
 use super::counting;
 use super::entry::{self, Entry};
 use super::store::{Change, Store};
@@ -67,7 +70,9 @@ impl Store {
         }
         let Some(entry) = self.entries.get_mut(slot.index() as usize).and_then(Option::as_mut) else { return recorded };
         let Some(bot) = self.bots.get_mut(&entry.job.key.bot) else { return recorded };
+        self.now = now;
         entry.last_poll = Some(now);
+        let campaign = entry.job.campaign.clone().map(|name| CampaignKey { bot: entry.job.key.bot.clone(), name });
         entry.failing = match outcome {
             Outcome::Ok => None,
             failed => Some((failed, entry.failing.map_or(now, |(_, since)| since))),
@@ -79,7 +84,7 @@ impl Store {
                     recorded.revived = true;
                     self.job_states_changed = true;
                 }
-                let moved = bot.limit_channels(&mut report);
+                let moved = bot.limit_channels(&mut report, now);
                 let changed = differs(&entry.job, &report);
                 let entries = report.entries;
                 note_decrease(entry, &mut report);
@@ -97,14 +102,24 @@ impl Store {
                     count_inconsistencies(entry, &report.inconsistencies, &mut bot.metrics.counters);
                 let status = report.status;
                 update(&mut entry.job, report, changed, now);
+                entry.history.push(point(&entry.job, now));
                 // An entry with an unknown status may yet become a success or a failure: such entries are counted as
                 // UNKNOWN when the job has ended, so that none is counted twice.
-                bot.count_entries(&without_unknown(advance.added));
+                let added = without_unknown(advance.added);
+                bot.count_entries(&added, now);
+                if let Some(key) = &campaign {
+                    let mut counted = Counted { dropped: &mut self.dropped, dirty: &mut self.dirty, now };
+                    self.campaigns.count_entries(key, &added, &mut counted);
+                    self.campaigns.saw_entries(key, entry.job.first_notification, entry.job.last_notification);
+                }
                 entry.misses = 0;
                 entry.not_found_since = None;
                 if let Some(status) = status.terminal() {
                     entry.job.finished = Some(now);
                     bot.count_finished(status, duration_seconds(&entry.job));
+                    if let Some(key) = &campaign {
+                        self.campaigns.count_finished(key, status, &mut self.dirty);
+                    }
                     self.end(slot, JobState::Finished, now);
                     recorded.transition = Transition::Finished(status);
                 } else {
@@ -136,6 +151,11 @@ impl Store {
             }
         }
         self.note(Change::Changed(slot));
+        if let (Some(key), Transition::Running { changed: true, .. } | Transition::Finished(_)) =
+            (&campaign, &recorded.transition)
+        {
+            self.campaigns.remember(key, now);
+        }
         recorded
     }
 
@@ -143,14 +163,17 @@ impl Store {
     pub(super) fn end(&mut self, slot: JobSlot, state: JobState, now: Timestamp) {
         let Some(entry) = self.entries.get_mut(slot.index() as usize).and_then(Option::as_mut) else { return };
         entry.job.state = state;
+        entry.job.expected_end = None;
         entry.ended = Some(now);
         let ends_at = now.plus(self.settings.retention);
         self.expiries.push(std::cmp::Reverse((ends_at, slot)));
         if let Some(bot) = self.bots.get_mut(&entry.job.key.bot) {
-            for tally in entry.count_unknown() {
-                let counts = bot.metrics.counters.notifications.entry(tally.channel).or_default();
-                let unknown = tally.entries[EntryStatus::Unknown];
-                counts[EntryStatus::Unknown] = counts[EntryStatus::Unknown].saturating_add(unknown);
+            let unknown = entry.count_unknown();
+            bot.count_entries(&unknown, now);
+            if let Some(name) = entry.job.campaign.clone() {
+                let mut counted = Counted { dropped: &mut self.dropped, dirty: &mut self.dirty, now };
+                let key = CampaignKey { bot: entry.job.key.bot.clone(), name };
+                self.campaigns.count_entries(&key, &unknown, &mut counted);
             }
         }
         self.note(if state == JobState::Gone { Change::Changed(slot) } else { Change::Ended(slot) });
@@ -237,6 +260,12 @@ fn count_inconsistencies(entry: &mut Entry, kinds: &[Inconsistency], counters: &
     new
 }
 
+/// The numbers of a job after a report.
+fn point(job: &Job, at: Timestamp) -> HistoryPoint {
+    let sum = |status| job.tallies.iter().fold(0_u64, |sum, tally| sum.saturating_add(tally.entries[status]));
+    HistoryPoint { at, status: Some(job.status), completion: job.completion, entries: EnumMap::from_fn(sum) }
+}
+
 /// Copies the values of a report into the job; values that the report does not have stay.
 fn update(job: &mut Job, report: Report, changed: bool, now: Timestamp) {
     job.status = report.status;
@@ -247,6 +276,7 @@ fn update(job: &mut Job, report: Report, changed: bool, now: Timestamp) {
     }
     job.created = report.created.or(job.created);
     job.requested = report.requested.or(job.requested);
+    job.first_notification = report.first_notification.or(job.first_notification);
     job.last_notification = report.last_notification.or(job.last_notification);
     job.job_type = report.job_type.or(job.job_type.take());
     job.action = report.action.or(job.action.take());

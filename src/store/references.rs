@@ -3,22 +3,20 @@
 use std::cmp::Reverse;
 use std::collections::HashSet;
 
-use super::bot::MAX_CAMPAIGNS;
+use super::campaigns::{Counted, OTHER_CAMPAIGN};
 use super::dirty::Dirty;
 use super::entry::Entry;
 use super::sources::{MAX_WAITING, SourceIndex};
 use super::store::{Change, RegisterError, Registered, Store};
 use crate::model::{
-    BotName, DropReason, Job, JobKey, JobSlot, JobState, LabelValue, RequestId, SourceId, SourceKind, Target,
+    BotName, DropReason, Job, JobHistory, JobKey, JobSlot, JobState, RequestId, SourceId, SourceKind, Target,
     TargetUpdate, Timestamp,
 };
-
-/// The campaign of jobs whose campaign is beyond [`MAX_CAMPAIGNS`].
-const OTHER_CAMPAIGN: &str = "other";
 
 impl Store {
     /// Applies an update of a source.
     pub fn apply(&mut self, update: TargetUpdate, now: Timestamp) {
+        self.now = now;
         // An update from a source of an earlier configuration is ignored.
         let Some(index) = self.sources.find(&update.source) else { return };
         let Some(source) = self.sources.get_mut(index) else { return };
@@ -60,6 +58,7 @@ impl Store {
 
     /// Registers a job through the job API; a gone job is revived. Call [`Self::recount`] after the last of several.
     pub fn register(&mut self, bot: &BotName, target: Target, now: Timestamp) -> Result<Registered, RegisterError> {
+        self.now = now;
         if !self.bots.contains_key(bot) {
             return Err(RegisterError::UnknownBot);
         }
@@ -81,6 +80,7 @@ impl Store {
     /// Deletes a job that was registered through the job API: its series end at once unless another source names it. Its
     /// counts are remembered, so that a job that is registered again is not counted again. `false`: no such job.
     pub fn forget(&mut self, key: &JobKey, now: Timestamp) -> bool {
+        self.now = now;
         let Some(slot) = self.index.get(key).copied() else { return false };
         let source = SourceId { bot: key.bot.clone(), kind: SourceKind::Api, name: "api".into() };
         let Some(index) = self.sources.find_or_insert(&source) else { return false };
@@ -129,8 +129,12 @@ impl Store {
             return;
         };
         let Some(api) = self.bots.get(bot).map(|bot| bot.api) else { return };
-        let campaign = self.enter_campaign(target.campaign);
-        let mut entry = match self.retired.take(&key) {
+        let mut known = self.retired.take(&key);
+        if let Some(known) = &mut known {
+            self.forget_lost_share(known);
+        }
+        let campaign = self.enter_campaign(bot, target.campaign);
+        let mut entry = match known {
             Some(mut known) => {
                 known.job.campaign = campaign;
                 known.job.labels = target.labels;
@@ -162,12 +166,13 @@ impl Store {
             entry.job.labels = target.labels;
             self.note(Change::Changed(slot));
         }
-        let Some(before) = self.entry(slot).map(|entry| entry.job.campaign.clone()) else { return };
+        let Some(job) = self.job(slot) else { return };
+        let (bot, before) = (job.key.bot.clone(), job.campaign.clone());
         let stays_other = before.as_ref().is_some_and(|before| before.as_str() == OTHER_CAMPAIGN)
-            && target.campaign.as_ref().is_some_and(|campaign| !self.admits_campaign(campaign));
+            && target.campaign.as_ref().is_some_and(|campaign| !self.admits_campaign(&bot, campaign));
         if before != target.campaign && !stays_other {
-            let campaign = self.enter_campaign(target.campaign);
-            self.leave_campaign(before.as_ref());
+            let campaign = self.enter_campaign(&bot, target.campaign);
+            self.leave_campaign(&bot, before.as_ref());
             if let Some(entry) = self.entry_mut(slot) {
                 entry.job.campaign = campaign;
             }
@@ -190,9 +195,15 @@ impl Store {
         let Some(mut entry) = self.entries.get_mut(slot.index() as usize).and_then(Option::take) else { return };
         self.orphaned.remove(&slot);
         self.index.remove(&entry.job.key);
-        self.leave_campaign(entry.job.campaign.as_ref());
+        self.leave_campaign(&entry.job.key.bot, entry.job.campaign.as_ref());
+        if entry.job.state == JobState::Polling {
+            // It is not polled any more; what it counted stays.
+            let mut counted = Counted { dropped: &mut self.dropped, dirty: &mut self.dirty, now: self.now };
+            self.campaigns.settle(&mut entry, false, &mut counted);
+        }
         entry.sources = Vec::new();
         entry.orphaned_since = None;
+        entry.history = JobHistory::default();
         Dirty::mark_job(&mut self.dirty, &entry.job.key);
         if self.bots.contains_key(&entry.job.key.bot) {
             self.retire(entry);
@@ -219,6 +230,7 @@ impl Store {
         if let Some(vacant) = self.entries.get_mut(slot.index() as usize) {
             self.index.insert(entry.job.key.clone(), slot);
             *vacant = Some(entry);
+            self.settle(slot);
             self.changes.push(Change::Added(slot));
             self.job_states_changed = true;
         }
@@ -232,29 +244,5 @@ impl Store {
         let slot = u32::try_from(self.entries.len()).ok()?;
         self.entries.push(None);
         Some(JobSlot::new(slot))
-    }
-
-    pub(super) fn enter_campaign(&mut self, campaign: Option<LabelValue>) -> Option<LabelValue> {
-        let mut campaign = campaign?;
-        if !self.admits_campaign(&campaign) {
-            self.dropped.add(DropReason::MaxCampaigns, 1);
-            campaign = LabelValue::parse(OTHER_CAMPAIGN).ok()?;
-        }
-        *self.campaigns.entry(campaign.clone()).or_default() += 1;
-        Some(campaign)
-    }
-
-    pub(super) fn admits_campaign(&self, campaign: &LabelValue) -> bool {
-        self.campaigns.len() < MAX_CAMPAIGNS || self.campaigns.contains_key(campaign)
-    }
-
-    pub(super) fn leave_campaign(&mut self, campaign: Option<&LabelValue>) {
-        let Some(campaign) = campaign else { return };
-        if let Some(jobs) = self.campaigns.get_mut(campaign) {
-            *jobs = jobs.saturating_sub(1);
-            if *jobs == 0 {
-                self.campaigns.remove(campaign);
-            }
-        }
     }
 }

@@ -8,11 +8,13 @@ use enum_map::EnumMap;
 
 use crate::model::{
     ApiVersion, BotCounters, BotGauges, BotMetrics, BotName, Channel, DropReason, Job, JobKey, JobSlot, JobState,
-    LabelValue, SourceId, SourceKind, Timestamp,
+    SourceId, SourceKind, Timestamp,
 };
 
 use super::bot::BotState;
+use super::campaigns::Campaigns;
 use super::dirty::Dirty;
+use super::dropped::Dropped;
 use super::entry::Entry;
 use super::retired::Retired;
 use super::sources::{REMOVAL_GRACE, Source, SourceStatus, Sources};
@@ -27,6 +29,8 @@ pub struct Settings {
     pub job_deadline: Duration,
     /// How long the series of an ended job stay.
     pub retention: Duration,
+    /// How long a campaign is kept after its last change.
+    pub campaign_retention: Duration,
     /// Limit of jobs with series.
     pub max_jobs: usize,
 }
@@ -78,16 +82,6 @@ pub enum RegisterError {
     NotPersisted,
 }
 
-/// Rejected items, by reason.
-#[derive(Debug, Default)]
-pub(super) struct Dropped(EnumMap<DropReason, u64>);
-
-impl Dropped {
-    pub(super) fn add(&mut self, reason: DropReason, count: u64) {
-        self.0[reason] = self.0[reason].saturating_add(count);
-    }
-}
-
 /// The state of all jobs and the counters of all bots.
 #[derive(Debug)]
 pub struct Store {
@@ -98,7 +92,7 @@ pub struct Store {
     pub(super) index: HashMap<JobKey, JobSlot>,
     pub(super) retired: Retired,
     pub(super) sources: Sources,
-    pub(super) campaigns: HashMap<LabelValue, usize>,
+    pub(super) campaigns: Campaigns,
     /// When ended jobs expire; outdated elements are skipped.
     pub(super) expiries: BinaryHeap<Reverse<(Timestamp, JobSlot)>>,
     /// When running jobs are abandoned; outdated elements are skipped.
@@ -111,6 +105,8 @@ pub struct Store {
     pub(super) dirty: Option<Dirty>,
     /// A job was added, removed or changed its state since [`BotGauges::jobs`] was counted.
     pub(super) job_states_changed: bool,
+    /// The time of the last call that had one.
+    pub(super) now: Timestamp,
 }
 
 impl Store {
@@ -124,7 +120,7 @@ impl Store {
             index: HashMap::new(),
             retired: Retired::default(),
             sources: Sources::default(),
-            campaigns: HashMap::new(),
+            campaigns: Campaigns::default(),
             expiries: BinaryHeap::new(),
             deadlines: BinaryHeap::new(),
             orphaned: BTreeSet::new(),
@@ -132,6 +128,7 @@ impl Store {
             changes: Vec::new(),
             dirty: None,
             job_states_changed: false,
+            now: Timestamp::default(),
         }
     }
 
@@ -141,14 +138,12 @@ impl Store {
     /// moving them to another source leaves no gap.
     pub fn configure(&mut self, settings: Settings, bots: &[BotSpec], sources: &[SourceId], now: Timestamp) {
         self.settings = settings;
+        self.now = now;
         for spec in bots {
             match self.bots.get_mut(&spec.name) {
-                Some(bot) => {
-                    bot.api = spec.api;
-                    bot.add_channels(&spec.channels);
-                }
+                Some(bot) => bot.configure(spec.api, &spec.channels, now),
                 None => {
-                    let bot = BotState::new(spec.name.clone(), spec.api, &spec.channels);
+                    let bot = BotState::new(spec.name.clone(), spec.api, &spec.channels, now);
                     self.bots.insert(spec.name.clone(), bot);
                 }
             }
@@ -194,6 +189,7 @@ impl Store {
         for key in self.retired.retain(|entry| configured.contains(&entry.job.key.bot)) {
             Dirty::mark_job(&mut self.dirty, &key);
         }
+        self.remove_foreign_campaigns();
         self.reschedule();
         self.count_sources();
     }
@@ -201,6 +197,7 @@ impl Store {
     /// Advances to `now`: abandons jobs at their deadline, removes expired and orphaned jobs, and admits waiting targets
     /// within `max_jobs`.
     pub fn tick(&mut self, now: Timestamp) {
+        self.now = now;
         while let Some(Reverse((due, slot))) = self.deadlines.peek().copied().filter(|Reverse((due, _))| *due <= now) {
             self.deadlines.pop();
             let deadline = self.settings.job_deadline;
@@ -235,6 +232,7 @@ impl Store {
             let Some(bot) = self.sources.get_mut(index).map(|source| source.id.bot.clone()) else { continue };
             self.add_reference(index, &bot, target, true, now);
         }
+        self.expire_campaigns(now);
         // There is a tick for every poll, and few polls change a state.
         if self.job_states_changed {
             self.count_jobs();
@@ -287,6 +285,11 @@ impl Store {
         self.entries.iter().flatten().map(|entry| &entry.job)
     }
 
+    /// The slots of all followed jobs.
+    pub fn followed_slots(&self) -> impl Iterator<Item = JobSlot> {
+        self.slots()
+    }
+
     /// The kinds of the sources that name a job.
     pub fn sources_of(&self, slot: JobSlot) -> Vec<SourceKind> {
         let Some(entry) = self.entry(slot) else { return Vec::new() };
@@ -327,7 +330,7 @@ impl Store {
 
     /// Rejected items.
     pub fn dropped(&self) -> EnumMap<DropReason, u64> {
-        self.dropped.0
+        self.dropped.counts()
     }
 
     pub(super) fn entry_mut(&mut self, slot: JobSlot) -> Option<&mut Entry> {
@@ -339,9 +342,10 @@ impl Store {
         occupied.filter_map(|(index, _)| u32::try_from(index).ok().map(JobSlot::new))
     }
 
-    /// Records a change of a job, and with it of its bot's counters.
+    /// Records a change of a job, and with it of its bot's and its campaign's counters.
     pub(super) fn note(&mut self, change: Change) {
         let (Change::Added(slot) | Change::Changed(slot) | Change::Ended(slot) | Change::Removed(slot)) = change;
+        self.settle(slot);
         self.mark_dirty(slot);
         self.changes.push(change);
     }

@@ -1,268 +1,97 @@
-//! The status page at `/`: the state of each bot, and the most recently changed jobs.
+//! The page at `/`: campaigns, then bots, then the most recently changed jobs.
 
-use std::fmt::{self, Write as _};
-use std::time::Duration;
+use std::sync::Arc;
 
-use super::html::Escaped;
-use crate::model::{EntryStatus, Job, JobNumber, JobStatus, Outcome, Timestamp};
-use crate::poller::{BotStatus, ListedJob, Listing};
+use askama::Template;
+
+use super::Frame;
+use super::bot_row::BotRow;
+use super::rows::{CampaignRow, JobTable};
+use crate::model::{Campaign, JobStatus};
+use crate::poller::{BotStatus, Listing};
 
 /// The content of the page.
 pub struct StatusView<'a> {
-    /// Version.
-    pub version: &'a str,
-    /// Commit.
-    pub revision: &'a str,
-    /// Prefix of every link.
-    pub prefix: &'a str,
-    /// Path of the metrics.
-    pub telemetry_path: &'a str,
-    /// Readiness.
-    pub ready: bool,
-    /// The current time, for ages.
-    pub now: Timestamp,
+    /// Around it.
+    pub frame: Frame<'a>,
+    /// The filter, as it was given.
+    pub filter: StatusFilter<'a>,
+    /// The campaigns to show, and how many match.
+    pub campaigns: (&'a [Arc<Campaign>], usize),
     /// The bots.
     pub bots: &'a [BotStatus],
     /// The jobs.
     pub listing: &'a Listing,
 }
 
-const STYLE: &str = "\
-body{font:14px/1.45 system-ui,sans-serif;margin:2rem auto;max-width:90rem;padding:0 1rem;color:#1c2024;background:#fff}\
-h1{font-size:1.5rem;margin:0}h2{font-size:1.1rem;margin:2rem 0 .5rem}p{margin:.3rem 0}a{color:#0a58ca}\
-.meta,.none{color:#596068}nav a{margin-right:1rem}div.wide{overflow-x:auto}\
-table{border-collapse:collapse;width:100%}th,td{text-align:left;padding:.3rem 1.1rem .3rem 0;border-bottom:1px solid #e3e6e8;\
-vertical-align:top;white-space:nowrap}td.n,th.n{text-align:right;font-variant-numeric:tabular-nums}td.words{white-space:normal}\
-th{font-weight:600;color:#596068}code{font-size:.92em}\
-.s{padding:.05rem .45rem;border-radius:.3rem;font-size:.85em;font-weight:600}\
-.IN_PROGRESS{background:#dbeafe;color:#1e40af}.SUCCESS,.up{background:#dcfce7;color:#166534}\
-.PARTIAL_SUCCESS{background:#ffedd5;color:#9a3412}.FAILURE,.down{background:#fee2e2;color:#991b1b}\
-.UNKNOWN,.wait{background:#ede9fe;color:#5b21b6}\
-@media(prefers-color-scheme:dark){body{background:#111417;color:#e4e7ea}a{color:#7ab7ff}th,.meta,.none{color:#98a1aa}\
-th,td{border-color:#2a2f35}.IN_PROGRESS{background:#1e3a8a;color:#dbeafe}.SUCCESS,.up{background:#14532d;color:#dcfce7}\
-.PARTIAL_SUCCESS{background:#7c2d12;color:#ffedd5}.FAILURE,.down{background:#7f1d1d;color:#fee2e2}\
-.UNKNOWN,.wait{background:#4c1d95;color:#ede9fe}}";
+/// The filter of the page, as it was given; empty texts do not filter.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct StatusFilter<'a> {
+    /// A campaign.
+    pub campaign: &'a str,
+    /// A status of jobs.
+    pub status: Option<JobStatus>,
+    /// A bot.
+    pub bot: &'a str,
+    /// A request ID or a part of one.
+    pub request_id: &'a str,
+    /// What is wrong with it.
+    pub error: Option<&'a str>,
+}
+
+impl StatusFilter<'_> {
+    fn active(&self) -> bool {
+        self.status.is_some() || [self.campaign, self.bot, self.request_id].iter().any(|text| !text.is_empty())
+    }
+}
+
+#[derive(Template)]
+#[template(path = "status.html")]
+struct StatusPage<'a> {
+    frame: Frame<'a>,
+    filter: FilterForm<'a>,
+    campaigns: Vec<CampaignRow<'a>>,
+    campaigns_matching: usize,
+    bots: Vec<BotRow<'a>>,
+    jobs: JobTable<'a>,
+}
+
+struct FilterForm<'a> {
+    campaign: &'a str,
+    bot: &'a str,
+    request_id: &'a str,
+    statuses: Vec<StatusOption>,
+    active: bool,
+    error: Option<&'a str>,
+}
+
+struct StatusOption {
+    label: &'static str,
+    selected: bool,
+}
 
 /// Renders the page.
-pub fn status_page(view: &StatusView<'_>) -> String {
-    let mut page = String::new();
-    // Writing to a String cannot fail.
-    let _written = write_page(&mut page, view);
-    page
-}
-
-fn write_page(page: &mut String, view: &StatusView<'_>) -> fmt::Result {
-    let prefix = Escaped(view.prefix);
-    let (state, class) =
-        if view.ready { ("ready", "up") } else { ("starting: some target sources have not been read yet", "wait") };
-    write!(
-        page,
-        "<!doctype html><html lang=en><meta charset=utf-8><meta name=viewport content='width=device-width'>\
-         <title>koreai_exporter</title><style>{STYLE}</style>\
-         <h1>koreai_exporter</h1><p class=meta>version {version}, revision {revision} <span class='s {class}'>{state}</span></p>\
-         <p>Polls Kore.ai proactive notification jobs until they end, and exports their results as Prometheus metrics.</p>\
-         <nav><a href='{prefix}{metrics}'>Metrics</a><a href='{prefix}/config'>Configuration</a>\
-         <a href='{prefix}/api/v1/jobs'>Jobs (JSON)</a><a href='{prefix}/-/healthy'>Health</a>\
-         <a href='{prefix}/-/ready'>Readiness</a></nav>",
-        version = Escaped(view.version),
-        revision = Escaped(view.revision),
-        metrics = Escaped(view.telemetry_path),
-    )?;
-    write_bots(page, view)?;
-    write_jobs(page, view)?;
-    page.write_str("</html>\n")
-}
-
-fn write_bots(page: &mut String, view: &StatusView<'_>) -> fmt::Result {
-    page.write_str(
-        "<h2>Bots</h2><div class=wide><table><tr><th>Bot<th>Upstream<th class=n>Polling<th class=n>Finished<th class=n>Gone\
-         <th class=n>Abandoned<th class=n>Overdue polls<th class=n>Requests, last minute<th class=n>Requests, last hour\
-         <th>Last report",
-    )?;
-    for bot in view.bots {
-        let gauges = &bot.metrics.gauges;
-        write!(page, "<tr><td>{}<td class=words>", Escaped(&bot.metrics.bot))?;
-        let upstream = UpstreamState {
-            failure: bot.trouble.as_ref().map(|(outcome, since, detail)| (*outcome, *since, detail.as_str())),
-            paused_until: gauges.paused_until,
-            last_success: bot.last_success,
-        };
-        upstream.write(page, view.now)?;
-        for count in gauges.jobs.values() {
-            write!(page, "<td class=n>{count}")?;
-        }
-        write!(page, "<td class=n>{}", gauges.polls_overdue)?;
-        for (window, used) in gauges.budget_used {
-            write!(page, "<td class=n>{used} of {}", gauges.budget[window])?;
-        }
-        match bot.last_success {
-            Some(at) => write!(page, "<td>{} ago", Age(view.now.since(at)))?,
-            None => page.write_str("<td class=none>none yet")?,
-        }
+///
+/// # Errors
+/// None is known: the template writes to memory.
+pub fn status_page(view: &StatusView<'_>) -> Result<String, askama::Error> {
+    let filter = view.filter;
+    let option = |status: JobStatus| StatusOption { label: status.as_label(), selected: filter.status == Some(status) };
+    let (campaigns, campaigns_matching) = view.campaigns;
+    StatusPage {
+        frame: view.frame,
+        filter: FilterForm {
+            campaign: filter.campaign,
+            bot: filter.bot,
+            request_id: filter.request_id,
+            statuses: JobStatus::ALL.into_iter().map(option).collect(),
+            active: filter.active(),
+            error: filter.error,
+        },
+        campaigns: campaigns.iter().map(|campaign| CampaignRow::new(campaign, &view.frame)).collect(),
+        campaigns_matching,
+        bots: view.bots.iter().map(|bot| BotRow::new(bot, view.frame.now)).collect(),
+        jobs: JobTable::new(view.listing, &view.frame, filter.active()),
     }
-    page.write_str("</table></div>")
-}
-
-/// How long after an answer the page says that the upstream answers.
-const RECENT: Duration = Duration::from_secs(120);
-
-/// What the page says about a bot's upstream.
-struct UpstreamState<'a> {
-    /// The current failure of the bot: outcome, start, detail.
-    failure: Option<(Outcome, Timestamp, &'a str)>,
-    paused_until: Option<Timestamp>,
-    last_success: Option<Timestamp>,
-}
-
-impl UpstreamState<'_> {
-    fn write(&self, page: &mut String, now: Timestamp) -> fmt::Result {
-        match (self.failure, self.paused_until, self.last_success) {
-            (Some((outcome, since, detail)), paused, last) => {
-                let (words, age) = (outcome_words(outcome), Age(now.since(since)));
-                write!(page, "<span class='s down'>{words}</span> for {age}: {}", Escaped(detail))?;
-                if let Some(until) = paused {
-                    write!(page, "; requests paused for {}", Age(until.since(now)))?;
-                }
-                match last {
-                    Some(last) => write!(page, "; last answered {} ago", Age(now.since(last))),
-                    None => Ok(()),
-                }
-            }
-            (None, Some(until), _) => {
-                write!(page, "<span class='s wait'>paused</span> for {}", Age(until.since(now)))
-            }
-            (None, None, Some(last)) if now.since(last) <= RECENT => {
-                page.write_str("<span class='s up'>answers</span>")
-            }
-            (None, None, Some(last)) => {
-                write!(page, "<span class=none>last answered {} ago</span>", Age(now.since(last)))
-            }
-            (None, None, None) => page.write_str("<span class=none>not polled yet</span>"),
-        }
-    }
-}
-
-fn write_jobs(page: &mut String, view: &StatusView<'_>) -> fmt::Result {
-    let listing = view.listing;
-    write!(page, "<h2>Jobs</h2>")?;
-    if listing.jobs.is_empty() {
-        return page.write_str(
-            "<p class=none>No jobs yet. Add request IDs with <code>static_configs</code>, <code>file_sd_configs</code> or \
-             <code>http_sd_configs</code>, or POST them to <code>/api/v1/jobs</code>.</p>",
-        );
-    }
-    if listing.matching > listing.jobs.len() {
-        write!(
-            page,
-            "<p class=meta>The {} most recently changed of {} jobs.</p>",
-            listing.jobs.len(),
-            listing.matching
-        )?;
-    }
-    page.write_str(
-        "<div class=wide><table><tr><th>Request ID<th>Bot<th>Campaign<th>Status<th>State<th class=n>Done<th class=n>Recipients\
-         <th class=n>Success<th class=n>Failure<th>Last change<th>Last poll",
-    )?;
-    listing.jobs.iter().try_for_each(|row| write_job(page, row, view.now))?;
-    page.write_str("</table></div>")
-}
-
-/// The cell of a value that the upstream does not report: V2 has neither percentage nor recipients.
-const NOT_REPORTED: &str = "<td class='n none' title='not reported by the upstream'>–";
-
-fn write_job(page: &mut String, row: &ListedJob, now: Timestamp) -> fmt::Result {
-    let Job { key, campaign, status, state, .. } = &row.job;
-    write!(
-        page,
-        "<tr><td><code>{}</code><td>{}<td>{}<td><span class='s {status}'>{status}</span><td>{}",
-        Escaped(&key.id),
-        Escaped(&key.bot),
-        Escaped(campaign.as_ref().map_or("", |campaign| campaign.as_str())),
-        state.as_label(),
-        status = JobStatus::as_label(*status),
-    )?;
-    match row.job.completion {
-        Some(ratio) => write!(page, "<td class=n>{:.0} %", ratio * 100.0)?,
-        None => page.write_str(NOT_REPORTED)?,
-    }
-    match row.job.numbers[JobNumber::Recipients] {
-        Some(recipients) => write!(page, "<td class=n>{recipients}")?,
-        None => page.write_str(NOT_REPORTED)?,
-    }
-    for status in [EntryStatus::Success, EntryStatus::Failure] {
-        let sum: u64 = row.job.tallies.iter().map(|tally| tally.entries[status]).sum();
-        write!(page, "<td class=n>{sum}")?;
-    }
-    match row.job.last_change {
-        Some(at) => write!(page, "<td>{} ago", Age(now.since(at)))?,
-        None => page.write_str("<td class=none>–")?,
-    }
-    match (row.last_poll, row.job.poll_up) {
-        (Some(at), Some(false)) => write!(page, "<td>{} ago <span class='s down'>failed</span>", Age(now.since(at))),
-        (Some(at), _) => write!(page, "<td>{} ago", Age(now.since(at))),
-        (None, _) => page.write_str("<td class=none>not yet"),
-    }
-}
-
-const fn outcome_words(outcome: Outcome) -> &'static str {
-    match outcome {
-        Outcome::Unauthorized => "token rejected",
-        Outcome::RateLimited => "rate limited",
-        Outcome::ServerError => "server error",
-        Outcome::Timeout => "timeout",
-        Outcome::Network => "unreachable",
-        Outcome::WrongEndpoint => "wrong endpoint",
-        Outcome::Ok | Outcome::NotFound | Outcome::ClientError | Outcome::Malformed | Outcome::TooLarge => "failed",
-    }
-}
-
-/// A duration in one unit, chosen by its size.
-struct Age(Duration);
-
-impl fmt::Display for Age {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.0.as_secs() {
-            seconds @ 0..=119 => write!(f, "{seconds} s"),
-            seconds @ 120..=7199 => write!(f, "{} min", seconds / 60),
-            seconds @ 7200..=172_799 => write!(f, "{} h", seconds / 3600),
-            seconds => write!(f, "{} d", seconds / 86_400),
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_bot_is_green_only_while_its_last_answer_is_recent() {
-        let now = Timestamp::from_millis(10_000_000);
-        let ago = |seconds: i64| Timestamp::from_millis(10_000_000 - seconds * 1_000);
-        let up = "<span class='s up'>answers</span>";
-        for (failure, paused_until, last_success, shown) in [
-            (None, None, None, "<span class=none>not polled yet</span>"),
-            (None, None, Some(ago(0)), up),
-            (None, None, Some(ago(120)), up),
-            (None, None, Some(ago(121)), "<span class=none>last answered 2 min ago</span>"),
-            (None, None, Some(ago(7_300)), "<span class=none>last answered 2 h ago</span>"),
-            (None, Some(ago(-30)), Some(ago(1)), "<span class='s wait'>paused</span> for 30 s"),
-            (
-                Some((Outcome::WrongEndpoint, ago(90), "HTTP 404: <x>")),
-                Some(ago(-30)),
-                Some(ago(100)),
-                "<span class='s down'>wrong endpoint</span> for 90 s: HTTP 404: &lt;x&gt;; requests paused for 30 s; \
-                 last answered 100 s ago",
-            ),
-            (
-                Some((Outcome::Unauthorized, ago(90), "HTTP 401")),
-                None,
-                None,
-                "<span class='s down'>token rejected</span> for 90 s: HTTP 401",
-            ),
-        ] {
-            let mut page = String::new();
-            UpstreamState { failure, paused_until, last_success }.write(&mut page, now).unwrap();
-            assert_eq!(page, shown);
-        }
-    }
+    .render()
 }

@@ -31,6 +31,7 @@ pub(super) struct LogEntryCounts<'t> {
     tallies: Vec<ChannelTally>,
     spellings: Vec<(Box<str>, u8)>,
     times: DeliveryTimes,
+    oldest: Option<Timestamp>,
     newest: Option<Timestamp>,
     bad_timestamp: bool,
     status_sample: Option<String>,
@@ -47,6 +48,7 @@ impl<'t> LogEntryCounts<'t> {
             tallies: Vec::new(),
             spellings: Vec::new(),
             times: DeliveryTimes::default(),
+            oldest: None,
             newest: None,
             bad_timestamp: false,
             status_sample: None,
@@ -67,6 +69,7 @@ impl<'t> LogEntryCounts<'t> {
         };
         match entry.created_on.as_ref().map(|raw| LenientValue::of(raw.borrow()).timestamp()) {
             Some(Ok(Some(time))) => {
+                self.oldest = Some(self.oldest.map_or(time, |oldest| oldest.min(time)));
                 self.newest = self.newest.max(Some(time));
                 self.times.push(at, time);
             }
@@ -161,6 +164,7 @@ impl<'t> LogEntryCounts<'t> {
         CountedLogEntries {
             entries: self.count,
             tallies: self.tallies,
+            oldest: self.oldest,
             newest: self.newest,
             bad_timestamp: self.bad_timestamp,
             unrecognized: unrecognized
@@ -176,6 +180,7 @@ impl<'t> LogEntryCounts<'t> {
 pub(super) struct CountedLogEntries {
     pub(super) entries: u64,
     pub(super) tallies: Vec<ChannelTally>,
+    pub(super) oldest: Option<Timestamp>,
     pub(super) newest: Option<Timestamp>,
     pub(super) bad_timestamp: bool,
     pub(super) unrecognized: Vec<Unrecognized>,

@@ -195,6 +195,7 @@ fn report<R: Borrow<RawValue>>(body: StatusBody<'_, R>) -> Result<Report, ReadEr
         entries: counted.entries,
         created,
         requested,
+        first_notification: counted.oldest,
         last_notification: counted.newest,
         job_type: code(&of(&body.job_type)),
         action: code(&of(&body.action)),

@@ -111,6 +111,7 @@ fn filter(parameters: &ListParameters) -> Result<Filter, String> {
         status,
         campaign: parameters.campaign.clone(),
         request_id: request_id.map_err(|error| format!("request_id {error}"))?,
+        request_id_part: None,
         offset: parameters.offset.unwrap_or(0),
         limit: parameters.limit.unwrap_or(DEFAULT_LISTED).min(MAX_LISTED),
     })
@@ -253,11 +254,11 @@ fn misdirected(state: &AppState, bot: &BotName, id: &RequestId, advice: &str) ->
     with_owner(response, state, bot, id)
 }
 
-fn error_response(status: StatusCode, message: &str) -> Response {
+pub(super) fn error_response(status: StatusCode, message: &str) -> Response {
     respond(status, &json!({"status": "error", "error": message}))
 }
 
-fn respond(status: StatusCode, value: &Value) -> Response {
+pub(super) fn respond(status: StatusCode, value: &Value) -> Response {
     let mut headers = HeaderMap::new();
     headers.insert(header::CONTENT_TYPE, header::HeaderValue::from_static("application/json"));
     (status, headers, value.to_string()).into_response()

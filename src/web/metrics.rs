@@ -14,7 +14,7 @@ use crate::exposition::{self, Negotiated, negotiate};
 
 pub(super) async fn metrics(State(state): State<AppState>, headers: HeaderMap) -> Response {
     let negotiated = negotiated(&headers);
-    let page = state.published.page();
+    let page = state.published.scrape();
     let body = page.response(negotiated.format, negotiated.encoding, &state.process.text());
     respond(&negotiated, Chunks(body))
 }

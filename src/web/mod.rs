@@ -7,6 +7,8 @@
 //! `/-/healthy` and `/-/ready` need no password and are not rate-limited, for kubelets. TLS applies to them as to every
 //! path, and so does a required client certificate.
 
+mod campaign_api;
+mod campaign_csv;
 mod connection;
 mod error;
 mod job_api;

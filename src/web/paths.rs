@@ -9,9 +9,27 @@ pub(super) const READY: &str = "/-/ready";
 pub(super) const RELOAD: &str = "/-/reload";
 pub(super) const CONFIG: &str = "/config";
 pub(super) const JOBS: &str = "/api/v1/jobs";
+pub(super) const CAMPAIGNS: &str = "/api/v1/campaigns";
+pub(super) const CAMPAIGN_PAGE: &str = "/campaign";
+pub(super) const JOB_PAGE: &str = "/job";
+pub(super) const STYLE_SHEET: &str = "/static/style.css";
+pub(super) const REFRESH_SCRIPT: &str = "/static/refresh.js";
 
 /// The paths with a fixed name.
-const FIXED: [&str; 7] = [STATUS, PROBE, HEALTHY, READY, RELOAD, CONFIG, JOBS];
+const FIXED: [&str; 12] = [
+    STATUS,
+    PROBE,
+    HEALTHY,
+    READY,
+    RELOAD,
+    CONFIG,
+    JOBS,
+    CAMPAIGNS,
+    CAMPAIGN_PAGE,
+    JOB_PAGE,
+    STYLE_SHEET,
+    REFRESH_SCRIPT,
+];
 
 /// Checks that every path has one meaning. All routes exist twice: at the root, and below the path of the external URL.
 ///

@@ -63,7 +63,7 @@ pub(super) async fn probe(
         Ok(Ok(Ok(job))) => job,
     };
     let negotiated = negotiated(&headers);
-    let body = exposition::render(std::iter::once(job.as_ref()), &[], None, negotiated.format);
+    let body = exposition::render(std::iter::once(job.as_ref()), &[], &[], None, negotiated.format);
     ([(header::CONTENT_TYPE, negotiated.content_type)], body).into_response()
 }
 

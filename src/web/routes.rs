@@ -8,6 +8,9 @@
 //! | `/-/healthy`, `/-/ready` | liveness, readiness |
 //! | `POST /-/reload` | reloads the configuration (`--web.enable-lifecycle`) |
 //! | `/config` | the configuration in use, secrets redacted |
+//! | `/campaign`, `/job` | the pages of one campaign and of one job |
+//! | `/static/…` | style sheet and script of the pages |
+//! | `GET /api/v1/campaigns` | the campaigns, as JSON or CSV |
 //! | `GET`, `POST`, `DELETE /api/v1/jobs` | the job API (`--web.enable-job-api` for the last two) |
 
 use axum::Router;
@@ -17,7 +20,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 
 use super::reply::text;
-use super::{AppState, job_api, metrics, pages, paths, probe, state};
+use super::{AppState, campaign_api, job_api, metrics, pages, paths, probe, state};
 
 /// All routes, and the same routes under the path of `--web.external-url` if it has one.
 pub fn router(state: AppState) -> Router {
@@ -33,6 +36,11 @@ pub fn router(state: AppState) -> Router {
             paths::JOBS,
             get(job_api::list).post(job_api::register).delete(job_api::forget).layer(job_api::body_limit()),
         )
+        .route(paths::CAMPAIGN_PAGE, get(pages::campaign))
+        .route(paths::JOB_PAGE, get(pages::job))
+        .route(paths::STYLE_SHEET, get(pages::style_sheet))
+        .route(paths::REFRESH_SCRIPT, get(pages::refresh_script))
+        .route(paths::CAMPAIGNS, get(campaign_api::list))
         .fallback(not_found);
     let prefix = state.prefix.clone();
     let routes = routes.with_state(state.clone());

@@ -175,7 +175,7 @@ async fn path_addresses_and_prefix_can_be_set_by_flags() {
     assert_eq!(exporter.get("/metrics").await.status, 404);
     let page = exporter.get("/exporters/koreai/").await;
     assert_eq!(page.status, 200);
-    assert!(page.text().contains("href='/exporters/koreai/koreai/numbers'"), "{}", page.text());
+    assert!(page.text().contains("href=\"/exporters/koreai/koreai/numbers\""), "{}", page.text());
     exporter.stop().await;
 }
 

@@ -40,13 +40,25 @@ fn family_of(sample: &str) -> &'static Family {
             Kind::Histogram => {
                 ["_bucket", "_sum", "_count"].map(|end| format!("{}{end}", family.name)).contains(&sample.to_owned())
             }
-            _ => family.name == sample,
+            Kind::Counter => {
+                let created = sample.strip_suffix("_created");
+                family.name == sample || created.is_some_and(|bare| family.name.strip_suffix("_total") == Some(bare))
+            }
+            Kind::Gauge => family.name == sample,
         })
         .unwrap_or_else(|| panic!("{sample} is not in the catalogue"))
 }
 
 fn pages() -> [String; 2] {
-    Format::ALL.map(|format| render(world::jobs().iter(), &world::bots(), Some(&world::exporter()), format))
+    Format::ALL.map(|format| {
+        render(
+            world::jobs().iter(),
+            &world::campaigns().iter().collect::<Vec<_>>(),
+            &world::bots(),
+            Some(&world::exporter()),
+            format,
+        )
+    })
 }
 
 #[test]

@@ -84,7 +84,7 @@ fn assert_same(page: &Page, jobs: &BTreeMap<JobSlot, Job>) {
         assert!(identity == gzip, "gzip and identity differ");
 
         let text = String::from_utf8(identity).unwrap();
-        let anew = render(jobs.values(), &world::bots(), Some(&world::exporter()), format);
+        let anew = render(jobs.values(), &[], &world::bots(), Some(&world::exporter()), format);
         let anew = anew.trim_end_matches("# EOF\n").to_owned() + tail;
         let (text, anew) = (by_family(&text), by_family(&anew));
         for (cached, plain) in text.iter().zip(&anew) {
@@ -100,7 +100,7 @@ fn run(events: &[Event]) -> Page {
     let mut jobs: BTreeMap<JobSlot, Job> = BTreeMap::new();
     let mut blocks = JobBlocks::new();
     let publish = |blocks: &mut JobBlocks, jobs: &BTreeMap<JobSlot, Job>| {
-        let page = blocks.publish(|slot| jobs.get(&slot), &world::bots(), &world::exporter());
+        let page = blocks.publish(|slot| jobs.get(&slot), |_| None, &world::bots(), &world::exporter());
         assert_same(&page, jobs);
         page
     };
@@ -167,7 +167,7 @@ fn later_publications_improve_fast_compression() {
         .collect();
     let mut blocks = JobBlocks::new();
     jobs.keys().for_each(|slot| blocks.note(*slot));
-    let publish = |blocks: &mut JobBlocks| blocks.publish(|slot| jobs.get(&slot), &[], &world::exporter());
+    let publish = |blocks: &mut JobBlocks| blocks.publish(|slot| jobs.get(&slot), |_| None, &[], &world::exporter());
     let first = publish(&mut blocks);
     assert!(blocks.fast_segments() > 0);
     let mut last = first.clone();

@@ -32,8 +32,15 @@ fn check(name: &str, actual: &str) {
 fn page(format: Format) -> String {
     let jobs = world::jobs();
     let mut blocks = JobBlocks::new();
+    let campaigns = world::campaigns();
+    campaigns.iter().for_each(|campaign| blocks.note_campaign(&campaign.key));
     (0..5).for_each(|slot| blocks.note(JobSlot::new(slot)));
-    let page = blocks.publish(|slot| jobs.get(slot.index() as usize), &world::bots(), &world::exporter());
+    let page = blocks.publish(
+        |slot| jobs.get(slot.index() as usize),
+        |key| campaigns.iter().find(|campaign| campaign.key == *key),
+        &world::bots(),
+        &world::exporter(),
+    );
     let body: Vec<u8> = page.response(format, Encoding::Identity, TAIL).flatten().collect();
     String::from_utf8(body).unwrap()
 }
@@ -47,14 +54,14 @@ fn a_page_equals_its_golden_file() {
 #[test]
 fn one_rendered_job_equals_its_golden_file_and_has_no_exporter_metrics() {
     let jobs = world::jobs();
-    check("job.txt", &render(jobs.iter().skip(1).take(1), &[], None, Format::Text));
+    check("job.txt", &render(jobs.iter().skip(1).take(1), &[], &[], None, Format::Text));
 }
 
 #[test]
 fn without_jobs_and_bots_the_exporter_metrics_remain() {
     let mut exporter = world::exporter();
     exporter.storage = None;
-    let page = JobBlocks::new().publish(|_| None, &[], &exporter);
+    let page = JobBlocks::new().publish(|_| None, |_| None, &[], &exporter);
     let body: Vec<u8> = page.response(Format::OpenMetrics, Encoding::Identity, "").flatten().collect();
     check("empty.openmetrics.txt", &String::from_utf8(body).unwrap());
 }

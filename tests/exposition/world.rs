@@ -6,8 +6,9 @@ use std::time::Duration;
 use enum_map::EnumMap;
 use koreai_exporter::exposition::{ExporterView, StorageView};
 use koreai_exporter::model::{
-    ApiVersion, BotMetrics, BotName, Channel, ChannelTally, Job, JobKey, JobNumber, JobState, JobStatus, LabelName,
-    LabelValue, Reason, RequestId, TerminalStatus, Timestamp,
+    ApiVersion, BotMetrics, BotName, Campaign, CampaignKey, CampaignShare, Channel, ChannelTally, CreationTimes, Job,
+    JobKey, JobNumber, JobState, JobStatus, LabelName, LabelValue, Reason, RequestId, Shard, TerminalStatus, Timestamp,
+    TokenKind,
 };
 
 pub(crate) fn channel(name: &str) -> Channel {
@@ -57,12 +58,14 @@ pub(crate) fn jobs() -> Vec<Job> {
     running.last_change = time(1_643_057_761_000);
     running.poll_up = Some(true);
     running.last_poll_success = time(1_643_057_776_120);
+    running.expected_end = time(1_643_057_827_500);
 
     let mut finished = running.clone();
     finished.key.id = RequestId::parse("ds-finished").unwrap();
     finished.campaign = Some(value("spring"));
     finished.labels = Arc::from([]);
     finished.state = JobState::Finished;
+    finished.expected_end = None;
     finished.status = JobStatus::PartialSuccess;
     finished.completion = Some(1.0);
     finished.tallies = vec![tally("slack", [3, 0, 0], &[]), tally("ivr", [0, 2, 0], &[("bot_not_installed", 2)])];
@@ -105,7 +108,8 @@ pub(crate) fn bots() -> Vec<BotMetrics> {
     gauges.budget = EnumMap::from_array([600, 18_000]);
     gauges.budget_used = EnumMap::from_array([11, 46]);
     gauges.paused_until = Some(Timestamp::from_millis(1_643_057_900_000));
-    gauges.token_expiry = Some(Timestamp::from_millis(1_643_058_000_000));
+    gauges.token_expiry = Some((TokenKind::Signed, Timestamp::from_millis(1_643_058_000_000)));
+    gauges.last_answer = Some(Timestamp::from_millis(1_643_057_776_000));
     gauges.token_up = Some(true);
     gauges.targets = EnumMap::from_array([Some(2), Some(0), None, Some(1)]);
     gauges.source_up = EnumMap::from_array([Some(true), Some(false), None, Some(true)]);
@@ -113,11 +117,37 @@ pub(crate) fn bots() -> Vec<BotMetrics> {
     vec![metrics, BotMetrics::new(BotName::parse("sales").unwrap(), &[channel("whatsapp")])]
 }
 
+/// One with every family, one without recipients and completion.
+pub(crate) fn campaigns() -> Vec<Campaign> {
+    let key = |bot, name| CampaignKey { bot: BotName::parse(bot).unwrap(), name: value(name) };
+    let began = Timestamp::from_millis(1_643_057_710_000);
+    let mut spring = Campaign::new(key("support", "spring \"sale\" \\ 50 %"), began);
+    for job in jobs() {
+        if let Some(share) = CampaignShare::of(&job).filter(|share| share.campaign == spring.key.name) {
+            spring.totals.add(&share);
+        }
+    }
+    spring.notifications.insert(channel("msteams"), EnumMap::from_array([400, 20, 0]));
+    spring.created.channels.insert(channel("msteams"), began);
+    let reason = |reason| (channel("msteams"), Reason::parse(reason).unwrap());
+    spring.failures = [(reason("other"), 5), (reason("recipient_unknown"), 15)].into();
+    spring.created.failures.insert(reason("recipient_unknown"), began.plus(Duration::from_secs(9)));
+    spring.jobs_finished[TerminalStatus::PartialSuccess] = 1;
+    spring.last_change = Timestamp::from_millis(1_643_057_761_000);
+    spring.expected_end = time(1_643_057_827_500);
+    let mut unsized_one = Campaign::new(key("sales", "survey"), began);
+    unsized_one.created = CreationTimes::default();
+    unsized_one.totals.unknown = 1;
+    vec![spring, unsized_one]
+}
+
 pub(crate) fn exporter() -> ExporterView {
     ExporterView {
         version: "0.1.0".to_owned(),
         revision: "f1aadab".to_owned(),
         rustversion: "1.95.0".to_owned(),
+        shard: Shard::WHOLE,
+        started: Timestamp::from_millis(1_643_057_700_000),
         config_last_reload_successful: true,
         config_last_reload_success: Timestamp::from_millis(1_643_057_700_000).plus(Duration::from_millis(250)),
         dropped: EnumMap::from_array([1, 0, 0, 2]),

@@ -61,24 +61,6 @@ fn catalogue() -> impl Iterator<Item = (&'static str, bool, &'static [&'static s
     families().map(|family| (family.name, family.kind == Kind::Histogram, family.labels))
 }
 
-/// TEMPORARY, on the branch `rules` only: families that other branches add to the catalogue. Goes before the merge.
-const PENDING: &[(&str, &[&str])] = &[
-    ("koreai_campaign_jobs", &["bot", "campaign", "state"]),
-    ("koreai_campaign_jobs_finished_total", &["bot", "campaign", "status"]),
-    ("koreai_campaign_notifications_total", &["bot", "campaign", "channel", "status"]),
-    ("koreai_campaign_notification_failures_total", &["bot", "campaign", "channel", "reason"]),
-    ("koreai_campaign_recipients", &["bot", "campaign"]),
-    ("koreai_campaign_completion_ratio", &["bot", "campaign"]),
-    ("koreai_campaign_expected_end_timestamp_seconds", &["bot", "campaign"]),
-    ("koreai_campaign_last_change_timestamp_seconds", &["bot", "campaign"]),
-    ("koreai_job_expected_end_timestamp_seconds", &["bot", "campaign", "request_id"]),
-    ("koreai_job_polling", &["bot", "campaign", "request_id"]),
-    ("koreai_upstream_token_up", &["bot"]),
-    ("koreai_upstream_last_answer_timestamp_seconds", &["bot"]),
-    ("koreai_upstream_token_expiry_timestamp_seconds", &["bot", "kind"]),
-    ("koreai_exporter_shard_info", &["index", "total"]),
-];
-
 const ALERT_LABELS: &[&str] = &[
     "alertname",
     "alertstate",
@@ -107,9 +89,6 @@ pub(super) fn known() -> BTreeMap<String, Labels> {
         } else {
             known.insert(name.to_owned(), with(labels));
         }
-    }
-    for (name, labels) in PENDING {
-        known.entry((*name).to_owned()).or_insert_with(|| with(labels)).extend(with(labels));
     }
     known.insert("ALERTS".into(), with(ALERT_LABELS));
     for name in ["up", "scrape_duration_seconds", "scrape_samples_scraped"] {

@@ -42,9 +42,8 @@ impl Samples {
     pub(crate) fn values_of(&self, request_id: &str) -> BTreeSet<String> {
         let labels = super::of(request_id);
         let told = self.lines().filter(|line| line.contains(&labels));
-        told.filter(|line| !line.starts_with("koreai_job_poll") && !line.starts_with("koreai_job_last_poll"))
-            .map(str::to_owned)
-            .collect()
+        let about_polls = ["koreai_job_poll", "koreai_job_last_poll", "koreai_job_expected_end"];
+        told.filter(|line| !about_polls.iter().any(|family| line.starts_with(family))).map(str::to_owned).collect()
     }
 
     fn lines(&self) -> impl Iterator<Item = &str> {

@@ -9,9 +9,9 @@ use enum_map::{EnumMap, enum_map};
 
 use crate::database::BotCalls;
 use crate::model::{
-    ApiVersion, BotCounters, BotName, Channel, ChannelTally, EntryStatus, Histogram, Inconsistency, Job, JobKey,
-    JobNumbers, JobState, JobStatus, LabelName, LabelValue, REQUEST_DURATION_BOUNDS, Reason, RequestId, SourceId,
-    SourceKind, TerminalStatus, Timestamp,
+    ApiVersion, BotCounters, BotName, Campaign, CampaignKey, CampaignTotals, Channel, ChannelTally, CompletionSum,
+    CreationTimes, EntryStatus, Histogram, Inconsistency, Job, JobKey, JobNumbers, JobState, JobStatus, LabelName,
+    LabelValue, REQUEST_DURATION_BOUNDS, Reason, RequestId, SourceId, SourceKind, TerminalStatus, Timestamp,
 };
 use crate::store::PersistedJob;
 
@@ -46,6 +46,7 @@ fn full_job(id: &str) -> PersistedJob {
         numbers: JobNumbers::from_fn(|_| Some(10)),
         created: Some(at(1)),
         requested: Some(at(2)),
+        first_notification: Some(at(9)),
         last_notification: Some(at(3)),
         last_change: Some(at(4)),
         finished: Some(at(5)),
@@ -68,6 +69,7 @@ fn full_job(id: &str) -> PersistedJob {
         },
         unrecognized: EnumMap::from_array([0, 1, 2, 3]),
         retired: true,
+        campaign_since: Some(at(10)),
     }
 }
 
@@ -86,7 +88,35 @@ fn full_counters() -> BotCounters {
     counters.poll_delay.observe(0.5);
     counters.unrecognized = EnumMap::from_array([1, 0, 2, 0]);
     counters.inconsistencies = EnumMap::from_array([1, 2, 3, 4, 5, 6, 7, 8]);
+    counters.created = CreationTimes::new(at(11));
+    counters.created.channels.insert(channel.clone(), at(12));
+    counters.created.failures.insert((channel, Reason::other()), at(13));
     counters
+}
+
+/// A campaign with something in every stored field.
+fn full_campaign() -> Campaign {
+    let channel = Channel::clean("msteams").unwrap();
+    let key = CampaignKey { bot: bot(), name: LabelValue::parse("Frühling").unwrap() };
+    let mut campaign = Campaign::new(key, at(20));
+    campaign.notifications.insert(channel.clone(), EnumMap::from_array([100, 20, 3]));
+    campaign.failures.insert((channel.clone(), Reason::other()), 20);
+    campaign.jobs_finished = EnumMap::from_array([4, 5, 6]);
+    campaign.created.channels.insert(channel.clone(), at(12));
+    campaign.created.failures.insert((channel, Reason::other()), at(13));
+    campaign.totals = CampaignTotals {
+        jobs: EnumMap::from_array([1, 2, 3, 4]),
+        sized: 9,
+        recipients: 9000,
+        weighted: CompletionSum { jobs: 8, millionths: 1 << 70 },
+        weight: 8000,
+        unweighted: CompletionSum { jobs: 2, millionths: 1_500_000 },
+        unknown: 1,
+    };
+    campaign.created.all = Some(at(19));
+    campaign.first_entry = Some(at(21));
+    campaign.last_entry = Some(at(22));
+    campaign
 }
 
 fn bot() -> BotName {

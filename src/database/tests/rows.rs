@@ -1,13 +1,13 @@
 use enum_map::EnumMap;
 use proptest::prelude::*;
 
-use super::{at, full_counters, full_job, key};
+use super::{at, full_campaign, full_counters, full_job, key};
 use crate::database::codes::Code;
 use crate::database::encoding::{self, ByCode};
-use crate::database::{bot_row, format, job_row};
+use crate::database::{bot_row, campaign_row, format, job_row};
 use crate::model::{
-    ApiVersion, BotName, Channel, ChannelTally, Job, JobNumber, JobState, JobStatus, LabelName, LabelValue, Reason,
-    SourceId, SourceKind, Timestamp,
+    ApiVersion, BotCounters, BotName, Channel, ChannelTally, CreationTimes, Job, JobNumber, JobState, JobStatus,
+    LabelName, LabelValue, Reason, SourceId, SourceKind, Timestamp,
 };
 use crate::store::PersistedJob;
 
@@ -26,6 +26,7 @@ fn rows_of_format_2_are_pinned() {
     for (name, row) in [
         ("format_2_job.hex", job_row::to_bytes(&full_job("ds-1")).unwrap()),
         ("format_2_bot.hex", bot_row::to_bytes(&full_counters()).unwrap()),
+        ("format_2_campaign.hex", campaign_row::to_bytes(&full_campaign()).unwrap()),
     ] {
         let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("src/database/tests").join(name);
         if std::env::var_os("UPDATE_GOLDEN").is_some() {
@@ -39,16 +40,23 @@ fn rows_of_format_2_are_pinned() {
 fn rows_of_format_1_are_read_as_ever() {
     let reader = format::reader(1).unwrap();
     let job = bytes(include_str!("format_1_job.hex"));
-    assert_eq!((reader.job)(key("ds-1"), &job).unwrap(), full_job("ds-1"));
-    assert_eq!((reader.bot)(&bytes(include_str!("format_1_bot.hex"))).unwrap(), full_counters());
+    let mut expected = full_job("ds-1");
+    expected.campaign_since = None;
+    expected.job.first_notification = None;
+    assert_eq!((reader.job)(key("ds-1"), &job).unwrap(), expected);
+    let counters = BotCounters { created: CreationTimes::default(), ..full_counters() };
+    assert_eq!((reader.bot)(&bytes(include_str!("format_1_bot.hex"))).unwrap(), counters);
 }
 
 #[test]
-fn a_job_and_a_bot_with_everything_read_back_as_they_were() {
+fn a_job_a_bot_and_a_campaign_with_everything_read_back_as_they_were() {
     let job = full_job("ds-1");
     assert_eq!(job_row::from_bytes(key("ds-1"), &job_row::to_bytes(&job).unwrap()).unwrap(), job);
     let counters = full_counters();
     assert_eq!(bot_row::from_bytes(&bot_row::to_bytes(&counters).unwrap()).unwrap(), counters);
+    let campaign = full_campaign();
+    let row = campaign_row::to_bytes(&campaign).unwrap();
+    assert_eq!(campaign_row::from_bytes(campaign.key.clone(), &row).unwrap(), campaign);
 }
 
 #[test]
@@ -111,13 +119,13 @@ prop_compose! {
 prop_compose! {
     fn persisted()(
         job in published(), added: i64, ended in time(), last_poll in time(), misses: u8, inconsistencies: [bool; 8],
-        counted in prop::option::of(prop::collection::vec(tally(), 0..3)), unrecognized: [u32; 4], retired: bool,
+        counted in prop::option::of(prop::collection::vec(tally(), 0..3)), unrecognized: [u32; 4], retired: bool, campaign_since in time(),
         sources in prop::collection::vec((prop::sample::select(&SourceKind::ALL), "[a-z_]{1,20}"), 0..3),
     ) -> PersistedJob {
         let bot = BotName::parse("support").unwrap();
         let source = |(kind, name): (_, String)| SourceId { bot: bot.clone(), kind, name: name.into() };
         PersistedJob {
-            job, added: at(added), ended, last_poll, misses, retired,
+            job, added: at(added), ended, last_poll, misses, retired, campaign_since,
             inconsistencies: EnumMap::from_array(inconsistencies), unrecognized: EnumMap::from_array(unrecognized),
             counted: counted.map(Vec::into_boxed_slice), sources: sources.into_iter().map(source).collect(),
         }
@@ -135,6 +143,7 @@ proptest! {
     fn reading_any_bytes_never_panics(bytes: Vec<u8>) {
         let _any = job_row::from_bytes(key("ds-1"), &bytes);
         let _any = bot_row::from_bytes(&bytes);
+        let _any = campaign_row::from_bytes(full_campaign().key, &bytes);
         let v1 = format::reader(1).unwrap();
         let _any = (v1.job)(key("ds-1"), &bytes);
         let _any = (v1.bot)(&bytes);

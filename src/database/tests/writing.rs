@@ -1,4 +1,4 @@
-use super::{at, bot, calls, full_counters, full_job, key};
+use super::{at, bot, calls, full_campaign, full_counters, full_job, key};
 use crate::database::{Batch, Contents, Database};
 
 #[tokio::test]
@@ -9,6 +9,7 @@ async fn what_was_written_is_there_after_the_next_start() {
     batch.job(key("ds-1"), Some(&full_job("ds-1"))).unwrap();
     batch.job(key("ds-2"), Some(&full_job("ds-2"))).unwrap();
     batch.bot(bot(), Some(&full_counters())).unwrap();
+    batch.campaign(full_campaign().key, Some(&full_campaign())).unwrap();
     batch.calls(calls(&[(100, 3), (101, 4)]));
     database.write(batch).await.unwrap().unwrap();
     database.close().await;
@@ -17,6 +18,7 @@ async fn what_was_written_is_there_after_the_next_start() {
     let expected = Contents {
         jobs: vec![full_job("ds-1"), full_job("ds-2")],
         bots: vec![(bot(), full_counters())],
+        campaigns: vec![full_campaign()],
         calls: vec![calls(&[(100, 3), (101, 4)])],
     };
     assert_eq!(contents, expected);
@@ -33,6 +35,7 @@ async fn what_was_written_is_there_after_the_next_start() {
     let mut batch = Batch::new(at(0));
     batch.bot(bot(), None).unwrap();
     batch.job(key("ds-2"), None).unwrap();
+    batch.campaign(full_campaign().key, None).unwrap();
     database.write(batch).await.unwrap().unwrap();
     database.close().await;
     assert_eq!(Database::open(directory.path()).await.unwrap().1, Contents::default());

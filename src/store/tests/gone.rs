@@ -82,7 +82,7 @@ fn what_was_counted_of_a_gone_job_is_remembered_over_a_restart() {
     world.store.track();
     let row = world.store.persisted_job(&key("ds-1")).unwrap();
     let mut after = World::new();
-    after.store.restore(vec![], vec![row]);
+    after.store.restore(vec![], vec![], vec![row], at(300));
     let slot = after.slot("ds-1").unwrap();
     assert!(after.store.is_polled(slot, at(500)));
     after.answered("ds-1", Success, [5, 1, 0], at(500));

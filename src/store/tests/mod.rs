@@ -1,5 +1,6 @@
 //! Sources, answers and time go in; jobs and counters are judged. No clock, no I/O.
 
+mod campaigns;
 mod counters;
 mod gone;
 mod life;
@@ -17,7 +18,12 @@ use crate::model::{
 };
 
 const HOUR: Duration = Duration::from_secs(3600);
-const LIFE: Settings = Settings { job_deadline: Duration::from_secs(24 * 3600), retention: HOUR, max_jobs: 3 };
+const LIFE: Settings = Settings {
+    job_deadline: Duration::from_secs(24 * 3600),
+    retention: HOUR,
+    campaign_retention: Duration::from_secs(7 * 24 * 3600),
+    max_jobs: 3,
+};
 
 /// So many seconds after some start.
 fn at(seconds: u64) -> Timestamp {
@@ -66,6 +72,7 @@ fn report(status: JobStatus, entries: [u64; 3]) -> Report {
         entries: entries.iter().sum(),
         created: None,
         requested: None,
+        first_notification: None,
         last_notification: None,
         job_type: None,
         action: None,

@@ -1,15 +1,20 @@
 use std::time::Duration;
 
 use crate::model::{
-    ApiVersion, BotCounters, BotName, Channel, ChannelTally, EntryStatus, JobKey, JobNumbers, JobState, JobStatus,
-    LabelValue, Outcome, Report, RequestId, SourceId, SourceKind, Target, TargetUpdate, Timestamp,
+    ApiVersion, BotCounters, BotName, Campaign, Channel, ChannelTally, EntryStatus, JobKey, JobNumbers, JobState,
+    JobStatus, LabelValue, Outcome, Report, RequestId, SourceId, SourceKind, Target, TargetUpdate, Timestamp,
 };
 use crate::store::{BotSpec, Change, Dirty, PersistedJob, Registered, Settings, Store, Transition};
 
 const RETENTION: Duration = Duration::from_secs(600);
 
 fn settings() -> Settings {
-    Settings { job_deadline: Duration::from_secs(3600), retention: RETENTION, max_jobs: 100 }
+    Settings {
+        job_deadline: Duration::from_secs(3600),
+        retention: RETENTION,
+        campaign_retention: 24 * RETENTION,
+        max_jobs: 100,
+    }
 }
 
 fn bot() -> BotName {
@@ -48,6 +53,7 @@ fn report(status: JobStatus, success: u64) -> Option<Report> {
         entries: success,
         created: None,
         requested: None,
+        first_notification: None,
         last_notification: None,
         job_type: None,
         action: None,
@@ -86,16 +92,17 @@ fn lived() -> Store {
 }
 
 /// What a database would have after it has written everything.
-fn persisted(store: &mut Store) -> (Vec<(BotName, BotCounters)>, Vec<PersistedJob>) {
-    let Dirty { jobs, bots } = store.take_dirty();
+fn persisted(store: &mut Store) -> (Vec<(BotName, BotCounters)>, Vec<Campaign>, Vec<PersistedJob>) {
+    let Dirty { jobs, bots, campaigns } = store.take_dirty();
     let bots = bots.into_iter().filter_map(|bot| Some((bot.clone(), store.persisted_counters(&bot)?.clone())));
-    (bots.collect(), jobs.iter().filter_map(|key| store.persisted_job(key)).collect())
+    let campaigns = campaigns.iter().filter_map(|key| store.campaign(key).cloned()).collect();
+    (bots.collect(), campaigns, jobs.iter().filter_map(|key| store.persisted_job(key)).collect())
 }
 
 fn restored(from: &mut Store) -> Store {
-    let (bots, jobs) = persisted(from);
+    let (bots, campaigns, jobs) = persisted(from);
     let mut store = configured();
-    store.restore(bots, jobs);
+    store.restore(bots, campaigns, jobs, at(50));
     store
 }
 
@@ -177,10 +184,10 @@ fn only_what_changed_is_dirty() {
 
 #[test]
 fn what_belongs_to_a_bot_that_is_gone_is_forgotten() {
-    let (bots, jobs) = persisted(&mut lived());
+    let (bots, campaigns, jobs) = persisted(&mut lived());
     let mut store = Store::new(settings());
     store.track();
-    store.restore(bots, jobs);
+    store.restore(bots, campaigns, jobs, at(50));
     let dirty = store.take_dirty();
     assert_eq!((dirty.jobs.len(), dirty.bots.len()), (4, 1));
     assert!(dirty.jobs.iter().all(|key| store.persisted_job(key).is_none()));

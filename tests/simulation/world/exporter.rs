@@ -82,6 +82,8 @@ impl Exporter {
             version: "0".to_owned(),
             revision: "0".to_owned(),
             rustversion: "0".to_owned(),
+            shard,
+            started: clock.now(),
             config_last_reload_successful: true,
             config_last_reload_success: clock.now(),
             dropped: Default::default(),
