@@ -208,7 +208,7 @@ impl Driver {
 
     fn note_end(&mut self, clean: bool) {
         let (now, disk) = (self.outside.time.now(), &self.outside.disk);
-        let (good, healthy) = (disk.last_good_batch(now), disk.was_well(now));
+        let (good, healthy) = (disk.last_good_batch(now), disk.was_well(now, self.world.pages.1));
         self.last_life = (good, healthy, clean, now);
         // A disk that was late or failed kept no page back.
         self.seen.may_fall |= !healthy;
