@@ -168,10 +168,10 @@ pub enum Command {
         /// Address to listen on.
         #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:10048")]
         listen_address: String,
-        /// Maximum number of calls per minute and bot.
+        /// Maximum number of calls per bot and minute.
         #[arg(long, value_name = "N", default_value_t = 600)]
         per_minute: u32,
-        /// Maximum number of calls per hour and bot.
+        /// Maximum number of calls per bot and hour.
         #[arg(long, value_name = "N", default_value_t = 18_000)]
         per_hour: u32,
     },
@@ -198,15 +198,15 @@ pub enum Command {
         #[command(flatten)]
         config: ConfigFlags,
     },
-    /// Walk the way of a call step by step and name the cause of a failure; at most two calls, GET only.
+    /// Check a call step by step and name the cause of a failure; makes at most two GET requests.
     ///
     /// The output contains no secret and no personal data. Exit status: 0 no problem found, 1 a mistake on this side
     /// (configuration, credential, ID), 2 the upstream or the network.
     Doctor {
-        /// Name of the bot in the configuration [default: all bots, until two calls are made].
+        /// Name of the bot in the configuration [default: all bots, at most two calls in total].
         #[arg(long, value_name = "NAME")]
         bot: Option<String>,
-        /// Request ID of a job of the bot [default: an ID that no job has, which suffices to test the credential].
+        /// Request ID of a job of the bot [default: a non-existent ID, enough to test the credential].
         #[arg(long, value_name = "ID")]
         request_id: Option<String>,
         /// Format of the output.
@@ -216,12 +216,12 @@ pub enum Command {
         #[command(flatten)]
         config: ConfigFlags,
     },
-    /// Ask a running exporter for /-/healthy, then exit with status 0 or 1; for health checks without a shell.
+    /// Request /-/healthy from a running exporter; exit with status 0 if it is healthy, otherwise 1.
     Health {
-        /// URL to request, instead of the one that follows from the `--web.*` flags; certificates are not verified.
+        /// URL to request, instead of the one derived from the `--web.*` flags; certificates are not verified.
         #[arg(long, value_name = "URL")]
         url: Option<String>,
-        /// `--web.*`, as the exporter has them.
+        /// `--web.*`, same as the exporter's.
         #[command(flatten)]
         web: WebFlags,
     },

@@ -15,7 +15,7 @@
 //! - [`auth`]: signs and caches tokens.
 //! - [`upstream`]: one GET, its report or its error.
 //! - [`scheduler`]: decides which job to poll next within the budget.
-//! - [`doctor`]: walks the way of a call, and names the cause of a failure.
+//! - [`doctor`]: checks a call step by step, and names the cause of a failure.
 //! - [`store`]: job states, and counters that count everything once.
 //! - [`database`]: persists the store in one file.
 //! - [`exposition`]: the metric catalogue, text, blocks, compression.

@@ -165,3 +165,34 @@ fn every_step_of_the_doctor_has_its_heading() {
     let ids: Vec<&str> = koreai_exporter::doctor::Check::ALL.iter().map(|check| check.id()).collect();
     assert_eq!(headings, ids);
 }
+
+/// Files of the project, without what is built or ignored.
+fn project_files(directory: &Path, found: &mut Vec<PathBuf>) {
+    for path in std::fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().path()) {
+        let name = path.file_name().unwrap().to_string_lossy();
+        // Links lead to files that are found at their own place.
+        if path.is_symlink() || ["target", ".git", "data"].contains(&&*name) {
+            continue;
+        }
+        match path.is_dir() {
+            true => project_files(&path, found),
+            false => found.push(path),
+        }
+    }
+}
+
+#[test]
+fn no_file_has_a_conflict_marker() {
+    let mut files = Vec::new();
+    project_files(&root(""), &mut files);
+    assert!(files.len() > 300, "the files were found: {}", files.len());
+    let marks = ["<", ">", "|"].map(|mark| format!("{} ", mark.repeat(7)));
+    let conflicts = files.into_iter().filter_map(|file| {
+        // Images and databases are not text.
+        let text = std::fs::read_to_string(&file).ok()?;
+        let line = text.lines().position(|line| marks.iter().any(|mark| line.starts_with(mark)))?;
+        Some(format!("{}:{}", file.display(), line + 1))
+    });
+    let conflicts: Vec<_> = conflicts.collect();
+    assert!(conflicts.is_empty(), "conflict markers of git in {conflicts:#?}");
+}

@@ -240,10 +240,12 @@ fn decode_key(d: &mut Decoder<'_>, fields: &Fields<'_>) -> Option<KeySource> {
 }
 
 fn decode_algorithm(d: &mut Decoder<'_>, node: &Node) -> Option<Algorithm> {
-    let text = d.text(node, "HS256, HS512, RS256 or RS512")?;
+    let names = Algorithm::ALL.map(Algorithm::as_str).join(", ");
+    let expected = format!("one of {names}");
+    let text = d.text(node, &expected)?;
     let algorithm = Algorithm::ALL.into_iter().find(|algorithm| algorithm.as_str() == text);
     if algorithm.is_none() {
-        d.invalid(node, "algorithm", "expected HS256, HS512, RS256 or RS512");
+        d.invalid(node, "algorithm", format_args!("expected {expected}"));
     }
     algorithm
 }

@@ -1,4 +1,5 @@
-//! Reads the rows of format 1, the format of release 0.1.0. This file does not change any more.
+//! Reads the rows of format 1, the format of release 0.1.0. The layout of format 1 is frozen. A new field of [`BotRow`] or
+//! [`JobRow`] gets its default value here.
 //!
 //! In format 1 a closed set was an array, or a number, by the position of the variant in its declaration. The positions
 //! of that release are the codes of today. Arrays have literal lengths because later variants are not in them.

@@ -57,7 +57,7 @@ pub struct Patient<'a> {
 
 type Failed = (Check, Failure);
 
-/// Walks the way of a call of this bot.
+/// Checks a call of this bot step by step.
 pub async fn examine(patient: &Patient<'_>, calls: &mut CallsLeft, clock: &Clock) -> Examination {
     let mut examination = Examination::new(Some(patient.bot.name.clone()));
     if let Err((check, failure)) = walk(patient, calls, clock, &mut examination).await {

@@ -42,7 +42,7 @@ mod scheduler;
 mod settings;
 mod window;
 
-pub use circuit_breaker::CallPermit;
+pub use circuit_breaker::{CallPermit, MAX_UNAUTHORIZED_PAUSE};
 pub use observation::{LastPoll, Observation, Progress, RateLimitDetails, Start};
 pub use scheduler::{Next, Scheduler};
 pub use settings::{CALLS_RETENTION, HOUR_SPAN, MIN_GAP, MINUTE_SPAN, Settings};

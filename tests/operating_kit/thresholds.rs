@@ -1,5 +1,9 @@
 //! A line or colour on a panel begins where the alert does: at the value in koreai-settings.yml.
 
+use std::time::Duration;
+
+use koreai_exporter::scheduler::MAX_UNAUTHORIZED_PAUSE;
+
 use super::files::{dashboards, list, panels, records, rules};
 
 /// Board, panel and the settings that it draws.
@@ -58,5 +62,28 @@ fn every_setting_is_read_by_a_rule() {
     let rules = rules();
     for (name, _) in records().iter().filter(|(name, _)| name.starts_with("koreai:")) {
         assert!(rules.iter().any(|rule| rule["expr"].contains(name.as_str())), "no rule reads {name}");
+    }
+}
+
+/// The window of `increase()` over a selector, in minutes.
+fn window_minutes(expr: &str, selector: &str) -> u64 {
+    let (_, rest) = expr.split_once(&format!("{selector}[")).unwrap_or_else(|| panic!("no {selector} in {expr}"));
+    rest.split_once("m]").unwrap().0.parse().unwrap()
+}
+
+#[test]
+fn two_refusals_of_the_credential_fit_into_the_window_of_the_alert() {
+    let rules = rules();
+    let auth = rules.iter().filter(|rule| rule.get("cause").is_some_and(|cause| cause == "auth"));
+    let exprs: Vec<_> =
+        auth.map(|rule| &rule["expr"]).filter(|expr| expr.contains("outcome=\"unauthorized\"")).collect();
+    assert!(!exprs.is_empty(), "no rule with cause: auth counts refusals");
+    for expr in exprs {
+        let minutes = window_minutes(expr, "koreai_upstream_requests_total{outcome=\"unauthorized\"}");
+        assert!(expr.contains("> 1.5"), "it expects two refusals: {expr}");
+        // The second call may end late, and the counter must be scraped after it.
+        let slack = Duration::from_secs(5 * 60);
+        let window = Duration::from_secs(60 * minutes);
+        assert!(window >= 2 * MAX_UNAUTHORIZED_PAUSE + slack, "{window:?}, pauses of up to {MAX_UNAUTHORIZED_PAUSE:?}");
     }
 }

@@ -62,10 +62,18 @@ async fn certificates_are_verified_as_the_settings_say() {
         assert_eq!(error.outcome, Outcome::Network);
         assert!(error.detail.contains(why), "{error}");
     }
-    let plain = Server::start(Reply::Whole(http("400 Bad Request", "", ""))).await;
+    // `Server` waits for the end of a head, which a TLS client does not send.
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let plain = listener.local_addr().unwrap();
+    tokio::spawn(async move {
+        use tokio::io::{AsyncReadExt, AsyncWriteExt};
+        let (mut stream, _) = listener.accept().await.unwrap();
+        let _hello = stream.read(&mut [0; 4096]).await;
+        let _written = stream.write_all(&http("400 Bad Request", "", "")).await;
+    });
     for (url, begin) in [
         (format!("http://{}", server.address), format!("failed to send the request to {}: ", server.address)),
-        (format!("https://{}", plain.address), format!("failed to connect to {}: ", plain.address)),
+        (format!("https://{plain}"), format!("failed to connect to {plain}: ")),
     ] {
         let error = ask_with(settings(&url)).await.result.unwrap_err();
         assert!(error.detail.starts_with(&begin) && error.detail.ends_with("; is base_url https?"), "{error}");

@@ -123,8 +123,9 @@ impl SimulatedDisk {
     }
 
     /// Whether it has been well long enough for everything before to be written.
-    pub(crate) fn was_well(&self, now: Duration) -> bool {
-        self.is_healthy() && self.state().well_since + WELL_AGAIN < now
+    /// A failed batch is tried again with a page, at the latest after `page_age`.
+    pub(crate) fn was_well(&self, now: Duration, page_age: Duration) -> bool {
+        self.is_healthy() && self.state().well_since + WELL_AGAIN + page_age < now
     }
 
     /// The machine sleeps until `now`: time that no program had.

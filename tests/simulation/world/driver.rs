@@ -163,6 +163,7 @@ impl Driver {
         match Exporter::start(&self.outside, &configuration, &folder, rng, self.world.pages, look).await {
             Ok(exporter) => self.exporter = Some(exporter),
             Err(error) => {
+                let error = self.without_folder(&error);
                 self.outside.tell(&format!("it does not start: {error}"));
                 let excused = self.bots.iter().any(|bot| bot.secret_lost) || !self.outside.disk.is_healthy();
                 if !excused && !self.outside.disk.is_dead() {
@@ -207,7 +208,7 @@ impl Driver {
 
     fn note_end(&mut self, clean: bool) {
         let (now, disk) = (self.outside.time.now(), &self.outside.disk);
-        let (good, healthy) = (disk.last_good_batch(now), disk.was_well(now));
+        let (good, healthy) = (disk.last_good_batch(now), disk.was_well(now, self.world.pages.1));
         self.last_life = (good, healthy, clean, now);
         // A disk that was late or failed kept no page back.
         self.seen.may_fall |= !healthy;
@@ -254,6 +255,11 @@ impl Driver {
         let fresh = path.with_extension("new");
         std::fs::write(&fresh, secret(bot, generation)).expect("the folder can be written");
         std::fs::rename(&fresh, &path).expect("the folder can be written");
+    }
+
+    /// A message without the directory of this run, which is another each time.
+    pub(super) fn without_folder(&self, message: &str) -> String {
+        message.replace(&self.folder.path().display().to_string(), "")
     }
 
     pub(super) fn secret_file(&self, bot: usize) -> PathBuf {

@@ -124,7 +124,7 @@ impl Exporter {
         });
         match prepared {
             Ok((setup, sources)) => {
-                self.handle.configure(setup).await.map_err(|error| error.to_string())?;
+                self.updates = self.handle.configure(setup).await.map_err(|error| error.to_string())?;
                 self.stop_discovery.cancel();
                 (self.discovery, self.stop_discovery) = discover(sources, &self.updates, &self.transport);
                 Ok(())

@@ -114,7 +114,7 @@ impl Driver {
         }
     }
 
-    async fn name(&mut self, bot: usize, job: usize) {
+    pub(super) async fn name(&mut self, bot: usize, job: usize) {
         let (plan, outside) = (&self.world.bots[bot], self.outside.clone());
         let job = &plan.jobs[job];
         let campaign = job.script.campaign.clone().unwrap_or_default();
@@ -177,7 +177,7 @@ impl Driver {
     }
 
     /// A job that upstream knows and nobody names.
-    fn fresh_job(&self, bot: usize, id: &str) -> String {
+    pub(super) fn fresh_job(&self, bot: usize, id: &str) -> String {
         let plan = &self.world.bots[bot];
         let mut job = ScriptedJob::new(id, 3);
         job.api = plan.api;
@@ -204,7 +204,7 @@ impl Driver {
         }
     }
 
-    async fn reload(&mut self) {
+    pub(super) async fn reload(&mut self) {
         let configuration = self.configuration();
         let Some(exporter) = &mut self.exporter else { return };
         // The program may go by either budget until it has answered.
@@ -218,6 +218,7 @@ impl Driver {
                 }
             }
             Err(error) => {
+                let error = self.without_folder(&error);
                 self.outside.tell(&format!("not reloaded: {error}"));
                 if !self.bots.iter().any(|bot| bot.secret_lost) && !self.outside.disk.is_dead() {
                     let now = self.outside.time.now();
@@ -259,65 +260,6 @@ impl Driver {
             }
         }
         text
-    }
-
-    /// Faults end: upstream, disk, sources and secrets are well, and every job is named again.
-    pub(crate) async fn calm_down(&mut self) {
-        self.outside.tell("calm");
-        let outside = self.outside.clone();
-        let now = outside.time.now();
-        outside.disk.set_failing(false, now);
-        outside.disk.set_full(false, now);
-        outside.disk.set_slow(Duration::ZERO, now);
-        outside.disk.spare();
-        {
-            let mut weather = outside.weather();
-            weather.upstream.clear_faults();
-            weather.failing.clear();
-            weather.latency = weather.latency.min(1_000).min(self.world.pace.timeout * 400);
-        }
-        for bot in 0..self.bots.len() {
-            self.write_secret(bot, self.bots[bot].generation);
-            let plan = &self.world.bots[bot];
-            self.bots[bot].limits = (plan.per_minute, plan.per_hour);
-            self.bots[bot].wrong_url = false;
-            self.bots[bot].secret_lost = false;
-        }
-        tokio::time::sleep(Duration::from_secs(10)).await;
-        self.keep_running().await;
-        self.reload().await;
-        for bot in 0..self.bots.len() {
-            for job in 0..self.world.bots[bot].jobs.len() {
-                self.name(bot, job).await;
-            }
-        }
-    }
-
-    /// In the calm every bot answers a probe of a job that nobody names.
-    pub(crate) async fn probes_are_answered(&mut self, bound: Duration) {
-        let until = tokio::time::Instant::now() + bound;
-        for bot in 0..self.bots.len() {
-            let id = self.fresh_job(bot, &format!("ds-last-{bot}"));
-            loop {
-                let Some(exporter) = &self.exporter else { return };
-                let path = format!("/probe?bot={}&target={id}", self.world.bots[bot].name);
-                let answer = exporter.ask(Method::GET, &path, &[], String::new()).await;
-                if answer.status == StatusCode::OK {
-                    break;
-                }
-                if tokio::time::Instant::now() > until {
-                    let text = String::from_utf8(answer.body).unwrap_or_default();
-                    let now = self.outside.time.now();
-                    self.outside.ledger().story.broken(
-                        now,
-                        "probes are answered",
-                        &format!("{path}: {} {text}", answer.status),
-                    );
-                    return;
-                }
-                tokio::time::sleep(Duration::from_secs(10)).await;
-            }
-        }
     }
 }
 

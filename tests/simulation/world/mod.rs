@@ -6,6 +6,7 @@
 //! - `ledger`, `page`, `promises`: what is true, and what is promised.
 //! - [`run`]: a world from its beginning to its end. [`shrink`]: a failure without what it does not need.
 
+mod calm;
 mod dice;
 mod disk;
 mod driver;

@@ -35,6 +35,8 @@ pub(crate) struct World {
     /// The longest time to an answer's head, in milliseconds.
     pub(crate) latency: u64,
     pub(crate) reorders: bool,
+    /// After the calm one request ID is always refused.
+    pub(crate) refuses_one: bool,
     pub(crate) scrape_every: Duration,
     /// How often the program renders a page: least time between two, and the most.
     pub(crate) pages: (Duration, Duration),
@@ -194,6 +196,7 @@ impl World {
             bots,
             latency: dice.scaled(20, 3_000),
             reorders: dice.percent(30) && knobs.reorder,
+            refuses_one: dice.percent(15) && knobs.per_id,
             scrape_every: Duration::from_secs(dice.within(10..60)),
             pages: (Duration::from_millis(dice.scaled(250, 4_000)), dice.seconds(1, 30)),
             events: Vec::new(),
@@ -273,10 +276,10 @@ pub(crate) fn refusal(dice: &mut Dice) -> RefusalForm {
 
 /// A fault of the upstream.
 pub(crate) fn fault(dice: &mut Dice, knobs: Knobs) -> (&'static str, Fault) {
-    match dice.within(0..14) {
+    match dice.within(0..16) {
         0 => ("gateway 502", Fault::Status(*dice.pick(&[500, 502, 503, 504]))),
-        1 if knobs.gateway_404 => ("gateway 404", Fault::Status(404)),
-        1 | 2 => ("gateway 403 or 429", Fault::Status(*dice.pick(&[403, 429]))),
+        1 | 14 | 15 if knobs.gateway_404 => ("gateway 404", Fault::Status(404)),
+        1 | 2 | 14 | 15 => ("gateway 403 or 429", Fault::Status(*dice.pick(&[403, 429]))),
         3 => ("log-in page", Fault::Html200),
         4 => ("empty 200", Fault::Empty200),
         5 => ("cut-off body", Fault::Truncated),

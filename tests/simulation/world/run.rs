@@ -91,6 +91,9 @@ async fn calm(driver: &mut Driver) -> Duration {
         counters_are_true(&driver.world, &page, &mut outside.ledger(), now);
         calls_are_counted(&page, &mut outside.ledger(), now);
     }
+    if driver.world.refuses_one {
+        driver.one_refused_id_pauses_nobody().await;
+    }
     converged
 }
 

@@ -247,7 +247,7 @@ fn spelt(reply: &DirectReply) -> String {
 }
 
 fn is_report(body: &[u8]) -> bool {
-    body.windows(12).any(|window| window == b"\"statusLogs\"")
+    body.first() == Some(&b'{') && body.windows(12).any(|window| window == b"\"statusLogs\"")
 }
 
 /// The same report with its entries in another order.
