@@ -29,7 +29,7 @@ fn hold(document: &str, marker: &str, expected: &str) {
 
 #[test]
 fn the_metric_table_of_the_readme_is_the_catalogue() {
-    let mut table = "| family | type | labels | what it says |\n| --- | --- | --- | --- |\n".to_owned();
+    let mut table = "| family | type | labels | description |\n| --- | --- | --- | --- |\n".to_owned();
     for family in families() {
         let labels: Vec<String> = family.labels.iter().map(|label| format!("`{label}`")).collect();
         let kind = family.kind.as_type();

@@ -228,11 +228,11 @@ impl Run {
             _ => {}
         }
         let paused = match observation {
-            Observation::RateLimited(refusal) => {
-                let named = refusal
+            Observation::RateLimited(details) => {
+                let named = details
                     .retry_after
                     .map(|requested| requested.clamp(Duration::from_secs(1), Duration::from_secs(3600)));
-                Some(named.unwrap_or(Duration::from_secs(if refusal.hourly { 300 } else { 60 })))
+                Some(named.unwrap_or(Duration::from_secs(if details.hourly { 300 } else { 60 })))
             }
             Observation::Unauthorized => Some(Duration::from_secs(30)),
             _ => None,
@@ -261,7 +261,7 @@ impl Run {
             (unusable, Observation::Unusable),
             (unavailable, Observation::Unavailable),
             (unauthorized, Observation::Unauthorized),
-            (rate_limited, Observation::RateLimited(self.refusal())),
+            (rate_limited, Observation::RateLimited(self.rate_limit_details())),
         ] {
             if roll < share {
                 return observation;
@@ -281,7 +281,7 @@ impl Run {
         Observation::Progress { progress, changed: self.dice.roll(3) > 0 }
     }
 
-    fn refusal(&mut self) -> RateLimitDetails {
+    fn rate_limit_details(&mut self) -> RateLimitDetails {
         let retry_after = match self.dice.roll(4) {
             0 => Some(Duration::from_secs(self.dice.roll(120))),
             1 => Some(Duration::MAX),

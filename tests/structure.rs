@@ -137,7 +137,7 @@ fn no_file_is_longer_than_400_lines() {
     assert!(long.is_empty(), "files of more than {MAX_LINES} lines:\n{long}");
 }
 
-const TABLE: &str = "\n## Modules\n\n| module | does | knows nothing of |\n| --- | --- | --- |\n\
+const TABLE: &str = "\n## Modules\n\n| module | does | must not import |\n| --- | --- | --- |\n\
     | `model` | data | `tokio`, `std::fs` |\n| `store` | state | `model` |\n| `poller` | the loop | |\n\n## Next\n";
 
 #[test]

@@ -48,7 +48,7 @@ pub fn setup(
                 per_hour: shard.share(bot.rate_limit.per_hour),
                 max_in_flight: MAX_IN_FLIGHT,
             },
-            client: Arc::new(client.over(transport.clone())),
+            client: Arc::new(client.with_transport(transport.clone())),
             tokens: Arc::new(tokens(bot)?),
         });
         if !bot.static_configs.is_empty() {

@@ -28,4 +28,3 @@ pub use global::Global;
 pub use redacted_url::RedactedUrl;
 pub use settings::{Config, MAX_BOTS, example};
 pub use sources::{Authorization, BasicAuth, FileSdConfig, HttpSdConfig, StaticConfig};
-pub use target_groups::MAX_TARGET_LABELS;

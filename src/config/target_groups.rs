@@ -3,11 +3,8 @@
 
 use std::sync::Arc;
 
-use crate::model::{LabelName, LabelValue, RequestId, Target};
+use crate::model::{LabelName, LabelValue, MAX_TARGET_LABELS, RequestId, Target};
 use crate::yaml::{Decoder, Node, Position, Value};
-
-/// The maximum number of labels of a target: each is a label of its `koreai_job_info`.
-pub const MAX_TARGET_LABELS: usize = 32;
 
 /// Reads one group and passes on each target with its position. A group with an invalid label has no targets.
 pub(super) fn decode_group(

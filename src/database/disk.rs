@@ -47,12 +47,12 @@ pub trait Disk: Debug + Send + Sync + 'static {
 
 /// A directory of the file system.
 #[derive(Debug)]
-pub struct Folder {
+pub struct Directory {
     folder: PathBuf,
     file: PathBuf,
 }
 
-impl Folder {
+impl Directory {
     /// This directory, which may be missing.
     pub fn new(folder: &Path) -> Self {
         Self { folder: folder.to_owned(), file: folder.join(FILE_NAME) }
@@ -63,7 +63,7 @@ impl Folder {
     }
 }
 
-impl Disk for Folder {
+impl Disk for Directory {
     fn folder(&self) -> &Path {
         &self.folder
     }

@@ -10,7 +10,7 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 
 use super::batch::{Batch, Contents};
-use super::disk::{Disk, FILE_NAME, Folder};
+use super::disk::{Directory, Disk, FILE_NAME};
 use super::error::{Damage, DatabaseError, WriteError};
 use super::file::File;
 use super::writer::{Gauges, Request, Writer};
@@ -35,7 +35,7 @@ impl Database {
         let (batches, receiver) = mpsc::channel(QUEUE);
         let (sender, opened) = oneshot::channel();
         let gauges = Arc::new(Gauges::default());
-        let (disk, shown) = (Arc::new(Folder::new(directory)), gauges.clone());
+        let (disk, shown) = (Arc::new(Directory::new(directory)), gauges.clone());
         let task = tokio::task::spawn_blocking(move || match File::open(disk) {
             Ok((file, contents)) => {
                 let writer = Writer::new(file, shown);

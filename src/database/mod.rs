@@ -31,6 +31,6 @@ mod writer;
 mod tests;
 
 pub use batch::{Batch, BotCalls, Contents};
-pub use disk::{Disk, FILE_NAME, Folder};
+pub use disk::{Directory, Disk, FILE_NAME};
 pub use error::{DatabaseError, RowError, WriteError};
 pub use handle::Database;

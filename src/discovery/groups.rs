@@ -7,13 +7,11 @@ use std::sync::Arc;
 use serde::Deserialize;
 
 use super::error::DiscoveryError;
-use crate::model::{LabelName, LabelValue, RequestId, Target};
+use crate::model::{LabelName, LabelValue, MAX_TARGET_LABELS, RequestId, Target};
 use crate::yaml::{self, Bounds, Decoder, Mistake, Node, Value};
 
 /// The maximum size of a file or response in bytes: half a million targets.
 pub(super) const MAX_BYTES: u64 = 32 << 20;
-/// The maximum number of labels of one group.
-const MAX_LABELS: usize = 32;
 /// The format has four levels. A node takes about 100 bytes.
 const BOUNDS: Bounds = Bounds { depth: 8, nodes: 2_000_000 };
 /// The maximum number of invalid targets that are logged per file or response; the others are only counted.
@@ -153,8 +151,11 @@ impl Labels {
                 others.push((name, value));
             }
         }
-        if others.len() > MAX_LABELS {
-            return Err(format!("too many labels in the group: {}, at most {MAX_LABELS} are allowed", others.len()));
+        if others.len() > MAX_TARGET_LABELS {
+            return Err(format!(
+                "too many labels in the group: {}, at most {MAX_TARGET_LABELS} are allowed",
+                others.len()
+            ));
         }
         others.sort();
         Ok(Self { campaign, others: others.into() })

@@ -31,7 +31,7 @@ pub static BOT_FAMILIES: &[Row<BotMetrics>] = &[
         Histogram,
         "koreai_notification_delivery_seconds",
         &["bot", "channel"],
-        "Time from the request of a job to each of its log entries.",
+        "Time from the request of a job to each of its log entries, in seconds.",
         delivery
     ),
     row!(
@@ -45,7 +45,7 @@ pub static BOT_FAMILIES: &[Row<BotMetrics>] = &[
         Histogram,
         "koreai_job_duration_seconds",
         &["bot", "status"],
-        "Time from the request of a finished job to its last log entry, by terminal status.",
+        "Time from the request of a finished job to its last log entry, in seconds, by terminal status.",
         job_duration
     ),
     row!(Gauge, "koreai_jobs", &["bot", "state"], "Tracked jobs, by polling state.", |bot, samples| by_label(
@@ -66,7 +66,7 @@ pub static BOT_FAMILIES: &[Row<BotMetrics>] = &[
         Histogram,
         "koreai_upstream_request_duration_seconds",
         BOT,
-        "Duration of requests to the upstream, including the response body.",
+        "Duration of requests to the upstream, including the response body, in seconds.",
         |bot, samples| samples.histogram(&[bot_label(bot)], &bot.counters.request_duration)
     ),
     row!(
@@ -87,14 +87,14 @@ pub static BOT_FAMILIES: &[Row<BotMetrics>] = &[
         Gauge,
         "koreai_upstream_budget_used_requests",
         &["bot", "window"],
-        "Requests to the upstream in the window that ends now, by window.",
+        "Requests to the upstream in the current window, by window.",
         |bot, samples| by_label(bot, samples, "window", BudgetWindow::as_label, &bot.gauges.budget_used)
     ),
     row!(
         Gauge,
         "koreai_upstream_paused_until_timestamp_seconds",
         BOT,
-        "End of the current pause of polling after a refusal by the upstream, in Unix seconds; 0 if not paused.",
+        "End of the current pause in requests to the upstream, in Unix seconds; 0 if not paused.",
         |bot, samples| one(bot, samples, bot.gauges.paused_until.unwrap_or(Timestamp::from_millis(0)))
     ),
     row!(
@@ -133,7 +133,7 @@ pub static BOT_FAMILIES: &[Row<BotMetrics>] = &[
         Gauge,
         "koreai_exporter_target_source_up",
         &["bot", "source"],
-        "Whether the last read of all sources succeeded (1) or failed (0), by source type.",
+        "Whether every source of the type was last read successfully (1) or not (0).",
         |bot, samples| by_source(bot, samples, &bot.gauges.source_up)
     ),
     row!(
@@ -147,7 +147,7 @@ pub static BOT_FAMILIES: &[Row<BotMetrics>] = &[
         Histogram,
         "koreai_exporter_poll_delay_seconds",
         BOT,
-        "Time from when a poll is due to its start.",
+        "Delay from the due time of a poll to its start, in seconds.",
         |bot, samples| samples.histogram(&[bot_label(bot)], &bot.counters.poll_delay)
     ),
     row!(

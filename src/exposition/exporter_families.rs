@@ -23,7 +23,7 @@ pub struct ExporterView {
     pub config_last_reload_successful: bool,
     /// When the configuration was last loaded successfully.
     pub config_last_reload_success: Timestamp,
-    /// Rejected items.
+    /// Dropped targets, campaigns and log entries.
     pub dropped: EnumMap<DropReason, u64>,
     /// The embedded database; `None` with in-memory storage.
     pub storage: Option<StorageView>,
@@ -74,7 +74,13 @@ pub static EXPORTER_FAMILIES: &[Row<ExporterView>] = &[
         "Time of the last successful load of the configuration, in Unix seconds.",
         |view, samples| samples.sample(&[], view.config_last_reload_success)
     ),
-    row!(Counter, "koreai_exporter_dropped_total", &["reason"], "Rejected items, by reason.", dropped),
+    row!(
+        Counter,
+        "koreai_exporter_dropped_total",
+        &["reason"],
+        "Dropped targets, campaigns and log entries, by reason.",
+        dropped
+    ),
     row!(
         Gauge,
         "koreai_exporter_storage_size_bytes",

@@ -18,15 +18,20 @@ pub(super) enum Limit {
 pub(super) struct RollingBudget {
     per_minute: usize,
     per_hour: usize,
-    refused_calls_count: bool,
+    rate_limited_calls_count: bool,
     /// When calls were counted, ascending; never longer than the larger limit.
     counted: VecDeque<Duration>,
 }
 
 impl RollingBudget {
-    pub(super) fn new(per_minute: u32, per_hour: u32, refused_calls_count: bool) -> Self {
+    pub(super) fn new(per_minute: u32, per_hour: u32, rate_limited_calls_count: bool) -> Self {
         let size = |limit: u32| usize::try_from(limit).unwrap_or(usize::MAX);
-        Self { per_minute: size(per_minute), per_hour: size(per_hour), refused_calls_count, counted: VecDeque::new() }
+        Self {
+            per_minute: size(per_minute),
+            per_hour: size(per_hour),
+            rate_limited_calls_count,
+            counted: VecDeque::new(),
+        }
     }
 
     /// Counts a call at `now`, or returns the window that is full. The hour is checked first: while it is full, a free
@@ -36,20 +41,20 @@ impl RollingBudget {
             self.counted.pop_front();
         }
         let older_than_a_minute = self.counted.partition_point(|at| *at + MINUTE <= now);
-        let refused = if self.counted.len() >= self.per_hour {
+        let rate_limited = if self.counted.len() >= self.per_hour {
             Some(Limit::Hour)
         } else if self.counted.len() - older_than_a_minute >= self.per_minute {
             Some(Limit::Minute)
         } else {
             None
         };
-        if refused.is_none() || self.refused_calls_count {
+        if rate_limited.is_none() || self.rate_limited_calls_count {
             self.counted.push_back(now);
             if self.counted.len() > self.per_hour.max(self.per_minute) {
                 self.counted.pop_front();
             }
         }
-        refused.map_or(Ok(()), Err)
+        rate_limited.map_or(Ok(()), Err)
     }
 }
 

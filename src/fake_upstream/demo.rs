@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::fault::{Fault, FaultRule};
 use super::job_generator::{JobGenerator, SALES};
-use super::refusal_form::{RefusalForm, RefusalText, RetryAfter};
+use super::rate_limit_form::{RateLimitForm, RateLimitText, RetryAfter};
 use super::tenant::{Tenant, TenantBot};
 use super::token::Credential;
 
@@ -18,9 +18,9 @@ pub fn demo_tenant(started_at_millis: i64, support: Credential, sales: Credentia
         sales.enforce_jti = true;
     }
     let seconds = Duration::from_secs;
-    let refused = RefusalForm { status: 429, retry_after: RetryAfter::Seconds(10), text: RefusalText::NamesWindow };
+    let refused = RateLimitForm { status: 429, retry_after: RetryAfter::Seconds(10), text: RateLimitText::NamesWindow };
     let faults = vec![
-        FaultRule::always(Fault::RefuseRate(refused)).between(seconds(90), seconds(110)).every(seconds(300)),
+        FaultRule::always(Fault::RateLimited(refused)).between(seconds(90), seconds(110)).every(seconds(300)),
         FaultRule::always(Fault::Status(502)).between(seconds(200), seconds(208)).every(seconds(300)),
     ];
     Tenant { faults, generator: Some(JobGenerator), ..Tenant::new(started_at_millis, bots) }

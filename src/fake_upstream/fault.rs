@@ -2,13 +2,13 @@
 
 use std::time::Duration;
 
-use super::refusal_form::RefusalForm;
+use super::rate_limit_form::RateLimitForm;
 
 /// What goes wrong with one response.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Fault {
     /// Rate limited, although budget is left.
-    RefuseRate(RefusalForm),
+    RateLimited(RateLimitForm),
     /// 401, although the token is valid.
     Unauthorized,
     /// This HTTP code, with the HTML page of a gateway.

@@ -73,7 +73,7 @@ pub(super) fn complete(fault: Fault, sample: SampleBody) -> ScriptedResponse {
         Fault::ErrorsEnvelope200 => ScriptedResponse::ok(status_body::errors("Something went wrong", 500)),
         Fault::NullLogs => ScriptedResponse::ok(sample.null_logs),
         // The state answers these two itself.
-        Fault::RefuseRate(_) | Fault::Unauthorized => without_body(401, Vec::new()),
+        Fault::RateLimited(_) | Fault::Unauthorized => without_body(401, Vec::new()),
         Fault::Truncated | Fault::NeverEnding | Fault::Hang | Fault::Huge(_) | Fault::Reset => {
             ScriptedResponse::ok(sample.whole)
         }

@@ -4,7 +4,7 @@
 //! `POST …/notifyV2`. Like a real tenant it rejects a wrong method, header, signature, `appId`, `sub`, `exp`, replayed `jti`
 //! or bot ID, and calls beyond the budget. It records every call, and it can tell what is true of every job.
 //!
-//! - [`Tenant`], [`TenantBot`], [`Credential`], [`RefusalForm`]: what it imitates, as plain data.
+//! - [`Tenant`], [`TenantBot`], [`Credential`], [`RateLimitForm`]: what it imitates, as plain data.
 //! - [`ScriptedJob`], [`Plan`], [`Truth`]: what a job does, a pure function of the job and the time.
 //! - [`Fault`], [`FaultRule`]: what goes wrong, and when.
 //! - [`RecordedCall`], [`Record`]: the calls it received.
@@ -23,9 +23,9 @@ mod fault;
 mod fault_response;
 mod job;
 mod job_generator;
+mod rate_limit_form;
 mod record;
-mod refusal_form;
-mod send;
+mod send_request;
 mod server;
 mod state;
 mod status_body;
@@ -40,8 +40,8 @@ pub use direct::{DirectReply, DirectUpstream};
 pub use fault::{Fault, FaultRule};
 pub use job::{Api, Counts, Plan, ScriptedJob, ScriptedResponse, Shape, Truth};
 pub use job_generator::{DueJob, JobGenerator};
+pub use rate_limit_form::{RateLimitForm, RateLimitText, RetryAfter};
 pub use record::{Record, RecordedCall};
-pub use refusal_form::{RefusalForm, RefusalText, RetryAfter};
 pub use server::{FakeUpstream, StartError};
 pub use tenant::{Tenant, TenantBot};
 pub use token::{Credential, SignatureAlgorithm};

@@ -10,9 +10,9 @@ use super::budget::{Limit, RollingBudget};
 use super::fault::{self, Fault, FaultRule};
 use super::job::{Api, Plan, ScriptedJob, ScriptedResponse, Truth, is_terminal};
 use super::job_generator::JobGenerator;
+use super::rate_limit_form::{RateLimitForm, RateLimitText, RetryAfter};
 use super::record::{Record, RecordedCall, fingerprint};
-use super::refusal_form::{RefusalForm, RefusalText, RetryAfter};
-use super::send;
+use super::send_request;
 use super::status_body::{self, BodyContext};
 use super::tenant::{Tenant, TenantBot};
 use super::token::{Credential, Rejection, TokenVerifier, header_is_a_jwt};
@@ -73,7 +73,7 @@ struct BotState {
     verifier: TokenVerifier,
     budget: RollingBudget,
     per_id_per_minute: Option<u32>,
-    refusal: RefusalForm,
+    rate_limit_form: RateLimitForm,
     sent_jobs_take: Duration,
     jobs: HashMap<Arc<str>, ScriptedJobState>,
 }
@@ -184,12 +184,12 @@ impl State {
             _ => None,
         };
         if let Err(window) = bot.admit(request_id, now) {
-            return Reply::Response(rate_limited(bot.refusal, window, unix_millis));
+            return Reply::Response(rate_limited(bot.rate_limit_form, window, unix_millis));
         }
         let bot_id = Arc::clone(&bot.bot_id);
         let context = BodyContext { bot_id: &bot_id, canary, started_at_millis: *started_at_millis };
         match fault::take(faults, &bot_id, request_id, job_clock) {
-            Some(Fault::RefuseRate(form)) => Reply::Response(rate_limited(form, Limit::Minute, unix_millis)),
+            Some(Fault::RateLimited(form)) => Reply::Response(rate_limited(form, Limit::Minute, unix_millis)),
             Some(Fault::Unauthorized) => Reply::Response(unauthorized(Rejection::WrongCredentials)),
             Some(fault) => Reply::Faulty(fault, bot.sample(request_id, context, job_clock)),
             None => Reply::Response(match &call.endpoint {
@@ -241,9 +241,9 @@ impl BotState {
         let mut state = Self {
             bot_id: bot.bot_id.into(),
             verifier,
-            budget: RollingBudget::new(bot.per_minute, bot.per_hour, bot.refused_calls_count),
+            budget: RollingBudget::new(bot.per_minute, bot.per_hour, bot.rate_limited_calls_count),
             per_id_per_minute: bot.per_id_per_minute,
-            refusal: bot.refusal,
+            rate_limit_form: bot.rate_limit_form,
             sent_jobs_take: bot.sent_jobs_take,
             jobs: HashMap::new(),
         };
@@ -298,7 +298,7 @@ impl BotState {
         context: BodyContext<'_>,
         job_clock: Duration,
     ) -> ScriptedResponse {
-        let Some(send) = send::parse(api, sent).filter(|_| self.jobs.len() < MAX_JOBS_PER_BOT) else {
+        let Some(send) = send_request::parse(api, sent).filter(|_| self.jobs.len() < MAX_JOBS_PER_BOT) else {
             return ScriptedResponse::json(412, status_body::errors("Validation errors/ Invalid arguments", 412));
         };
         let mut job = ScriptedJob::new(&format!("ds-{number:08x}-0000-4000-8000-5e0000000000"), send.recipients)
@@ -362,16 +362,16 @@ fn not_found() -> ScriptedResponse {
     ScriptedResponse::json(404, status_body::errors("Not Found", 404))
 }
 
-fn rate_limited(form: RefusalForm, window: Limit, unix_millis: i64) -> ScriptedResponse {
+fn rate_limited(form: RateLimitForm, window: Limit, unix_millis: i64) -> ScriptedResponse {
     let text = match (form.text, window) {
-        (RefusalText::NamesWindow, Limit::Minute) => {
+        (RateLimitText::NamesWindow, Limit::Minute) => {
             "You've exceeded the per-minute rate limit. Please wait for sometime before retrying."
         }
-        (RefusalText::NamesWindow, Limit::Hour) => {
+        (RateLimitText::NamesWindow, Limit::Hour) => {
             "You've exceeded the hourly rate limit. Please wait for sometime before retrying."
         }
-        (RefusalText::TryLater, _) => "Rate limit for this API has been reached. Please try again later",
-        (RefusalText::AfterSomeTime, _) => {
+        (RateLimitText::TryLater, _) => "Rate limit for this API has been reached. Please try again later",
+        (RateLimitText::AfterSomeTime, _) => {
             "Rate limit for this API has been reached. Please try again after some time."
         }
     };

@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::fault::FaultRule;
 use super::job::ScriptedJob;
 use super::job_generator::JobGenerator;
-use super::refusal_form::RefusalForm;
+use super::rate_limit_form::RateLimitForm;
 use super::token::Credential;
 
 /// A tenant, in its initial state.
@@ -59,9 +59,9 @@ pub struct TenantBot {
     /// Calls allowed in any 60 s for one request ID; `None`: unlimited.
     pub per_id_per_minute: Option<u32>,
     /// Whether rate-limited calls also count against the budget.
-    pub refused_calls_count: bool,
+    pub rate_limited_calls_count: bool,
     /// What a rate-limited call is answered.
-    pub refusal: RefusalForm,
+    pub rate_limit_form: RateLimitForm,
     /// Duration of jobs created by a send.
     pub sent_jobs_take: Duration,
     /// The initial jobs.
@@ -79,8 +79,8 @@ impl TenantBot {
             per_minute: 600,
             per_hour: 18_000,
             per_id_per_minute: None,
-            refused_calls_count: false,
-            refusal: RefusalForm::default(),
+            rate_limited_calls_count: false,
+            rate_limit_form: RateLimitForm::default(),
             sent_jobs_take: Duration::from_secs(60),
             jobs: Vec::new(),
         }

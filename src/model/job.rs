@@ -75,7 +75,7 @@ pub struct Job {
     pub first_notification: Option<Timestamp>,
     /// Time of the latest log entry.
     pub last_notification: Option<Timestamp>,
-    /// Time of the first poll whose report differed from the report before.
+    /// Time of the last poll whose report differed from the one before.
     pub last_change: Option<Timestamp>,
     /// Time of the first poll that found the job finished.
     pub finished: Option<Timestamp>,

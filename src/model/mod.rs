@@ -42,5 +42,5 @@ pub use shard::Shard;
 pub use slot::JobSlot;
 pub use status::{ApiVersion, EntryStatus, JobStatus, TerminalStatus};
 pub use storage_operation::StorageOperation;
-pub use target::{DropReason, SourceId, SourceKind, Target, TargetUpdate};
+pub use target::{DropReason, MAX_TARGET_LABELS, SourceId, SourceKind, Target, TargetUpdate};
 pub use time::Timestamp;

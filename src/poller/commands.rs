@@ -18,7 +18,7 @@ impl Poller {
         let now = self.clock.now();
         match command {
             Command::Configure(setup, reply) => {
-                let updates = self.intake.replace_updates();
+                let updates = self.inbox.replace_updates();
                 self.configure(*setup, now);
                 self.reply_when_persisted(Reply::Configured(reply, updates), now);
             }

@@ -4,7 +4,7 @@
 //! of calls come in; calls and pages go out. There is no other writer, so there are no locks.
 //!
 //! - `run`: [`Poller`], the loop. `commands`, `configuration`, `job_changes` and `call_results` are its reactions.
-//! - `intake`: incoming commands and target updates. `in_flight`: the calls in flight. `bots`: the bots, and which of them
+//! - `inbox`: incoming commands and target updates. `in_flight`: the calls in flight. `bots`: the bots, and which of them
 //!   owns each job. `pages`: when pages are rendered and published, and readiness. `persister`: what is written to the
 //!   database, and what waits for that. `probes`: jobs that are only probed. `recent_calls`: the last calls of all jobs.
 //! - [`Setup`]: a configuration as the loop needs it; a reload sends another one.
@@ -19,7 +19,7 @@ mod commands;
 mod configuration;
 mod handle;
 mod in_flight;
-mod intake;
+mod inbox;
 mod job_changes;
 mod log_dedup;
 mod logging;

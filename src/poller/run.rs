@@ -14,7 +14,7 @@ use tokio_util::sync::CancellationToken;
 use super::bots::Bots;
 use super::handle::{Command, Handle};
 use super::in_flight::{EndedCall, InFlightCalls};
-use super::intake::Intake;
+use super::inbox::Inbox;
 use super::pages::{PagePublisher, RenderedPage};
 use super::persister::{DatabaseEnded, Persister};
 use super::probes::Probes;
@@ -51,7 +51,7 @@ pub struct Poller {
     pub(super) probes: Probes,
     pub(super) pages: PagePublisher,
     pub(super) persister: Persister,
-    pub(super) intake: Intake,
+    pub(super) inbox: Inbox,
     /// Draws the jitter of first polls and the order in which kinds of events are checked.
     pub(super) rng: StdRng,
 }
@@ -76,7 +76,7 @@ impl Poller {
         rng: StdRng,
     ) -> (Self, Parts) {
         let now = clock.now();
-        let (intake, handle, updates) = Intake::new();
+        let (inbox, handle, updates) = Inbox::new();
         let (database, contents) = database.unzip();
         let mut poller = Self {
             clock,
@@ -88,7 +88,7 @@ impl Poller {
             probes: Probes::default(),
             pages: PagePublisher::new(exporter, database.is_some(), now),
             persister: Persister::new(database),
-            intake,
+            inbox,
             rng,
         };
         poller.restore(setup, contents, now);
@@ -141,7 +141,7 @@ impl Poller {
                 Event::Update(update) => {
                     self.handle_update(update);
                     for _ in 0..BATCH {
-                        let Some(update) = self.intake.try_next_update() else { break };
+                        let Some(update) = self.inbox.try_next_update() else { break };
                         self.handle_update(update);
                     }
                 }
@@ -169,8 +169,8 @@ impl Poller {
                     0 => cancelled.as_mut().poll(context).map(|()| Event::Shutdown),
                     1 => self.persister.poll_written(context).map(Event::Written),
                     2 => self.calls.poll_next(context).map(|ended| Event::CallEnded(Box::new(ended))),
-                    3 => self.intake.poll_command(context).map(Event::Command),
-                    4 => self.intake.poll_update(context).map(Event::Update),
+                    3 => self.inbox.poll_command(context).map(Event::Command),
+                    4 => self.inbox.poll_update(context).map(Event::Update),
                     _ => elapsed.as_mut().poll(context).map(|()| Event::Time),
                 };
                 if event.is_ready() {

@@ -327,10 +327,10 @@ async fn an_update_from_before_a_reload_is_not_applied_to_the_source_that_has_it
     let setup = Setup { sources: vec![source], ..setup() };
     poller.handle_command(Command::Configure(Box::new(setup), reply));
     poller.publish(poller.clock.now());
-    assert!(poller.intake.try_next_update().is_none(), "it was for the sources of the earlier configuration");
+    assert!(poller.inbox.try_next_update().is_none(), "it was for the sources of the earlier configuration");
     assert!(parts.updates.send(update.clone()).await.is_err(), "the earlier discovery is no longer heard");
     configured.try_recv().unwrap().send(update).await.unwrap();
-    assert!(poller.intake.try_next_update().is_some());
+    assert!(poller.inbox.try_next_update().is_some());
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! The circuit breaker of one bot: blocks calls while the upstream fails or refuses, then lets one trial call through.
+//! The circuit breaker of one bot: blocks calls while the upstream fails or limits the rate, then lets one trial call through.
 
 use std::time::Duration;
 
@@ -7,15 +7,15 @@ use crate::model::Timestamp;
 
 /// Bounds of `Retry-After`.
 const RETRY_AFTER: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(3600));
-/// The pause after a refusal that names none: the length of the window that is probably full.
+/// The pause after a rate-limited call without `Retry-After`: the length of the window that is probably full.
 const MINUTE_PAUSE: Duration = Duration::from_secs(60);
 /// The pause after the hourly text. docs/UPSTREAM.md#what-an-exporter-must-handle: minutes and not seconds.
 const HOURLY_PAUSE: Duration = Duration::from_secs(300);
-/// The longest pause after refusals, however long the upstream has refused.
-const MAX_REFUSAL_PAUSE: Duration = Duration::from_secs(900);
-/// A pause doubles up to a minute, and later up to this fraction of the time for which the upstream has refused. One trial
-/// call a minute is negligible beside the limit, and the end of the refusals is detected at most a tenth late.
-const REFUSED_TIME_DIVISOR: u32 = 10;
+/// The longest pause because of the rate limit, however long it has lasted.
+const MAX_RATE_LIMIT_PAUSE: Duration = Duration::from_secs(900);
+/// A pause doubles up to a minute, and later up to this fraction of the time since the rate limit began. One trial
+/// call a minute is negligible beside the limit, and the end of the rate limit is detected at most a tenth late.
+const RATE_LIMITED_TIME_DIVISOR: u32 = 10;
 /// The first pause after 401 or 403.
 const FIRST_UNAUTHORIZED_PAUSE: Duration = Duration::from_secs(30);
 /// The longest pause after 401 or 403. The rule `koreai_upstream_trouble{cause="auth"}` in
@@ -47,7 +47,7 @@ pub(super) enum CallOutcome {
 }
 
 /// Permission to start one call; holds how often the circuit had opened by then. The outcome of a call that started before
-/// the circuit opened is stale: thirty refusals at one moment count as one, and a late success does not close the circuit.
+/// the circuit opened is stale: thirty failures at one moment count as one, and a late success does not close the circuit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct CallPermit {
     openings: u64,
@@ -68,10 +68,10 @@ enum State {
 pub(super) struct CircuitBreaker {
     state: State,
     openings: u64,
-    refusals_in_a_row: u32,
-    refused_since: Option<Timestamp>,
+    rate_limited_in_a_row: u32,
+    rate_limited_since: Option<Timestamp>,
     /// Calls are blocked until this time because of the rate limit. [`CircuitBreaker::retry_now`] does not shorten it.
-    refused_until: Option<Timestamp>,
+    rate_limited_until: Option<Timestamp>,
     unauthorized_in_a_row: u32,
     unavailable_in_a_row: u32,
 }
@@ -81,9 +81,9 @@ impl CircuitBreaker {
         Self {
             state: State::Closed,
             openings: 0,
-            refusals_in_a_row: 0,
-            refused_since: None,
-            refused_until: None,
+            rate_limited_in_a_row: 0,
+            rate_limited_since: None,
+            rate_limited_until: None,
             unauthorized_in_a_row: 0,
             unavailable_in_a_row: 0,
         }
@@ -124,7 +124,7 @@ impl CircuitBreaker {
         self.unauthorized_in_a_row = 0;
         self.unavailable_in_a_row = 0;
         if let State::Open { until } = &mut self.state {
-            *until = (*until).min(self.refused_until.unwrap_or(now).max(now));
+            *until = (*until).min(self.rate_limited_until.unwrap_or(now).max(now));
         }
     }
 
@@ -146,8 +146,8 @@ impl CircuitBreaker {
         let counts = current || self.is_closed();
         let pause = match outcome {
             CallOutcome::Success if current => {
-                self.refusals_in_a_row = 0;
-                self.refused_since = None;
+                self.rate_limited_in_a_row = 0;
+                self.rate_limited_since = None;
                 self.unauthorized_in_a_row = 0;
                 self.unavailable_in_a_row = 0;
                 return self.trial_succeeded(now);
@@ -171,14 +171,14 @@ impl CircuitBreaker {
             }
             CallOutcome::NotSent => NOT_SENT_PAUSE,
             CallOutcome::RateLimited(details) => {
-                self.refusals_in_a_row = self.refusals_in_a_row.saturating_add(u32::from(counts));
-                let since = *self.refused_since.get_or_insert(now);
-                refusal_pause(details, self.refusals_in_a_row.saturating_sub(1), now.since(since))
+                self.rate_limited_in_a_row = self.rate_limited_in_a_row.saturating_add(u32::from(counts));
+                let since = *self.rate_limited_since.get_or_insert(now);
+                rate_limit_pause(details, self.rate_limited_in_a_row.saturating_sub(1), now.since(since))
             }
         };
         let until = now.plus(pause);
         if matches!(outcome, CallOutcome::RateLimited(_)) {
-            self.refused_until = self.refused_until.max(Some(until));
+            self.rate_limited_until = self.rate_limited_until.max(Some(until));
         }
         if current && let State::HalfOpen { until: earlier } = self.state {
             self.openings += 1;
@@ -202,13 +202,13 @@ impl CircuitBreaker {
     }
 }
 
-fn refusal_pause(details: RateLimitDetails, doublings: u32, refused_for: Duration) -> Duration {
+fn rate_limit_pause(details: RateLimitDetails, doublings: u32, rate_limited_for: Duration) -> Duration {
     let first = match details.retry_after {
         Some(requested) => requested.clamp(RETRY_AFTER.0, RETRY_AFTER.1),
         None if details.hourly => HOURLY_PAUSE,
         None => MINUTE_PAUSE,
     };
-    let longest = (refused_for / REFUSED_TIME_DIVISOR).clamp(MINUTE_PAUSE, MAX_REFUSAL_PAUSE);
+    let longest = (rate_limited_for / RATE_LIMITED_TIME_DIVISOR).clamp(MINUTE_PAUSE, MAX_RATE_LIMIT_PAUSE);
     doubled(first, doublings, longest.max(first))
 }
 
@@ -223,7 +223,7 @@ mod tests {
 
     const NOW: Timestamp = Timestamp::from_millis(1_000_000);
 
-    fn refused(retry_after: Option<u64>, hourly: bool) -> CallOutcome {
+    fn rate_limited(retry_after: Option<u64>, hourly: bool) -> CallOutcome {
         CallOutcome::RateLimited(RateLimitDetails { retry_after: retry_after.map(Duration::from_secs), hourly })
     }
 
@@ -239,14 +239,14 @@ mod tests {
     }
 
     #[test]
-    fn a_pause_is_as_long_as_the_refusal_says() {
+    fn a_pause_is_as_long_as_the_response_says() {
         for (outcome, seconds) in [
-            (refused(None, false), 60),
-            (refused(None, true), 300),
-            (refused(Some(7), false), 7),
-            (refused(Some(7), true), 7),
-            (refused(Some(0), false), 1),
-            (refused(Some(u64::MAX), false), 3600),
+            (rate_limited(None, false), 60),
+            (rate_limited(None, true), 300),
+            (rate_limited(Some(7), false), 7),
+            (rate_limited(Some(7), true), 7),
+            (rate_limited(Some(0), false), 1),
+            (rate_limited(Some(u64::MAX), false), 3600),
             (CallOutcome::Unauthorized, 30),
             (CallOutcome::Unavailable, 0),
             (CallOutcome::Success, 0),
@@ -258,22 +258,26 @@ mod tests {
     #[test]
     fn pauses_grow_up_to_a_bound_and_a_success_resets_them() {
         let pauses = |outcome, times| pause_after(&vec![outcome; times]).as_secs();
-        assert_eq!([1, 2, 10, 999].map(|times| pauses(refused(None, false), times)), [60, 60, 60, 900]);
-        assert_eq!([1, 2, 10, 999].map(|times| pauses(refused(None, true), times)), [300, 300, 300, 900]);
-        assert_eq!([1, 2, 3, 9].map(|times| pauses(refused(Some(1), false), times)), [1, 2, 4, 60]);
+        assert_eq!([1, 2, 10, 999].map(|times| pauses(rate_limited(None, false), times)), [60, 60, 60, 900]);
+        assert_eq!([1, 2, 10, 999].map(|times| pauses(rate_limited(None, true), times)), [300, 300, 300, 900]);
+        assert_eq!([1, 2, 3, 9].map(|times| pauses(rate_limited(Some(1), false), times)), [1, 2, 4, 60]);
         assert_eq!([1, 2, 5, 9].map(|times| pauses(CallOutcome::Unauthorized, times)), [30, 60, 480, 600]);
         assert_eq!([4, 5, 6, 20].map(|times| pauses(CallOutcome::Unavailable, times)), [0, 1, 2, 30]);
-        let outcomes =
-            [refused(Some(7), false), refused(Some(7), false), CallOutcome::Success, refused(Some(7), false)];
+        let outcomes = [
+            rate_limited(Some(7), false),
+            rate_limited(Some(7), false),
+            CallOutcome::Success,
+            rate_limited(Some(7), false),
+        ];
         assert_eq!(pause_after(&outcomes), Duration::from_secs(7));
     }
 
     #[test]
-    fn thirty_refusals_of_one_moment_are_one() {
+    fn thirty_rate_limited_calls_of_one_moment_are_one() {
         let mut breaker = CircuitBreaker::new();
         let permits: Vec<_> = (0..30).map(|_| breaker.start_call()).collect();
         for permit in permits {
-            breaker.record_outcome(permit, refused(None, false), NOW);
+            breaker.record_outcome(permit, rate_limited(None, false), NOW);
         }
         assert_eq!(breaker.paused_until(NOW), Some(NOW.plus(Duration::from_secs(60))));
     }
@@ -282,7 +286,7 @@ mod tests {
     fn a_pause_ends_with_one_trial_call() {
         let mut breaker = CircuitBreaker::new();
         let (early, late) = (breaker.start_call(), breaker.start_call());
-        breaker.record_outcome(early, refused(Some(10), false), NOW);
+        breaker.record_outcome(early, rate_limited(Some(10), false), NOW);
         let after = NOW.plus(Duration::from_secs(10));
         assert_eq!(breaker.free_at(NOW), Some(after));
         let trial = breaker.start_call();
@@ -297,8 +301,8 @@ mod tests {
     fn the_longest_pause_wins() {
         let mut breaker = CircuitBreaker::new();
         let (first, second) = (breaker.start_call(), breaker.start_call());
-        breaker.record_outcome(first, refused(Some(100), false), NOW);
-        breaker.record_outcome(second, refused(Some(10), false), NOW);
+        breaker.record_outcome(first, rate_limited(Some(100), false), NOW);
+        breaker.record_outcome(second, rate_limited(Some(10), false), NOW);
         assert_eq!(breaker.paused_until(NOW), Some(NOW.plus(Duration::from_secs(100))));
     }
 
@@ -311,7 +315,7 @@ mod tests {
         breaker.retry_now(soon);
         assert_eq!(breaker.free_at(soon), Some(soon));
         let trial = breaker.start_call();
-        breaker.record_outcome(trial, refused(Some(100), false), soon);
+        breaker.record_outcome(trial, rate_limited(Some(100), false), soon);
         breaker.retry_now(soon);
         assert_eq!(breaker.paused_until(soon), Some(soon.plus(Duration::from_secs(100))));
     }

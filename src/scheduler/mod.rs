@@ -8,7 +8,7 @@
 //! - [`Observation`]: the result of a call, as far as it matters for scheduling.
 //! - `budget`: the call budget, from `window` (never more calls than the limit in any rolling window) and `pacer` (no part
 //!   of a window without calls).
-//! - `circuit_breaker`: blocks calls while the upstream fails or refuses; resumes after one successful trial call.
+//! - `circuit_breaker`: blocks calls while the upstream fails or limits the rate; resumes after one successful trial call.
 //! - `forecast`: the expected end of a job, from its progress so far.
 //! - `poll_interval`: when one job is polled next.
 //! - `queue`: which of the waiting jobs is next; no job starves.
@@ -20,7 +20,7 @@
 //! - Consecutive calls for one job are [`MIN_GAP`] apart, from the answer to the next call.
 //! - A finished or removed job is never polled; a job with a call in flight is not chosen again.
 //! - Probes respect the same limits as polls.
-//! - While the upstream refuses, no call starts before the pause is over, and then only one until its answer.
+//! - While the upstream limits the rate, no call starts before the pause is over, and then only one until its answer.
 //! - **No job starves.** With `n` jobs, a job that has waited for [`Scheduler::starvation_limit`] is polled before any job
 //!   that was polled later, so at most `n - 1` further calls precede it. If the budget is the bottleneck, that is within
 //!   `starvation_limit + n x step + MINUTE_SPAN`, where `step` is the time between two calls at the rate that the budget

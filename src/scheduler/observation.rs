@@ -27,7 +27,7 @@ pub enum Observation {
     Unauthorized,
     /// No request could be made, for example because a secret file is missing. The bot pauses for 30 s.
     NotSent,
-    /// The upstream's rate limit. The bot pauses, or only the job if refusals follow the job while others succeed.
+    /// The upstream's rate limit. The bot pauses, or only the job if the rate limit follows the job while others succeed.
     RateLimited(RateLimitDetails),
 }
 
@@ -42,7 +42,7 @@ pub struct Progress {
     pub recipients: Option<u64>,
 }
 
-/// Details of a refusal because of the rate limit.
+/// Details of a rate-limited call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct RateLimitDetails {
     /// `Retry-After`, if present. The scheduler clamps it to 1 s to 1 h.

@@ -15,8 +15,8 @@ const INTERVAL_GROWTH: u32 = 2;
 const IDLE_AFTER_DELIVERIES: u32 = 3;
 /// The first back-off of a job after a failed call. It doubles up to the longest interval.
 const FAILURE_BACK_OFF: Duration = Duration::from_secs(5);
-/// The first and the longest back-off of a job that is refused while others succeed.
-const REFUSED_ALONE_BACK_OFF: (Duration, Duration) = (Duration::from_secs(60), Duration::from_secs(900));
+/// The first and the longest back-off of a job that is rate limited while others succeed.
+const RATE_LIMITED_ALONE_BACK_OFF: (Duration, Duration) = (Duration::from_secs(60), Duration::from_secs(900));
 /// The first and the longest interval of a gone job.
 const GONE_INTERVAL: (Duration, Duration) = (Duration::from_secs(300), Duration::from_secs(3600));
 /// The longest `Retry-After` that is respected.
@@ -71,8 +71,8 @@ pub(super) struct PollInterval {
     forecast: Forecast,
     interval: Duration,
     failures: u32,
-    /// Consecutive refusals because of the rate limit.
-    refusals: u32,
+    /// Consecutive calls that were rate limited.
+    rate_limited_in_a_row: u32,
     /// How often the end was recently expected and missed.
     misses: u32,
     /// The expected end.
@@ -91,7 +91,7 @@ impl PollInterval {
             forecast: Forecast::default(),
             interval,
             failures: 0,
-            refusals: 0,
+            rate_limited_in_a_row: 0,
             misses: 0,
             expected: None,
             changed: None,
@@ -155,18 +155,18 @@ impl PollInterval {
         self.expected
     }
 
-    /// Lets the other jobs that are due go first after a pause that a refusal of this job has caused until `until`.
-    pub(super) fn refused(&mut self, scheduled: NextPoll, until: Timestamp, now: Timestamp) -> NextPoll {
-        self.refusals = self.refusals.saturating_add(1);
+    /// Lets the other jobs that are due go first after a pause that the rate limit of a call for this job has caused until `until`.
+    pub(super) fn rate_limited(&mut self, scheduled: NextPoll, until: Timestamp, now: Timestamp) -> NextPoll {
+        self.rate_limited_in_a_row = self.rate_limited_in_a_row.saturating_add(1);
         let until = until.max(now.plus(MIN_GAP));
         NextPoll { waiting_since: now, ..scheduled.not_before(until) }
     }
 
-    /// Backs off after refusals that follow this job while others succeed.
-    pub(super) fn refused_alone(&mut self, retry_after: Option<Duration>, now: Timestamp) -> NextPoll {
-        let doublings = 2_u32.saturating_pow(self.refusals.saturating_sub(1).min(31));
-        self.refusals = self.refusals.saturating_add(1);
-        let grown = REFUSED_ALONE_BACK_OFF.0.saturating_mul(doublings).min(REFUSED_ALONE_BACK_OFF.1);
+    /// Backs off from a rate limit that follows this job while others succeed.
+    pub(super) fn rate_limited_alone(&mut self, retry_after: Option<Duration>, now: Timestamp) -> NextPoll {
+        let doublings = 2_u32.saturating_pow(self.rate_limited_in_a_row.saturating_sub(1).min(31));
+        self.rate_limited_in_a_row = self.rate_limited_in_a_row.saturating_add(1);
+        let grown = RATE_LIMITED_ALONE_BACK_OFF.0.saturating_mul(doublings).min(RATE_LIMITED_ALONE_BACK_OFF.1);
         let requested = retry_after.unwrap_or_default().min(MAX_RETRY_AFTER);
         let due = now.plus(grown.max(requested));
         NextPoll { waiting_since: due, due, end: None, first: false }
@@ -214,7 +214,7 @@ impl PollInterval {
         settings: &Settings,
     ) -> NextPoll {
         self.failures = 0;
-        self.refusals = 0;
+        self.rate_limited_in_a_row = 0;
         let changed = changed || self.gone.take().is_some();
         self.misses = match (missed, changed) {
             (true, _) => self.misses.saturating_add(1),

@@ -46,7 +46,7 @@ pub struct Scheduler {
     recently_removed: VecDeque<(Timestamp, JobSlot)>,
     /// After a restart no call starts before this time, so that no job is polled again within [`MIN_GAP`].
     restart_hold: Timestamp,
-    /// Calls that the upstream did not refuse, to tell refusals of one job from refusals of the bot.
+    /// Calls that were not rate limited, to tell a rate limit of one job from one of the bot.
     accepted_calls: u64,
     latest: Timestamp,
 }
@@ -56,8 +56,8 @@ struct ScheduledJob {
     poll_interval: PollInterval,
     next: NextPoll,
     call: Option<Call>,
-    /// [`Scheduler::accepted_calls`] when the job was last refused.
-    refused_at: Option<u64>,
+    /// [`Scheduler::accepted_calls`] when the job was last rate limited.
+    rate_limited_at: Option<u64>,
     /// Time of the last answer, for [`MIN_GAP`].
     answered: Option<Timestamp>,
 }
@@ -116,18 +116,18 @@ impl Scheduler {
         let Some(call) = job.call.take() else { return };
         self.in_flight = self.in_flight.saturating_sub(1);
         job.answered = Some(now);
-        // Another job's call succeeded since this job was last refused, and now this job is refused again.
-        let refused_alone = self.circuit_breaker.is_closed()
-            && job.refused_at.is_some_and(|accepted_calls| accepted_calls < self.accepted_calls);
+        // Another job's call succeeded since this job was last rate limited, and now this job is rate limited again.
+        let rate_limited_alone = self.circuit_breaker.is_closed()
+            && job.rate_limited_at.is_some_and(|accepted_calls| accepted_calls < self.accepted_calls);
         if let Observation::RateLimited(details) = observation {
-            job.refused_at = Some(self.accepted_calls);
-            if refused_alone && !call.removed {
-                job.next = job.poll_interval.refused_alone(details.retry_after, now);
+            job.rate_limited_at = Some(self.accepted_calls);
+            if rate_limited_alone && !call.removed {
+                job.next = job.poll_interval.rate_limited_alone(details.retry_after, now);
                 self.queue.insert(slot, &job.next);
                 return;
             }
         } else if call_outcome(observation) == CallOutcome::Success {
-            job.refused_at = None;
+            job.rate_limited_at = None;
             self.accepted_calls += 1;
         }
         if self.circuit_breaker.record_outcome(call.permit, call_outcome(observation), now) {
@@ -140,7 +140,7 @@ impl Scheduler {
         job.next = job.poll_interval.observe(observation, job.next, call.started, now, &self.settings);
         if matches!(observation, Observation::RateLimited(_)) {
             let until = self.circuit_breaker.paused_until(now).unwrap_or(now);
-            job.next = job.poll_interval.refused(job.next, until, now);
+            job.next = job.poll_interval.rate_limited(job.next, until, now);
         }
         self.queue.insert(slot, &job.next);
     }
@@ -172,8 +172,10 @@ impl Scheduler {
                     next.due = next.due.max(allowed);
                 }
                 self.queue.insert(slot, &next);
-                self.jobs
-                    .insert(slot, ScheduledJob { poll_interval, next, call: None, refused_at: None, answered: None });
+                self.jobs.insert(
+                    slot,
+                    ScheduledJob { poll_interval, next, call: None, rate_limited_at: None, answered: None },
+                );
             }
         }
     }

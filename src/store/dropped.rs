@@ -4,7 +4,7 @@ use enum_map::EnumMap;
 
 use crate::model::DropReason;
 
-/// Rejected items, by reason.
+/// Dropped targets, campaigns and log entries, by reason.
 #[derive(Debug, Default)]
 pub(super) struct Dropped(EnumMap<DropReason, u64>);
 

@@ -67,9 +67,9 @@ impl Client {
         Ok(Self { http, transport: Network::shared(), endpoint, timeout, max_body_bytes, reasons, budget })
     }
 
-    /// The same client, whose requests take another way than the network.
+    /// The same client with another transport, for example a simulation instead of the network.
     #[must_use]
-    pub fn over(self, transport: SharedTransport) -> Self {
+    pub fn with_transport(self, transport: SharedTransport) -> Self {
         Self { transport, ..self }
     }
 

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use super::AppState;
 use super::job_request::{RegisterParameters, parse_jobs};
 use super::shard_owner::{owner_message, with_owner};
-use super::{registration, request_body};
+use super::{registration_response, request_body};
 use crate::model::{
     BotName, EntryStatus, Job, JobKey, JobNumber, JobState, JobStatus, LabelValue, RequestId, SourceKind,
 };
@@ -206,7 +206,7 @@ pub(super) async fn register(
             return misdirected(&state, bot, &target.id, "; no jobs were accepted: send each shard its own IDs");
         }
     }
-    let (status, answer) = registration::register(&state.poller, jobs).await.response();
+    let (status, answer) = registration_response::register(&state.poller, jobs).await.response();
     respond(status, &answer)
 }
 

@@ -3,12 +3,10 @@
 use serde::Deserialize;
 use serde_json::Value;
 
-use crate::model::{BotName, InvalidLabel, LabelName, LabelValue, RequestId, Target};
+use crate::model::{BotName, InvalidLabel, LabelName, LabelValue, MAX_TARGET_LABELS, RequestId, Target};
 
 /// Jobs in one POST.
 const MAX_JOBS_PER_POST: usize = 10_000;
-/// Labels of one job.
-const MAX_LABELS: usize = 32;
 /// Mistakes that an answer reports.
 const MAX_REPORTED: usize = 20;
 
@@ -93,9 +91,6 @@ fn labels_of(labels: Option<&Value>) -> Result<Labels, String> {
         Some(Value::Object(map)) => map,
         Some(_) => return Err("labels is not an object".to_owned()),
     };
-    if map.len() > MAX_LABELS {
-        return Err(format!("{} labels; at most {MAX_LABELS} are allowed", map.len()));
-    }
     let mut campaign = None;
     let mut others = Vec::new();
     for (name, value) in map {
@@ -113,6 +108,9 @@ fn labels_of(labels: Option<&Value>) -> Result<Labels, String> {
             others.push((LabelName::parse(name).map_err(|error| format!("{shown:?} {error}"))?, value));
         }
     }
+    if others.len() > MAX_TARGET_LABELS {
+        return Err(format!("too many labels: {}, at most {MAX_TARGET_LABELS} are allowed", others.len()));
+    }
     others.sort();
     Ok((campaign, others))
 }
@@ -125,4 +123,22 @@ fn shortened(text: &str) -> String {
 /// The position of a JSON mistake, without the text there.
 fn position(error: &serde_json::Error) -> String {
     format!("line {}, column {}", error.line(), error.column())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn campaign_and_empty_labels_do_not_count_as_labels() {
+        let of = |others: usize| {
+            let mut labels = serde_json::Map::from_iter((0..others).map(|index| (format!("l{index}"), "x".into())));
+            labels.insert("campaign".to_owned(), "spring".into());
+            labels.insert("empty".to_owned(), "".into());
+            labels_of(Some(&Value::Object(labels)))
+        };
+        let (campaign, others) = of(MAX_TARGET_LABELS).unwrap();
+        assert_eq!((campaign.unwrap().as_str(), others.len()), ("spring", MAX_TARGET_LABELS));
+        assert_eq!(of(MAX_TARGET_LABELS + 1).unwrap_err(), "too many labels: 33, at most 32 are allowed");
+    }
 }

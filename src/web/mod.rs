@@ -19,7 +19,7 @@ mod pages;
 mod paths;
 mod probe;
 mod process;
-mod registration;
+mod registration_response;
 mod reply;
 mod request_body;
 mod routes;

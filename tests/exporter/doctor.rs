@@ -4,7 +4,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use koreai_exporter::fake_upstream::{
-    Credential, FakeUpstream, Fault, FaultRule, Plan, RefusalForm, RetryAfter, ScriptedJob, Tenant, TenantBot,
+    Credential, FakeUpstream, Fault, FaultRule, Plan, RateLimitForm, RetryAfter, ScriptedJob, Tenant, TenantBot,
 };
 
 use crate::life::words;
@@ -192,8 +192,8 @@ async fn what_stands_in_between_is_named() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_spent_rate_limit_is_the_upstreams_and_says_how_long_to_wait() {
-    let refusal = RefusalForm { retry_after: RetryAfter::Seconds(7), ..RefusalForm::default() };
-    let spent = upstream(tenant(TenantBot { per_minute: 0, refusal, ..bot(vec![job()]) })).await;
+    let rate_limit_form = RateLimitForm { retry_after: RetryAfter::Seconds(7), ..RateLimitForm::default() };
+    let spent = upstream(tenant(TenantBot { per_minute: 0, rate_limit_form, ..bot(vec![job()]) })).await;
     let said = doctor(&Configuration::new(&spent, &["ds-1"]), &["--bot=support"]);
     said.names(2, "answer", "the rate limit of the bot is spent");
     assert!(said.output.contains("wait 7 s, as the upstream says"), "{}", said.output);

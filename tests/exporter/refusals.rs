@@ -2,14 +2,14 @@
 
 use std::time::Duration;
 
-use koreai_exporter::fake_upstream::{Fault, FaultRule, Plan, RefusalForm, RefusalText, RetryAfter, ScriptedJob};
+use koreai_exporter::fake_upstream::{Fault, FaultRule, Plan, RateLimitForm, RateLimitText, RetryAfter, ScriptedJob};
 
 use crate::support::{Configuration, Exporter, Time, bot, tenant, upstream};
 
 const MINUTE: Duration = Duration::from_secs(60);
 
-fn refusal(status: u16, retry_after: RetryAfter, text: RefusalText) -> Fault {
-    Fault::RefuseRate(RefusalForm { status, retry_after, text })
+fn refusal(status: u16, retry_after: RetryAfter, text: RateLimitText) -> Fault {
+    Fault::RateLimited(RateLimitForm { status, retry_after, text })
 }
 
 /// Answers everything with `fault` after all jobs have been polled, and expects a pause of this many seconds.
@@ -49,22 +49,22 @@ async fn calls_pause(fault: Fault, outcome: &str, seconds: u64) {
 
 #[tokio::test]
 async fn a_429_pauses_calls_for_as_long_as_it_says() {
-    calls_pause(refusal(429, RetryAfter::Seconds(7), RefusalText::NamesWindow), "rate_limited", 7).await;
+    calls_pause(refusal(429, RetryAfter::Seconds(7), RateLimitText::NamesWindow), "rate_limited", 7).await;
 }
 
 #[tokio::test]
 async fn a_429_may_say_it_with_a_date() {
-    calls_pause(refusal(429, RetryAfter::HttpDate(20), RefusalText::NamesWindow), "rate_limited", 18).await;
+    calls_pause(refusal(429, RetryAfter::HttpDate(20), RateLimitText::NamesWindow), "rate_limited", 18).await;
 }
 
 #[tokio::test]
 async fn a_rate_limit_text_on_a_400_pauses_calls_for_a_minute() {
-    calls_pause(refusal(400, RetryAfter::Absent, RefusalText::TryLater), "rate_limited", 60).await;
+    calls_pause(refusal(400, RetryAfter::Absent, RateLimitText::TryLater), "rate_limited", 60).await;
 }
 
 #[tokio::test]
 async fn a_rate_limit_text_on_a_200_pauses_calls_too() {
-    calls_pause(refusal(200, RetryAfter::Seconds(5), RefusalText::AfterSomeTime), "rate_limited", 5).await;
+    calls_pause(refusal(200, RetryAfter::Seconds(5), RateLimitText::AfterSomeTime), "rate_limited", 5).await;
 }
 
 #[tokio::test]

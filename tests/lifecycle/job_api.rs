@@ -197,7 +197,7 @@ async fn every_mistake_is_reported_and_no_job_is_accepted() {
         ),
         (
             json!({"bot": "support", "request_id": "ds-1", "labels": many_labels}).to_string(),
-            "no jobs were accepted: [0]: 33 labels; at most 32 are allowed",
+            "no jobs were accepted: [0]: too many labels: 33, at most 32 are allowed",
         ),
         (
             json!([{"bot": "support", "request_id": "ds-1"}, {"bot": "support", "request_id": "-"}, {"bot": "support", "request_id": "ds-3"}, {"bot": "support"}])

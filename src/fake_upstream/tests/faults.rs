@@ -31,8 +31,8 @@ async fn faults_replace_the_body() {
 
 #[tokio::test]
 async fn faults_refuse_valid_calls() {
-    let form = RefusalForm { status: 200, retry_after: RetryAfter::Absent, text: RefusalText::AfterSomeTime };
-    let (code, text) = code_and_text(Fault::RefuseRate(form)).await;
+    let form = RateLimitForm { status: 200, retry_after: RetryAfter::Absent, text: RateLimitText::AfterSomeTime };
+    let (code, text) = code_and_text(Fault::RateLimited(form)).await;
     assert_eq!((code, text.contains("Please try again after some time.")), (200, true));
     assert_eq!(code_and_text(Fault::Unauthorized).await.0, 401);
 }

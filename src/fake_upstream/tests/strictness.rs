@@ -135,8 +135,9 @@ async fn an_unknown_id_and_an_id_of_the_other_api_are_a_400() {
 
 #[tokio::test]
 async fn the_budget_rejects_calls_and_rejected_calls_do_not_use_it() {
-    let refusal = RefusalForm { status: 400, retry_after: RetryAfter::Seconds(7), text: RefusalText::TryLater };
-    let upstream = start(TenantBot { per_minute: 2, refusal, ..bot() }).await;
+    let rate_limit_form =
+        RateLimitForm { status: 400, retry_after: RetryAfter::Seconds(7), text: RateLimitText::TryLater };
+    let upstream = start(TenantBot { per_minute: 2, rate_limit_form, ..bot() }).await;
     let codes = [poll(&upstream, "ds-1").await.0, poll(&upstream, "ds-1").await.0];
     assert_eq!(codes, [200, 200]);
     let response = client().get(status_url(&upstream, "ds-1")).header("auth", token()).send().await.unwrap();
@@ -172,8 +173,9 @@ async fn a_limit_for_one_id_does_not_affect_others() {
 
 #[tokio::test]
 async fn retry_after_may_be_an_http_date() {
-    let refusal = RefusalForm { status: 429, retry_after: RetryAfter::HttpDate(30), text: RefusalText::NamesWindow };
-    let upstream = start(TenantBot { per_minute: 0, refusal, ..bot() }).await;
+    let rate_limit_form =
+        RateLimitForm { status: 429, retry_after: RetryAfter::HttpDate(30), text: RateLimitText::NamesWindow };
+    let upstream = start(TenantBot { per_minute: 0, rate_limit_form, ..bot() }).await;
     let response = client().get(status_url(&upstream, "ds-1")).header("auth", token()).send().await.unwrap();
     let date = httpdate::parse_http_date(response.headers()["retry-after"].to_str().unwrap()).unwrap();
     let ahead = date.duration_since(std::time::UNIX_EPOCH).unwrap().as_secs().cast_signed() - unix_seconds();

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use axum::http::{Method, StatusCode};
-use koreai_exporter::fake_upstream::{Fault, FaultRule, Plan, RefusalForm, ScriptedJob};
+use koreai_exporter::fake_upstream::{Fault, FaultRule, Plan, RateLimitForm, ScriptedJob};
 
 use super::driver::Driver;
 use super::time::BEGIN;
@@ -83,7 +83,7 @@ impl Driver {
                 (job.api, job.created_at) = (plan.api, self.outside.time.now());
                 weather.upstream.add_job(&plan.bot_id, job);
             }
-            weather.upstream.add_fault(FaultRule::always(Fault::RefuseRate(RefusalForm::default())).for_id(&ids[0]));
+            weather.upstream.add_fault(FaultRule::always(Fault::RateLimited(RateLimitForm::default())).for_id(&ids[0]));
         }
         let jobs: Vec<_> = ids.iter().map(|id| serde_json::json!({"bot": plan.name, "request_id": id})).collect();
         let body = serde_json::Value::from(jobs).to_string();

@@ -62,7 +62,7 @@ impl Driver {
             per_minute: bot.per_minute,
             per_hour: bot.per_hour,
             enforce_jti: bot.jti,
-            refusal: bot.refusal,
+            rate_limit_form: bot.refusal,
             per_id_per_minute: bot.per_id_per_minute,
             jobs: bot.jobs.iter().map(|job| job.script.clone()).collect(),
             ..TenantBot::new(&bot.bot_id, Credential::hs256(&format!("cs-{number}"), &secret(number, 0)))

@@ -279,7 +279,7 @@ fn kind(fault: &Fault) -> &'static str {
         Fault::Gibberish => "gibberish",
         Fault::ErrorsEnvelope200 => "errors with 200",
         Fault::Unauthorized => "401",
-        Fault::RefuseRate(_) => "refusal",
+        Fault::RateLimited(_) => "refusal",
         Fault::Deep(_) | Fault::Huge(_) | Fault::NullLogs => "strange body",
     }
 }

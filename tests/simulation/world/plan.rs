@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use koreai_exporter::fake_upstream::{Api, Fault, FaultRule, Plan, RefusalForm, RefusalText, RetryAfter, ScriptedJob};
+use koreai_exporter::fake_upstream::{
+    Api, Fault, FaultRule, Plan, RateLimitForm, RateLimitText, RetryAfter, ScriptedJob,
+};
 
 use super::dice::Dice;
 use super::knobs::Knobs;
@@ -62,7 +64,7 @@ pub(crate) struct BotPlan {
     pub(crate) per_minute: u32,
     pub(crate) per_hour: u32,
     pub(crate) jti: bool,
-    pub(crate) refusal: RefusalForm,
+    pub(crate) refusal: RateLimitForm,
     pub(crate) per_id_per_minute: Option<u32>,
     /// How many `http_sd` sources, and how often they are read, in seconds.
     pub(crate) sources: usize,
@@ -262,15 +264,15 @@ fn job(dice: &mut Dice, bot: u64, place: u64, campaigns: u64, api: Api, sources:
 }
 
 /// A form in which the upstream refuses.
-pub(crate) fn refusal(dice: &mut Dice) -> RefusalForm {
-    RefusalForm {
+pub(crate) fn refusal(dice: &mut Dice) -> RateLimitForm {
+    RateLimitForm {
         status: *dice.pick(&[429, 429, 400, 403, 200]),
         retry_after: match dice.within(0..3) {
             0 => RetryAfter::Absent,
             1 => RetryAfter::Seconds(dice.within(1..60) as u32),
             _ => RetryAfter::HttpDate(dice.within(1..60) as u32),
         },
-        text: *dice.pick(&[RefusalText::NamesWindow, RefusalText::TryLater, RefusalText::AfterSomeTime]),
+        text: *dice.pick(&[RateLimitText::NamesWindow, RateLimitText::TryLater, RateLimitText::AfterSomeTime]),
     }
 }
 
@@ -290,6 +292,6 @@ pub(crate) fn fault(dice: &mut Dice, knobs: Knobs) -> (&'static str, Fault) {
         10 => ("gibberish", Fault::Gibberish),
         11 => ("errors with 200", Fault::ErrorsEnvelope200),
         12 => ("401", Fault::Unauthorized),
-        _ => ("refusal", Fault::RefuseRate(refusal(dice))),
+        _ => ("refusal", Fault::RateLimited(refusal(dice))),
     }
 }

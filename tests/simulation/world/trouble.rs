@@ -43,7 +43,7 @@ pub(crate) fn draw(world: &mut World, dice: &mut Dice, minutes: u64, knobs: Knob
     sort(knobs.upstream && knobs.per_id, 6, dice, &mut |dice, at, events| {
         let bot = place(dice);
         let id = bots[bot].jobs[job_of(dice, bot)].script.id.clone();
-        let rule = FaultRule::always(Fault::RefuseRate(refusal(dice))).for_id(&id);
+        let rule = FaultRule::always(Fault::RateLimited(refusal(dice))).for_id(&id);
         let rule = rule.between(at, at + dice.seconds(30, 600));
         events.push(Event { at, what: What::Upstream(rule) });
     });

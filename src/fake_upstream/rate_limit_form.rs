@@ -3,18 +3,18 @@
 /// What a rate-limited call is answered. The upstream documents neither code nor headers (docs/UPSTREAM.md#rate-limits), so
 /// a client must recognise all of these.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct RefusalForm {
+pub struct RateLimitForm {
     /// The HTTP code: 429, 400, 403, or even 200.
     pub status: u16,
     /// The header `Retry-After`.
     pub retry_after: RetryAfter,
     /// The text in the errors envelope.
-    pub text: RefusalText,
+    pub text: RateLimitText,
 }
 
-impl Default for RefusalForm {
+impl Default for RateLimitForm {
     fn default() -> Self {
-        Self { status: 429, retry_after: RetryAfter::Absent, text: RefusalText::NamesWindow }
+        Self { status: 429, retry_after: RetryAfter::Absent, text: RateLimitText::NamesWindow }
     }
 }
 
@@ -31,7 +31,7 @@ pub enum RetryAfter {
 
 /// The three generations of the text (docs/UPSTREAM.md#rate-limits).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum RefusalText {
+pub enum RateLimitText {
     /// Current documentation: names the window, per-minute or hourly.
     NamesWindow,
     /// Forum: "Please try again later".

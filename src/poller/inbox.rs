@@ -11,13 +11,13 @@ use crate::model::TargetUpdate;
 const MAX_QUEUED_UPDATES: usize = 64;
 
 /// The receiving ends of commands and target updates.
-pub(super) struct Intake {
+pub(super) struct Inbox {
     commands: mpsc::Receiver<Command>,
     updates: mpsc::Receiver<TargetUpdate>,
 }
 
-impl Intake {
-    /// The intake, with the sending ends of commands and updates.
+impl Inbox {
+    /// The inbox, with the sending ends of commands and updates.
     pub(super) fn new() -> (Self, Handle, mpsc::Sender<TargetUpdate>) {
         let (handle, commands) = Handle::new();
         let (sender, updates) = mpsc::channel(MAX_QUEUED_UPDATES);
