@@ -1,5 +1,5 @@
 //! Two hundred simulated worlds, each with trouble drawn from its seed; and each seed tells one story only.
-#![expect(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, reason = "a test says so when it fails")]
+#![expect(clippy::expect_used, clippy::indexing_slicing, reason = "a test says so when it fails")]
 
 mod world;
 

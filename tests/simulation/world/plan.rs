@@ -244,7 +244,8 @@ fn job(dice: &mut Dice, bot: u64, place: u64, campaigns: u64, api: Api, sources:
         1 => Plan::Gone { over, after: over / 2 },
         _ => Plan::Runs { over },
     };
-    let channels: &[&str] = *dice.pick(&[&["msteams"][..], &["msteams", "slack"][..], &["sms", "whatsapp", "ivr"][..]]);
+    const CHANNELS: [&[&str]; 3] = [&["msteams"], &["msteams", "slack"], &["sms", "whatsapp", "ivr"]];
+    let channels = *dice.pick(&CHANNELS);
     let mut script = ScriptedJob::new(&format!("ds-{bot}-{place:04}"), recipients)
         .with_failures(dice.within(0..5) as u32 * 20)
         .over_channels(channels)
