@@ -115,6 +115,8 @@ pub async fn serve(options: Options, config: Config, shutdown: CancellationToken
         reload_sender,
     );
 
+    // Before the log says that it listens: until then SIGHUP would end the process.
+    let hangups = Hangups::new();
     let mut tasks = JoinSet::new();
     let stop = shutdown.clone();
     tasks.spawn(async move {
@@ -127,7 +129,7 @@ pub async fn serve(options: Options, config: Config, shutdown: CancellationToken
     });
     let follower = Follower { options, handle, updates, body_budget, shown, shutdown: shutdown.clone() };
     tasks.spawn(async move {
-        follower.run(sources, reloads).await;
+        follower.run(sources, reloads, hangups).await;
         ("discovery", Ok(()))
     });
     Ok(Server { addresses, tasks, shutdown })
@@ -145,8 +147,7 @@ struct Follower {
 
 impl Follower {
     /// Runs discovery until shutdown; each reload replaces the sources.
-    async fn run(mut self, mut sources: Vec<SourceSettings>, mut reloads: Reloads) {
-        let mut hangups = Hangups::new();
+    async fn run(mut self, mut sources: Vec<SourceSettings>, mut reloads: Reloads, mut hangups: Hangups) {
         loop {
             let stop = self.shutdown.child_token();
             let discovery = discovery::run(sources.clone(), self.updates.clone(), stop.clone(), Network::shared());

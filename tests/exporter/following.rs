@@ -131,18 +131,21 @@ async fn a_gone_job_that_the_upstream_knows_again_is_followed_to_its_end_and_cou
     let running = ScriptedResponse::ok(V1.replace("PARTIAL_SUCCESS", "IN_PROGRESS"));
     let unknown = ScriptedResponse::json(400, r#"{"errors":[{"msg":"Invalid request ID","code":400}]}"#);
     let mut answers = vec![running];
-    answers.extend(std::iter::repeat_n(unknown, 8));
+    answers.extend(std::iter::repeat_n(unknown, 6));
     answers.push(ScriptedResponse::ok(V1));
     let job = ScriptedJob::new(V1_ID, 2).with_plan(Plan::Answers(answers));
     let upstream = upstream(tenant(bot(vec![job]))).await;
-    let exporter = Exporter::start(&Configuration::new(&upstream, &[V1_ID])).await;
+    let mut configuration = Configuration::new(&upstream, &[V1_ID]);
+    // The fifth answer, 75 s after the first, makes the job gone; the sixth comes 5 min and the report 15 min after it.
+    configuration.global = "{poll_interval: 15s, max_poll_interval: 60s}".to_owned();
+    let exporter = Exporter::start(&configuration).await;
     let gone = exporter.until(&time, 3 * MINUTE, |samples| samples.jobs("gone") == 1.0).await;
     let polling = |samples: &Samples| samples.value("koreai_job_polling", &of(V1_ID));
     assert_eq!(polling(&gone), Some(0.0));
     let counted = |samples: &Samples, status: &str| {
         samples.of_bot("koreai_notifications_total", &format!(r#"channel="msteams",status="{status}""#))
     };
-    let finished = exporter.until(&time, 40 * MINUTE, |samples| samples.jobs("finished") == 1.0).await;
+    let finished = exporter.until(&time, 20 * MINUTE, |samples| samples.jobs("finished") == 1.0).await;
     assert_eq!(finished.jobs("gone"), 0.0);
     for status in ["SUCCESS", "FAILURE", "UNKNOWN"] {
         assert_eq!(counted(&finished, status), counted(&gone, status), "{status}");

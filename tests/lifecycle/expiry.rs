@@ -7,7 +7,7 @@ use koreai_exporter::fake_upstream::Plan;
 use koreai_exporter::store::{MAX_CAMPAIGNS, MAX_CHANNELS};
 use serde_json::{Value, json};
 
-use super::support::{BOT_ID, DEADLINE, Exporter, Folder, finished_job, id, slow_job, upstream};
+use super::support::{BOT_ID, DEADLINE, Exporter, Folder, Page, finished_job, id, slow_job, upstream};
 
 const API: &[&str] = &["--web.enable-job-api"];
 
@@ -77,12 +77,16 @@ async fn channels_are_bounded() {
         ["ds-1", "ds-2"].iter().all(|id| record.calls_for(id).count() >= 3)
     };
     assert!(upstream.wait_until(DEADLINE, polled).await);
-    let page = exporter.page().await;
+    // New series show 0 first.
+    let sum = |page: &Page| -> f64 {
+        let samples = page.0.lines().filter(|line| line.starts_with("koreai_notifications_total{"));
+        samples.map(|line| line.rsplit(' ').next().unwrap().parse::<f64>().unwrap()).sum()
+    };
+    let page = exporter.until_page("no entry is lost", |page| sum(page) >= 60.0).await;
     let samples = || page.0.lines().filter(|line| line.starts_with("koreai_notifications_total{"));
     let channels: BTreeSet<&str> = samples().map(|line| line.split('"').nth(3).unwrap()).collect();
     assert!(channels.contains("other") && channels.len() == MAX_CHANNELS + 1, "{channels:?}");
-    let sum: f64 = samples().map(|line| line.rsplit(' ').next().unwrap().parse::<f64>().unwrap()).sum();
-    assert_eq!(sum, 60.0, "no entry is lost");
+    assert_eq!(sum(&page), 60.0, "each entry is counted once");
     // 60 channels and msteams, of which 40 have their own series; each entry is counted once.
     assert_eq!(page.value("koreai_exporter_dropped_total{reason=\"max_channels\"}"), Some(21.0));
 }

@@ -25,7 +25,11 @@ async fn with_finished_job(folder: &Folder) -> (koreai_exporter::fake_upstream::
     let upstream = upstream(vec![finished_job("ds-1")]).await;
     folder.configure(&upstream, "", &[("support", BOT_ID, "static_configs: [{targets: [ds-1]}]")]);
     let exporter = Exporter::start(folder).await;
-    exporter.until_page("it has finished", |page| page.value(COUNTED) == Some(3.0)).await;
+    // A new series shows 0 first.
+    let reason =
+        "koreai_notification_failures_total{bot=\"support\",channel=\"msteams\",reason=\"identity_not_associated\"}";
+    let counted = |page: &Page| page.value(COUNTED) == Some(3.0) && page.value(reason).is_some_and(|value| value > 0.0);
+    exporter.until_page("it has finished", counted).await;
     (upstream, exporter)
 }
 
