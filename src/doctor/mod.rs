@@ -1,6 +1,6 @@
 //! Walks the way of one call, step by step, and names the cause of a failure.
 //!
-//! [`examine`] checks one bot: the files with its credential, the token, the network up to TLS, one call, and the meaning of
+//! [`examine()`] checks one bot: the files with its credential, the token, the network up to TLS, one call, and the meaning of
 //! the answer. The first failed step names the cause; later steps are skipped. It sends GET requests only, at most
 //! [`MAX_CALLS`] in one run, and does not open the database. What it shows contains no secret and no personal data.
 //!

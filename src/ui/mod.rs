@@ -1,6 +1,6 @@
 //! Pages: turns plain data into HTML. No time, no I/O; of the upstream's text only what `/metrics` also has.
 //!
-//! - [`StatusPage`], [`CampaignPage`], [`JobPage`]: the pages. Their templates are in `templates/`, which escape every value.
+//! - [`status_page`], [`campaign_page`], [`job_page`]: the pages. Their templates are in `templates/`, which escape every value.
 //! - `rows`: the rows of tables. `wording`: how numbers, times and states are put.
 //! - [`STYLE_SHEET`], [`REFRESH_SCRIPT`]: the files that the pages load.
 
