@@ -11,12 +11,15 @@ const PROMETHEUS_PACE: &[(&str, &str)] =
 /// An hour becomes fifteen seconds: the window of the counters, and for how long a job's last change matters.
 const SETTINGS_PACE: &[(&str, &str)] = &[("vector(7200)", "vector(15)")];
 const JOB_RULES_PACE: &[(&str, &str)] = &[
-    (" for: 5m", " for: 1s"),
+    // Longer than the one or two scrapes by which a new counter series is later than the job.
+    (" for: 5m", " for: 5s"),
     (" for: 2m", " for: 1s"),
     ("keep_firing_for: 15m", "keep_firing_for: 2s"),
     ("keep_firing_for: 10m", "keep_firing_for: 2s"),
 ];
-const RECORDS_PACE: &[(&str, &str)] = &[("[1h]", "[15s]")];
+/// The window of campaigns is as long as a job's last change matters, as in production: otherwise the campaign's alert would
+/// begin when that of its jobs ends.
+const RECORDS_PACE: &[(&str, &str)] = &[("[1h]", "[15s]"), ("[2h]", "[15s]")];
 
 const ROUTES_PACE: &[(&str, &str)] = &[
     ("group_wait: 30s", "group_wait: 2s"),
