@@ -2,23 +2,33 @@
 
 use std::time::Duration;
 
-use super::wording::{ago, duration, number};
-use crate::model::{BudgetWindow, Outcome, Timestamp};
+use super::wording::{ago, duration, number, outcome_words, state_heading};
+use crate::model::{BudgetWindow, JobState, Outcome, Timestamp};
 use crate::poller::BotStatus;
 
 /// How long after an answer the page says that the upstream answers.
 const RECENT: Duration = Duration::from_secs(120);
+
+/// The class of a bot whose requests fail.
+const FAILING: &str = "tag down";
 
 /// A row of the table of bots.
 pub(super) struct BotRow<'a> {
     pub(super) name: &'a str,
     pub(super) upstream: Upstream,
     /// Jobs by polling state.
-    pub(super) jobs: [String; 4],
+    pub(super) jobs: Vec<JobCount>,
     pub(super) overdue: String,
     pub(super) minute: String,
     pub(super) hour: String,
     pub(super) last_report: String,
+}
+
+/// Jobs in one polling state.
+#[derive(Clone)]
+pub(super) struct JobCount {
+    pub(super) heading: &'static str,
+    pub(super) count: String,
 }
 
 impl<'a> BotRow<'a> {
@@ -29,7 +39,9 @@ impl<'a> BotRow<'a> {
         Self {
             name: bot.metrics.bot.as_str(),
             upstream: Upstream::new(failure, gauges.paused_until, bot.last_success, now),
-            jobs: gauges.jobs.into_array().map(number),
+            jobs: JobState::ALL
+                .map(|state| JobCount { heading: state_heading(state), count: number(gauges.jobs[state]) })
+                .to_vec(),
             overdue: number(gauges.polls_overdue),
             minute: used(BudgetWindow::Minute),
             hour: used(BudgetWindow::Hour),
@@ -49,6 +61,11 @@ pub(super) struct Upstream {
 }
 
 impl Upstream {
+    /// Whether there is something to diagnose.
+    pub(super) fn failing(&self) -> bool {
+        self.class == FAILING
+    }
+
     /// `failure`: outcome, start and detail of the current failure.
     fn new(
         failure: Option<(Outcome, Timestamp, &str)>,
@@ -66,7 +83,7 @@ impl Upstream {
                 if let Some(last) = last {
                     rest.push_str(&format!("; last answered {} ago", duration(now.since(last))));
                 }
-                Self { class: "tag down", state: outcome_words(outcome).to_owned(), rest }
+                Self { class: FAILING, state: outcome_words(outcome).to_owned(), rest }
             }
             (None, Some(until), _) => {
                 let rest = format!(" for {}", duration(until.since(now)));
@@ -78,18 +95,6 @@ impl Upstream {
             (None, None, Some(last)) => quiet(format!("last answered {} ago", duration(now.since(last)))),
             (None, None, None) => quiet("not polled yet".to_owned()),
         }
-    }
-}
-
-const fn outcome_words(outcome: Outcome) -> &'static str {
-    match outcome {
-        Outcome::Unauthorized => "token rejected",
-        Outcome::RateLimited => "rate limited",
-        Outcome::ServerError => "server error",
-        Outcome::Timeout => "timeout",
-        Outcome::Network => "unreachable",
-        Outcome::WrongEndpoint => "wrong endpoint",
-        Outcome::Ok | Outcome::NotFound | Outcome::ClientError | Outcome::Malformed | Outcome::TooLarge => "failed",
     }
 }
 

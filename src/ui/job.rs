@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use askama::Template;
 
 use super::Frame;
-use super::rows::{ChannelRow, Fact, HistoryTable, Progress, channel_rows, link_of_campaign};
-use super::wording::{ago, expected, optional_date_time, optional_number};
+use super::rows::{ChannelRow, Fact, HistoryTable, Progress, channel_rows, last_error, link_of_campaign};
+use super::wording::{NOTHING, ago, expected, optional_date_time, optional_number};
 use crate::model::{Channel, HistoryPoint, JobNumber, LabelValue, Reason};
 use crate::poller::ListedJob;
 
@@ -48,6 +48,7 @@ pub fn job_page(frame: Frame<'_>, listed: &ListedJob, history: &[HistoryPoint]) 
         Fact { name: "Found finished", value: optional_date_time(job.finished) },
         Fact { name: "Last change", value: ago(job.last_change, frame.now) },
         Fact { name: "Last poll", value: ago(listed.last_poll, frame.now) },
+        Fact { name: "Last error", value: last_error(listed, frame.now).unwrap_or_else(|| NOTHING.to_owned()) },
     ];
     let labels: Vec<String> = job.labels.iter().map(|(name, value)| format!("{name}={value}")).collect();
     if !labels.is_empty() {

@@ -1,12 +1,13 @@
 //! Pages: turns plain data into HTML. No time, no I/O; of the upstream's text only what `/metrics` also has.
 //!
 //! - [`status_page`], [`campaign_page`], [`job_page`]: the pages. Their templates are in `templates/`, which escape every value.
-//! - `rows`: the rows of tables. `wording`: how numbers, times and states are put.
+//! - `problems`: what is wrong besides bots and jobs. `rows`: the rows of tables. `wording`: how numbers, times and states are put.
 //! - [`STYLE_SHEET`], [`REFRESH_SCRIPT`]: the files that the pages load.
 
 mod bot_row;
 mod campaign;
 mod job;
+mod problems;
 mod rows;
 mod status;
 mod wording;
@@ -28,6 +29,8 @@ pub struct Frame<'a> {
     pub telemetry_path: &'a str,
     /// Readiness.
     pub ready: bool,
+    /// Whether jobs can be registered by `POST /api/v1/jobs`.
+    pub job_api: bool,
     /// The current time, for ages.
     pub now: crate::model::Timestamp,
 }

@@ -6,10 +6,10 @@ use enum_map::EnumMap;
 use url::form_urlencoded::Serializer;
 
 use super::Frame;
-use super::wording::{NOTHING, ago, date_time, expected, number, optional_number, percent};
+use super::wording::{NOTHING, ago, date_time, duration, expected, number, optional_number, outcome_words, percent};
 use crate::model::{
     BotName, Campaign, CampaignKey, Channel, EntryStatus, HistoryPoint, JobKey, JobNumber, JobState, JobStatus,
-    LabelValue, MAX_CAMPAIGN_POINTS, MAX_JOB_POINTS, Reason,
+    LabelValue, MAX_CAMPAIGN_POINTS, MAX_JOB_POINTS, Reason, Timestamp,
 };
 use crate::poller::{ListedJob, Listing};
 
@@ -69,6 +69,8 @@ pub(super) struct JobTable<'a> {
     pub(super) matching: usize,
     /// Whether the page has a filter.
     pub(super) filtered: bool,
+    /// Whether jobs can be registered by `POST /api/v1/jobs`.
+    pub(super) job_api: bool,
 }
 
 /// A row of it.
@@ -87,13 +89,14 @@ pub(super) struct JobRow<'a> {
     pub(super) has_failures: bool,
     pub(super) last_change: String,
     pub(super) last_poll: String,
-    pub(super) poll_failed: bool,
+    /// What is wrong with its polls, and for how long.
+    pub(super) error: Option<String>,
 }
 
 impl<'a> JobTable<'a> {
     pub(super) fn new(listing: &'a Listing, frame: &Frame<'_>, filtered: bool) -> Self {
         let rows = listing.jobs.iter().map(|listed| JobRow::new(listed, frame)).collect();
-        Self { rows, matching: listing.matching, filtered }
+        Self { rows, matching: listing.matching, filtered, job_api: frame.job_api }
     }
 }
 
@@ -117,9 +120,15 @@ impl<'a> JobRow<'a> {
             has_failures: failed > 0,
             last_change: ago(job.last_change, frame.now),
             last_poll: listed.last_poll.map_or_else(|| "not yet".to_owned(), |at| ago(Some(at), frame.now)),
-            poll_failed: job.poll_up == Some(false),
+            error: last_error(listed, frame.now),
         }
     }
+}
+
+/// What is wrong with the polls of a job, and for how long; `None` if the last one succeeded.
+pub(super) fn last_error(listed: &ListedJob, now: Timestamp) -> Option<String> {
+    let (outcome, since) = listed.failing?;
+    Some(format!("{} for {}", outcome_words(outcome), duration(now.since(since))))
 }
 
 /// A row of the table of channels.

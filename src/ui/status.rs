@@ -6,9 +6,12 @@ use askama::Template;
 
 use super::Frame;
 use super::bot_row::BotRow;
+use super::problems::{Problem, problems};
 use super::rows::{CampaignRow, JobTable};
-use crate::model::{Campaign, JobStatus};
+use super::wording::state_heading;
+use crate::model::{Campaign, JobState, JobStatus, Timestamp};
 use crate::poller::{BotStatus, Listing};
+use crate::store::SourceStatus;
 
 /// The content of the page.
 pub struct StatusView<'a> {
@@ -16,6 +19,10 @@ pub struct StatusView<'a> {
     pub frame: Frame<'a>,
     /// The filter, as it was given.
     pub filter: StatusFilter<'a>,
+    /// Time and mistakes of the last reload, if it failed.
+    pub failed_reload: Option<(Timestamp, String)>,
+    /// The sources of targets.
+    pub sources: &'a [SourceStatus],
     /// The campaigns to show, and how many match.
     pub campaigns: (&'a [Arc<Campaign>], usize),
     /// The bots.
@@ -50,8 +57,11 @@ impl StatusFilter<'_> {
 struct StatusPage<'a> {
     frame: Frame<'a>,
     filter: FilterForm<'a>,
+    problems: Vec<Problem>,
     campaigns: Vec<CampaignRow<'a>>,
     campaigns_matching: usize,
+    /// The headings of the columns of polling states.
+    states: Vec<&'static str>,
     bots: Vec<BotRow<'a>>,
     jobs: JobTable<'a>,
 }
@@ -88,8 +98,10 @@ pub fn status_page(view: &StatusView<'_>) -> Result<String, askama::Error> {
             active: filter.active(),
             error: filter.error,
         },
+        problems: problems(view.failed_reload.as_ref(), view.sources, view.frame.now),
         campaigns: campaigns.iter().map(|campaign| CampaignRow::new(campaign, &view.frame)).collect(),
         campaigns_matching,
+        states: JobState::ALL.map(state_heading).to_vec(),
         bots: view.bots.iter().map(|bot| BotRow::new(bot, view.frame.now)).collect(),
         jobs: JobTable::new(view.listing, &view.frame, filter.active()),
     }

@@ -2,10 +2,37 @@
 
 use std::time::Duration;
 
-use crate::model::Timestamp;
+use crate::model::{JobState, Outcome, Timestamp};
 
 /// What stands for a value that is not known.
 pub(super) const NOTHING: &str = "–";
+
+/// The outcome of a failed request, in words.
+pub(super) const fn outcome_words(outcome: Outcome) -> &'static str {
+    match outcome {
+        Outcome::Ok => "no error",
+        Outcome::Unauthorized => "token rejected",
+        Outcome::RateLimited => "rate limited",
+        Outcome::NotFound => "unknown request ID",
+        Outcome::ClientError => "request rejected",
+        Outcome::ServerError => "server error",
+        Outcome::Timeout => "timeout",
+        Outcome::Network => "unreachable",
+        Outcome::Malformed => "unreadable response",
+        Outcome::TooLarge => "response too large",
+        Outcome::WrongEndpoint => "wrong endpoint",
+    }
+}
+
+/// A polling state as the heading of a column.
+pub(super) const fn state_heading(state: JobState) -> &'static str {
+    match state {
+        JobState::Polling => "Polling",
+        JobState::Finished => "Finished",
+        JobState::Gone => "Gone",
+        JobState::Abandoned => "Abandoned",
+    }
+}
 
 /// A whole number with a comma between thousands.
 pub(super) fn number(value: u64) -> String {

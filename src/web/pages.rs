@@ -60,8 +60,8 @@ pub(super) async fn status(
         ..Filter::default()
     };
     let poller = &state.poller;
-    let (Ok(mut campaigns), Ok(bots), Ok(listing)) =
-        (poller.campaigns().await, poller.bots().await, poller.list(jobs).await)
+    let (Ok(mut campaigns), Ok(bots), Ok(listing), Ok(sources)) =
+        (poller.campaigns().await, poller.bots().await, poller.list(jobs).await, poller.sources().await)
     else {
         return text(StatusCode::SERVICE_UNAVAILABLE, "shutting down.\n");
     };
@@ -81,6 +81,8 @@ pub(super) async fn status(
             request_id: &filter.request_id,
             error: error.as_deref(),
         },
+        failed_reload: state.shown.failed_reload(),
+        sources: &sources,
         campaigns: (&campaigns, matching),
         bots: &bots,
         listing: &listing,
@@ -159,6 +161,7 @@ fn frame(state: &AppState) -> Frame<'_> {
         prefix: &state.prefix,
         telemetry_path: &state.telemetry_path,
         ready: state.published.is_ready(),
+        job_api: state.enable_job_api,
         now: state.clock.now(),
     }
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use koreai_exporter::fake_upstream::{Plan, ScriptedJob};
 
-use crate::support::{Configuration, Exporter, Got, Time, bot, tenant, upstream};
+use crate::support::{CLIENT_ID, Configuration, Exporter, Got, SECRET, Time, bot, of, scratch, tenant, upstream};
 
 const MINUTE: Duration = Duration::from_secs(60);
 
@@ -82,6 +82,58 @@ async fn campaigns_and_jobs_link_to_pages_of_their_own_and_markup_stays_text() {
         assert_eq!(exporter.get(wrong).await.status.as_u16(), 400, "{wrong}");
     }
     exporter.stop().await;
+}
+
+#[tokio::test]
+async fn the_status_page_says_in_words_what_is_wrong() {
+    let time = Time::stop();
+    let upstream = upstream(tenant(bot(vec![ScriptedJob::new("ds-good", 1)]))).await;
+    let (folder, secret) = scratch("secret", SECRET);
+    let mut configuration = Configuration::new(&upstream, &["ds-good", "ds-unknown"]);
+    configuration.auth = format!("{{client_id: {CLIENT_ID}, client_secret_file: {}}}", secret.display());
+    configuration.bot = format!("    file_sd_configs:\n      - files: ['{}/none-*.yml']\n", folder.path().display());
+    let file = folder.path().join("koreai.yml");
+    let flag = format!("--config.file={}", file.display());
+    let exporter =
+        Exporter::start_with(&configuration, &["--web.listen-address=127.0.0.1:0", "--web.enable-lifecycle", &flag])
+            .await;
+    exporter.until(&time, MINUTE, |page| page.value("koreai_job_poll_up", &of("ds-unknown")) == Some(0.0)).await;
+    let text = exporter.get("/").await.text();
+    assert!(
+        text.contains("file_sd_configs[0] of bot support matches no file, or its files have no targets."),
+        "{text}"
+    );
+    assert!(text.contains("unknown request ID for "), "{text}");
+    assert!(!text.contains("The reload"), "{text}");
+    let text = exporter.get("/?request_id=none").await.text();
+    assert!(text.contains("No job matches."), "{text}");
+
+    std::fs::write(&file, "bots: 7\n").unwrap();
+    assert_eq!(exporter.request(reqwest::Method::POST, "/-/reload", &[]).await.status.as_u16(), 500);
+    let text = exporter.get("/").await.text();
+    assert!(text.contains("failed; the previous configuration is in use."), "{text}");
+    assert!(text.contains("koreai.yml:1:7") && text.contains("expected a list"), "{text}");
+
+    std::fs::write(&file, configuration.yaml()).unwrap();
+    assert_eq!(exporter.request(reqwest::Method::POST, "/-/reload", &[]).await.status.as_u16(), 200);
+    assert!(!exporter.get("/").await.text().contains("The reload"));
+    exporter.stop().await;
+}
+
+#[tokio::test]
+async fn the_empty_page_offers_the_job_api_only_where_it_is_enabled() {
+    let time = Time::stop();
+    let upstream = upstream(tenant(bot(vec![]))).await;
+    for (flags, offer) in [
+        (["--web.listen-address=127.0.0.1:0"].as_slice(), "or start with <code>--web.enable-job-api</code>"),
+        (&["--web.listen-address=127.0.0.1:0", "--web.enable-job-api"], ", or POST them to <code>/api/v1/jobs</code>."),
+    ] {
+        let exporter = Exporter::start_with(&Configuration::new(&upstream, &[]), flags).await;
+        exporter.until(&time, MINUTE, |_| true).await;
+        let text = exporter.get("/").await.text();
+        assert!(text.contains(offer), "{text}");
+        exporter.stop().await;
+    }
 }
 
 #[tokio::test]
