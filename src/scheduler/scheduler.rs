@@ -14,6 +14,9 @@ use crate::model::{BudgetWindow, JobSlot, Timestamp};
 /// The starvation limit, in percent of the time of a round over all jobs.
 const STARVATION_PERCENT: u32 = 105;
 
+/// How long a rate-limited call of a job counts as a sign that the limit is the job's own. Limits last a minute or an hour.
+const RATE_LIMIT_MEMORY: Duration = Duration::from_secs(3600);
+
 /// What to do next.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Next {
@@ -48,6 +51,8 @@ pub struct Scheduler {
     restart_hold: Timestamp,
     /// Calls that were not rate limited, to tell a rate limit of one job from one of the bot.
     accepted_calls: u64,
+    /// [`Self::accepted_calls`] when a call of any job was last rate limited.
+    last_rate_limited_at: u64,
     latest: Timestamp,
 }
 
@@ -56,10 +61,18 @@ struct ScheduledJob {
     poll_interval: PollInterval,
     next: NextPoll,
     call: Option<Call>,
-    /// [`Scheduler::accepted_calls`] when the job was last rate limited.
-    rate_limited_at: Option<u64>,
+    /// When the job was last rate limited.
+    rate_limited: Option<RateLimited>,
     /// Time of the last answer, for [`MIN_GAP`].
     answered: Option<Timestamp>,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct RateLimited {
+    at: Timestamp,
+    /// [`Scheduler::accepted_calls`] at that time, plus the job's own accepted calls since: the difference is what other jobs
+    /// were granted.
+    accepted_calls: u64,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -83,6 +96,7 @@ impl Scheduler {
             recently_removed: VecDeque::new(),
             restart_hold: Timestamp::from_millis(i64::MIN),
             accepted_calls: 0,
+            last_rate_limited_at: 0,
             latest: Timestamp::from_millis(i64::MIN),
         }
     }
@@ -116,19 +130,26 @@ impl Scheduler {
         let Some(call) = job.call.take() else { return };
         self.in_flight = self.in_flight.saturating_sub(1);
         job.answered = Some(now);
-        // Another job's call succeeded since this job was last rate limited, and now this job is rate limited again.
-        let rate_limited_alone = self.circuit_breaker.is_closed()
-            && job.rate_limited_at.is_some_and(|accepted_calls| accepted_calls < self.accepted_calls);
         if let Observation::RateLimited(details) = observation {
-            job.rate_limited_at = Some(self.accepted_calls);
+            // The job was rate limited lately, and others were not since. If two jobs in a row are rate limited without a
+            // success between them, it is the bot's limit after all.
+            let rate_limited_alone = self.circuit_breaker.is_closed()
+                && self.last_rate_limited_at < self.accepted_calls
+                && job.rate_limited.is_some_and(|last| {
+                    now.since(last.at) <= RATE_LIMIT_MEMORY && last.accepted_calls < self.accepted_calls
+                });
+            job.rate_limited = Some(RateLimited { at: now, accepted_calls: self.accepted_calls });
+            self.last_rate_limited_at = self.accepted_calls;
             if rate_limited_alone && !call.removed {
                 job.next = job.poll_interval.rate_limited_alone(details.retry_after, now);
                 self.queue.insert(slot, &job.next);
                 return;
             }
         } else if call_outcome(observation) == CallOutcome::Success {
-            job.rate_limited_at = None;
             self.accepted_calls += 1;
+            if let Some(last) = &mut job.rate_limited {
+                last.accepted_calls += 1;
+            }
         }
         if self.circuit_breaker.record_outcome(call.permit, call_outcome(observation), now) {
             self.budget.resume_steadily(now);
@@ -145,8 +166,8 @@ impl Scheduler {
         self.queue.insert(slot, &job.next);
     }
 
-    /// Adds a job. No effect on a job that is already scheduled, unless it was gone and is not any more. A job that was removed during its call is polled again
-    /// after that call.
+    /// Adds a job. No effect on a job that is already scheduled, unless it was gone and is not any more. A job that was
+    /// removed during its call is polled again after that call.
     pub fn add(&mut self, slot: JobSlot, now: Timestamp, start: Start) {
         let now = self.tick(now);
         match self.jobs.get_mut(&slot) {
@@ -172,10 +193,8 @@ impl Scheduler {
                     next.due = next.due.max(allowed);
                 }
                 self.queue.insert(slot, &next);
-                self.jobs.insert(
-                    slot,
-                    ScheduledJob { poll_interval, next, call: None, rate_limited_at: None, answered: None },
-                );
+                self.jobs
+                    .insert(slot, ScheduledJob { poll_interval, next, call: None, rate_limited: None, answered: None });
             }
         }
     }

@@ -277,6 +277,56 @@ fn a_job_that_is_refused_while_others_succeed_delays_only_itself() {
 }
 
 #[test]
+fn a_limit_of_one_id_that_is_reached_now_and_then_delays_only_that_job() {
+    let mut scheduler = Scheduler::new(settings());
+    for index in 0..4 {
+        scheduler.add(slot(index), START, Start::default());
+    }
+    let mut accepted = Vec::new();
+    let mut refused = 0;
+    let calls = run(&mut scheduler, Duration::from_secs(3600), |polled, now| {
+        let done = now.since(START).as_secs_f64() / 100_000.0;
+        if polled != slot(0) {
+            return progress(done, true);
+        }
+        accepted.retain(|at| now.since(*at) < Duration::from_secs(60));
+        if accepted.len() == 3 {
+            refused += 1;
+            return Observation::RateLimited(RateLimitDetails::default());
+        }
+        accepted.push(now);
+        progress(done, true)
+    });
+    assert!(refused > 5, "{refused} refusals: the limit of the ID is reached");
+    for index in 1..4 {
+        let times = &calls[&slot(index)];
+        let pauses = times.windows(2).filter(|pair| pair[1] - pair[0] > 30.0).count();
+        assert!(pauses <= 1, "job {index}: {pauses} pauses, {} calls", times.len());
+    }
+}
+
+#[test]
+fn a_limit_of_the_bot_pauses_the_bot_however_few_its_jobs_are() {
+    let mut scheduler = Scheduler::new(settings());
+    for index in 0..3 {
+        scheduler.add(slot(index), START, Start::default());
+    }
+    let mut accepted: Vec<Timestamp> = Vec::new();
+    let mut refused = 0;
+    run(&mut scheduler, Duration::from_secs(3600), |_, now| {
+        accepted.retain(|at| now.since(*at) < Duration::from_secs(60));
+        if accepted.len() == 4 {
+            refused += 1;
+            return Observation::RateLimited(RateLimitDetails::default());
+        }
+        accepted.push(now);
+        progress(now.since(START).as_secs_f64() / 100_000.0, true)
+    });
+    // A pause is at least a minute long; a refusal that looks like one of a single job is followed by one that does not.
+    assert!((10..=130).contains(&refused), "{refused} refused calls in an hour");
+}
+
+#[test]
 fn changed_settings_end_the_pause_after_a_401_and_the_back_off_of_jobs() {
     let mut scheduler = Scheduler::new(settings());
     scheduler.add(slot(1), START, Start::default());
