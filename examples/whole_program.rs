@@ -23,7 +23,7 @@ const SECRET: &str = "a-secret-of-the-measurement";
 async fn main() {
     println!("| what | figure |\n| --- | ---: |");
     idle().await;
-    followed(10_000).await;
+    tracked(10_000).await;
     load(1_000).await;
 }
 
@@ -34,7 +34,7 @@ async fn idle() {
 }
 
 /// This many jobs, all polled to their end.
-async fn followed(jobs: usize) {
+async fn tracked(jobs: usize) {
     let plan = |_| Plan::Runs { over: Duration::from_millis(1) };
     let (upstream, ids) = upstream(jobs, 20, plan).await;
     let began = Instant::now();

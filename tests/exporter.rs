@@ -13,8 +13,6 @@ mod command_line;
 mod doctor;
 #[path = "exporter/doctor_network.rs"]
 mod doctor_network;
-#[path = "exporter/following.rs"]
-mod following;
 #[path = "exporter/life.rs"]
 mod life;
 #[path = "exporter/pages.rs"]
@@ -30,3 +28,5 @@ mod serving;
 mod support;
 #[path = "exporter/tokens.rs"]
 mod tokens;
+#[path = "exporter/tracking.rs"]
+mod tracking;

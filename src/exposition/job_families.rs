@@ -106,7 +106,7 @@ pub static JOB_FAMILIES: &[Row<Job>] = &[
         Gauge,
         "koreai_job_polling",
         JOB,
-        "Whether the job is followed (1) or has finished, is gone, which is polled rarely, or was abandoned (0).",
+        "Whether the job is polled regularly (1), or has finished, is gone (polled rarely) or was abandoned (0).",
         |job, samples| optional(job, samples, Some(job.state == JobState::Polling))
     ),
     row!(

@@ -1,4 +1,4 @@
-//! A followed job as users see it.
+//! A tracked job as users see it.
 
 use std::sync::Arc;
 

@@ -1,6 +1,6 @@
-//! The index by which modules refer to a followed job.
+//! The index by which modules refer to a tracked job.
 
-/// An index into the store's slab of followed jobs.
+/// An index into the store's slab of tracked jobs.
 ///
 /// The store issues it when it inserts a job; the scheduler and the exposition refer to the job by it. It is valid only
 /// within this process, and is not reused while a call for the job is in flight.

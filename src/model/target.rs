@@ -8,7 +8,7 @@ use super::{BotName, LabelName, LabelValue, RequestId};
 /// The maximum number of labels of a target besides `campaign`: each is a label of its `koreai_job_info`.
 pub const MAX_TARGET_LABELS: usize = 32;
 
-/// A request ID to follow, with its labels.
+/// A request ID to track, with its labels.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Target {
     /// The request ID.

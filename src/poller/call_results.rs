@@ -103,7 +103,7 @@ impl Poller {
             recipients: report.numbers[JobNumber::Recipients],
         });
         if removed {
-            bot.scheduler.observe(slot, now, observation(failure, progress, &Transition::NotFollowed));
+            bot.scheduler.observe(slot, now, observation(failure, progress, &Transition::NotTracked));
             self.store.release(slot);
             return;
         }
@@ -135,7 +135,7 @@ impl Poller {
             }
         };
         if let (Some(bot), Some(permit)) = (self.bots.get_mut(&key.bot), permit) {
-            bot.scheduler.end_probe(permit, now, observation(failure, None, &Transition::NotFollowed));
+            bot.scheduler.end_probe(permit, now, observation(failure, None, &Transition::NotTracked));
         }
         self.probes.complete(key, result, now);
     }

@@ -63,7 +63,7 @@ pub(super) fn recorded(job: &Job, recorded: &RecordOutcome, logged: &mut LogDedu
         Transition::Running { changed, entries } => {
             tracing::debug!(bot, request_id, status = job.status.as_label(), entries, changed, "job is running");
         }
-        Transition::StillGone | Transition::PollFailed | Transition::NotFollowed => {}
+        Transition::StillGone | Transition::PollFailed | Transition::NotTracked => {}
     }
 }
 

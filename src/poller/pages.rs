@@ -96,7 +96,7 @@ impl PagePublisher {
     pub(super) fn set_job_series(&mut self, job_series: JobSeries, store: &Store) {
         if self.job_series != job_series {
             self.job_series = job_series;
-            store.followed_slots().for_each(|slot| self.blocks.note(slot));
+            store.tracked_slots().for_each(|slot| self.blocks.note(slot));
         }
     }
 

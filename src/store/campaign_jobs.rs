@@ -4,11 +4,11 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::campaign_entry::CampaignEntry;
 use super::campaigns::{Counted, MAX_CAMPAIGN_CHANNELS, OTHER_CAMPAIGN, initialise};
 use super::dirty::Dirty;
 use super::entry::Entry;
 use super::store::{Change, Store};
-use super::tracked_campaign::Tracked;
 use crate::model::{
     BotName, Campaign, CampaignKey, CampaignShare, DropReason, HistoryPoint, JobSlot, JobState, LabelValue, Timestamp,
 };
@@ -19,18 +19,18 @@ const SWEEP_INTERVAL: Duration = Duration::from_secs(60);
 impl Store {
     /// All campaigns, by bot and name.
     pub fn campaigns(&self) -> impl Iterator<Item = &Arc<Campaign>> {
-        self.campaigns.table.values().map(|tracked| &tracked.campaign)
+        self.campaigns.table.values().map(|entry| &entry.campaign)
     }
 
     /// One campaign.
     pub fn campaign(&self, key: &CampaignKey) -> Option<&Campaign> {
-        self.campaigns.table.get(key).map(|tracked| tracked.campaign.as_ref())
+        self.campaigns.table.get(key).map(|entry| entry.campaign.as_ref())
     }
 
     /// One campaign, shared, and its course since the start of this process.
     pub fn campaign_with_history(&self, key: &CampaignKey) -> Option<(Arc<Campaign>, Vec<HistoryPoint>)> {
-        let tracked = self.campaigns.table.get(key)?;
-        Some((tracked.campaign.clone(), tracked.history.points().to_vec()))
+        let entry = self.campaigns.table.get(key)?;
+        Some((entry.campaign.clone(), entry.history.points().to_vec()))
     }
 
     /// The campaigns that changed, are new or were removed since the last call.
@@ -47,14 +47,14 @@ impl Store {
         }
     }
 
-    /// Makes the campaigns agree with a followed job.
+    /// Makes the campaigns agree with a tracked job.
     pub(super) fn settle(&mut self, slot: JobSlot) {
         let Some(entry) = self.entries.get_mut(slot.index() as usize).and_then(Option::as_mut) else { return };
         let mut counted = Counted { dropped: &mut self.dropped, dirty: &mut self.dirty, now: self.now };
         self.campaigns.settle(entry, true, &mut counted);
     }
 
-    /// A followed job enters a campaign; returns the campaign that it gets.
+    /// A tracked job enters a campaign; returns the campaign that it gets.
     pub(super) fn enter_campaign(&mut self, bot: &BotName, name: Option<LabelValue>) -> Option<LabelValue> {
         let mut key = CampaignKey { bot: bot.clone(), name: name? };
         if !self.campaigns.admits(&key) {
@@ -62,9 +62,9 @@ impl Store {
             key.name = LabelValue::parse(OTHER_CAMPAIGN).ok()?;
         }
         self.ensure_campaign(&key, self.now);
-        if let Some(tracked) = self.campaigns.table.get_mut(&key) {
-            self.campaigns.idle -= usize::from(tracked.followed == 0);
-            tracked.followed += 1;
+        if let Some(entry) = self.campaigns.table.get_mut(&key) {
+            self.campaigns.idle -= usize::from(entry.tracked == 0);
+            entry.tracked += 1;
         }
         Some(key.name)
     }
@@ -74,13 +74,13 @@ impl Store {
         self.campaigns.admits(&CampaignKey { bot: bot.clone(), name: name.clone() })
     }
 
-    /// A followed job leaves its campaign.
+    /// A tracked job leaves its campaign.
     pub(super) fn leave_campaign(&mut self, bot: &BotName, name: Option<&LabelValue>) {
         let Some(name) = name else { return };
         let key = CampaignKey { bot: bot.clone(), name: name.clone() };
-        if let Some(tracked) = self.campaigns.table.get_mut(&key) {
-            tracked.followed = tracked.followed.saturating_sub(1);
-            self.campaigns.idle += usize::from(tracked.followed == 0);
+        if let Some(entry) = self.campaigns.table.get_mut(&key) {
+            entry.tracked = entry.tracked.saturating_sub(1);
+            self.campaigns.idle += usize::from(entry.tracked == 0);
         }
     }
 
@@ -105,8 +105,8 @@ impl Store {
         }
         self.campaigns.next_sweep = now.plus(SWEEP_INTERVAL);
         let retention = self.settings.campaign_retention;
-        let over = |tracked: &Tracked| tracked.followed == 0 && tracked.campaign.last_change.plus(retention) <= now;
-        let expired = self.campaigns.table.iter().filter(|(_, tracked)| over(tracked));
+        let over = |entry: &CampaignEntry| entry.tracked == 0 && entry.campaign.last_change.plus(retention) <= now;
+        let expired = self.campaigns.table.iter().filter(|(_, entry)| over(entry));
         for key in expired.map(|(key, _)| key.clone()).collect::<Vec<_>>() {
             self.campaigns.remove(&key, &mut self.dirty);
         }

@@ -7,17 +7,17 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use super::campaign_entry::CampaignEntry;
 use super::counting::count_tally;
 use super::dirty::Dirty;
 use super::dropped::Dropped;
 use super::entry::Entry;
-use super::tracked_campaign::Tracked;
 use crate::model::{
     Campaign, CampaignKey, CampaignShare, Channel, ChannelTally, DropReason, JobState, LabelValue, Reason,
     TerminalStatus, Timestamp,
 };
 
-/// Limit of campaigns over all bots. Beyond it, campaigns without followed jobs make room, longest unchanged first; if
+/// Limit of campaigns over all bots. Beyond it, campaigns without tracked jobs make room, longest unchanged first; if
 /// there is none, jobs of further campaigns carry the campaign `other`.
 pub const MAX_CAMPAIGNS: usize = 10_000;
 
@@ -33,10 +33,10 @@ pub(super) const OTHER_CAMPAIGN: &str = "other";
 /// All campaigns.
 #[derive(Debug, Default)]
 pub(super) struct Campaigns {
-    pub(super) table: BTreeMap<CampaignKey, Tracked>,
+    pub(super) table: BTreeMap<CampaignKey, CampaignEntry>,
     /// Changed, new or removed since `Store::take_changed_campaigns`.
     pub(super) changed: BTreeSet<CampaignKey>,
-    /// Campaigns without followed jobs.
+    /// Campaigns without tracked jobs.
     pub(super) idle: usize,
     pub(super) next_sweep: Timestamp,
 }
@@ -46,27 +46,27 @@ impl Campaigns {
         (self.table.len(), self.changed.len())
     }
 
-    fn get_mut(&mut self, key: &CampaignKey, dirty: &mut Option<Dirty>) -> Option<&mut Tracked> {
-        let tracked = self.table.get_mut(key)?;
+    fn get_mut(&mut self, key: &CampaignKey, dirty: &mut Option<Dirty>) -> Option<&mut CampaignEntry> {
+        let entry = self.table.get_mut(key)?;
         if !self.changed.contains(key) {
             self.changed.insert(key.clone());
         }
         Dirty::mark_campaign(dirty, key);
-        Some(tracked)
+        Some(entry)
     }
 
     pub(super) fn insert(&mut self, campaign: Campaign, dirty: &mut Option<Dirty>) {
         let key = campaign.key.clone();
         self.changed.insert(key.clone());
         Dirty::mark_campaign(dirty, &key);
-        if self.table.insert(key, Tracked::new(campaign)).is_none_or(|before| before.followed > 0) {
+        if self.table.insert(key, CampaignEntry::new(campaign)).is_none_or(|before| before.tracked > 0) {
             self.idle += 1;
         }
     }
 
     pub(super) fn remove(&mut self, key: &CampaignKey, dirty: &mut Option<Dirty>) {
         if let Some(removed) = self.table.remove(key) {
-            self.idle -= usize::from(removed.followed == 0);
+            self.idle -= usize::from(removed.tracked == 0);
             self.changed.insert(key.clone());
             Dirty::mark_campaign(dirty, key);
         }
@@ -79,13 +79,13 @@ impl Campaigns {
             || self.table.contains_key(key)
     }
 
-    /// Removes the longest unchanged campaigns without followed jobs, if the table is full.
+    /// Removes the longest unchanged campaigns without tracked jobs, if the table is full.
     pub(super) fn make_room(&mut self, dropped: &mut Dropped, dirty: &mut Option<Dirty>) {
         if self.table.len() < MAX_CAMPAIGNS {
             return;
         }
-        let idle = self.table.iter().filter(|(_, tracked)| tracked.followed == 0);
-        let mut idle: Vec<_> = idle.map(|(key, tracked)| (tracked.campaign.last_change, key.clone())).collect();
+        let idle = self.table.iter().filter(|(_, entry)| entry.tracked == 0);
+        let mut idle: Vec<_> = idle.map(|(key, entry)| (entry.campaign.last_change, key.clone())).collect();
         idle.sort_unstable();
         for (_, key) in idle.into_iter().take(EVICTED_AT_ONCE) {
             self.remove(&key, dirty);
@@ -98,8 +98,8 @@ impl Campaigns {
         if added.is_empty() {
             return;
         }
-        let Some(tracked) = self.get_mut(key, counted.dirty) else { return };
-        let campaign = Arc::make_mut(&mut tracked.campaign);
+        let Some(entry) = self.get_mut(key, counted.dirty) else { return };
+        let campaign = Arc::make_mut(&mut entry.campaign);
         for tally in added {
             let channel = limited(campaign, &tally.channel, counted.now);
             if channel != tally.channel {
@@ -113,32 +113,32 @@ impl Campaigns {
 
     /// Counts a finished job.
     pub(super) fn count_finished(&mut self, key: &CampaignKey, status: TerminalStatus, dirty: &mut Option<Dirty>) {
-        if let Some(tracked) = self.get_mut(key, dirty) {
-            let finished = &mut Arc::make_mut(&mut tracked.campaign).jobs_finished[status];
+        if let Some(entry) = self.get_mut(key, dirty) {
+            let finished = &mut Arc::make_mut(&mut entry.campaign).jobs_finished[status];
             *finished = finished.saturating_add(1);
         }
     }
 
     /// Widens the times of the first and the last log entry.
     pub(super) fn saw_entries(&mut self, key: &CampaignKey, first: Option<Timestamp>, last: Option<Timestamp>) {
-        let Some(tracked) = self.table.get_mut(key) else { return };
-        let earliest = [tracked.campaign.first_entry, first].into_iter().flatten().min();
-        let latest = tracked.campaign.last_entry.max(last);
-        if (tracked.campaign.first_entry, tracked.campaign.last_entry) != (earliest, latest) {
-            let campaign = Arc::make_mut(&mut tracked.campaign);
+        let Some(entry) = self.table.get_mut(key) else { return };
+        let earliest = [entry.campaign.first_entry, first].into_iter().flatten().min();
+        let latest = entry.campaign.last_entry.max(last);
+        if (entry.campaign.first_entry, entry.campaign.last_entry) != (earliest, latest) {
+            let campaign = Arc::make_mut(&mut entry.campaign);
             (campaign.first_entry, campaign.last_entry) = (earliest, latest);
         }
     }
 
     /// Adds the numbers of this time to the course of a campaign.
     pub(super) fn remember(&mut self, key: &CampaignKey, at: Timestamp) {
-        if let Some(tracked) = self.table.get_mut(key) {
-            tracked.remember(at);
+        if let Some(entry) = self.table.get_mut(key) {
+            entry.remember(at);
         }
     }
 
     /// Makes the campaigns agree with a job: what it adds to the sums, and on its first campaign its counts so far.
-    /// `member`: whether it is followed, or has ended.
+    /// `member`: whether it is tracked, or has ended.
     pub(super) fn settle(&mut self, entry: &mut Entry, member: bool, counted: &mut Counted<'_>) {
         let share = CampaignShare::of(&entry.job).filter(|_| member);
         let first = entry.job.campaign.is_some() && entry.campaign_since.is_none();
@@ -148,17 +148,17 @@ impl Campaigns {
         let bot = &entry.job.key.bot;
         let key_of = |name: &LabelValue| CampaignKey { bot: bot.clone(), name: name.clone() };
         if let Some(old) = entry.share.take()
-            && let Some(tracked) = self.get_mut(&key_of(&old.campaign), counted.dirty)
+            && let Some(entry) = self.get_mut(&key_of(&old.campaign), counted.dirty)
         {
-            tracked.remove(&old);
-            tracked.foresee();
+            entry.remove(&old);
+            entry.foresee();
         }
         if let Some(new) = &share
-            && let Some(tracked) = self.get_mut(&key_of(&new.campaign), counted.dirty)
+            && let Some(entry) = self.get_mut(&key_of(&new.campaign), counted.dirty)
         {
-            tracked.add(new);
-            tracked.foresee();
-            let campaign = Arc::make_mut(&mut tracked.campaign);
+            entry.add(new);
+            entry.foresee();
+            let campaign = Arc::make_mut(&mut entry.campaign);
             campaign.last_change = campaign.last_change.max(counted.now);
         }
         entry.share = share;

@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use crate::model::{BotName, CampaignKey, JobKey};
 
-/// Jobs, bots and campaigns that changed since the last batch. Bounded by those that are followed and remembered, plus
+/// Jobs, bots and campaigns that changed since the last batch. Bounded by those that are tracked and remembered, plus
 /// those that were deleted since.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Dirty {

@@ -8,7 +8,7 @@ use crate::model::{
     UnrecognizedKind,
 };
 
-/// A followed job and its bookkeeping.
+/// A tracked job and its bookkeeping.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Entry {
     /// The published values.

@@ -17,7 +17,7 @@ impl Store {
     }
 
     /// Revives the gone jobs of a bot whose `job_deadline` has not passed: its definition has changed, so that the upstream
-    /// may know them now. Those whose series have expired are followed again when a source names them.
+    /// may know them now. Those whose series have expired are tracked again when a source names them.
     pub fn revive_gone(&mut self, bot: &BotName, now: Timestamp) {
         let deadline = self.settings.job_deadline;
         for slot in self.slots().collect::<Vec<_>>() {

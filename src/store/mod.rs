@@ -10,9 +10,10 @@
 //! - `campaigns`, `campaign_jobs`: count jobs that belong together as one, beyond the life of their series.
 //! - `gauges`: gauges that are computed from jobs and sources.
 //! - `persisted`, `dirty`: what the database stores, and what changed since the last batch.
-//! - `entry`, `bot`, `sources`, `retired`, `tracked_campaign`: one job, one bot, the table of sources, jobs whose series have expired.
+//! - `entry`, `bot`, `sources`, `retired`, `campaign_entry`: one job, one bot, the table of sources, jobs whose series have expired.
 
 mod bot;
+mod campaign_entry;
 mod campaign_jobs;
 mod campaigns;
 mod counting;
@@ -29,7 +30,6 @@ mod sizes;
 mod sources;
 #[expect(clippy::module_inception, reason = "the type `Store` is in the file of its name")]
 mod store;
-mod tracked_campaign;
 
 pub use bot::MAX_CHANNELS;
 pub use campaigns::{MAX_CAMPAIGN_CHANNELS, MAX_CAMPAIGNS};

@@ -38,8 +38,8 @@ pub struct PersistedJob {
 }
 
 impl Store {
-    /// Starts to track changes, for [`Self::take_dirty`].
-    pub fn track(&mut self) {
+    /// Starts to record changes, for [`Self::take_dirty`].
+    pub fn record_changes(&mut self) {
         self.dirty.get_or_insert_default();
     }
 
@@ -59,9 +59,9 @@ impl Store {
 
     /// A job as the database stores it; `None` if its row is to be deleted.
     pub fn persisted_job(&self, key: &JobKey) -> Option<PersistedJob> {
-        let followed = self.find(key).and_then(|slot| self.entry(slot));
-        let retired = followed.is_none();
-        let entry = followed.or_else(|| self.retired.get(key))?;
+        let tracked = self.find(key).and_then(|slot| self.entry(slot));
+        let retired = tracked.is_none();
+        let entry = tracked.or_else(|| self.retired.get(key))?;
         let sources = entry.sources.iter().filter_map(|index| self.sources.get(*index));
         Some(PersistedJob {
             job: entry.job.clone(),
@@ -98,7 +98,7 @@ impl Store {
         now: Timestamp,
     ) {
         self.now = now;
-        self.track();
+        self.record_changes();
         for (name, counters) in bots {
             match self.bots.get_mut(&name) {
                 Some(bot) => bot.restore(counters, now),

@@ -52,15 +52,15 @@ pub enum Transition {
     StillGone,
     /// The poll failed; the last values stay.
     PollFailed,
-    /// It is not followed any more; the report is ignored.
-    NotFollowed,
+    /// It is not tracked any more; the report is ignored.
+    NotTracked,
 }
 
 impl Store {
     /// Applies the outcome of a poll; `report` is present exactly if the outcome is [`Outcome::Ok`].
     pub fn record(&mut self, slot: JobSlot, outcome: Outcome, report: Option<Report>, now: Timestamp) -> RecordOutcome {
         let mut recorded = RecordOutcome {
-            transition: Transition::NotFollowed,
+            transition: Transition::NotTracked,
             inconsistencies: Vec::new(),
             unrecognized: Vec::new(),
             revived: false,
@@ -295,7 +295,7 @@ fn duration_seconds(job: &Job) -> Option<f64> {
 }
 
 impl Store {
-    /// A report as a job that is not followed; nothing is counted.
+    /// A report as a job that is not tracked; nothing is counted.
     pub fn as_job(&self, key: JobKey, report: Report, now: Timestamp) -> Job {
         let api = self.bots.get(&key.bot).map_or(ApiVersion::V1, |bot| bot.api);
         let mut job = Job::new(key, api, None, [].into());

@@ -96,7 +96,7 @@ impl Store {
         true
     }
 
-    /// Whether a job has ended and its series have expired: it is not followed again.
+    /// Whether a job has ended and its series have expired: it is not tracked again.
     pub(super) fn is_over(&self, key: &JobKey, now: Timestamp) -> bool {
         let ended = self.retired.get(key).and_then(|entry| entry.ended);
         ended.is_some_and(|ended| ended.plus(self.settings.retention) <= now)
@@ -149,7 +149,7 @@ impl Store {
         self.mark_dirty(slot);
     }
 
-    /// A source names a job that is followed. The labels are those of the source with the longest reference.
+    /// A source names a job that is tracked. The labels are those of the source with the longest reference.
     pub(super) fn update_reference(&mut self, slot: JobSlot, index: SourceIndex, target: Target) {
         self.orphaned.remove(&slot);
         let Some(entry) = self.entry_mut(slot) else { return };

@@ -10,7 +10,7 @@ use super::entry::Entry;
 /// the limit is about 60 MB.
 pub(super) const MAX_RETIRED: usize = 100_000;
 
-/// Jobs that were followed and whose series have expired.
+/// Jobs that were tracked and whose series have expired.
 #[derive(Debug, Default)]
 pub(super) struct Retired {
     by_key: HashMap<JobKey, (u64, Box<Entry>)>,

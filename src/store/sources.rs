@@ -1,4 +1,4 @@
-//! The table of sources. A job is followed while at least one source names it.
+//! The table of sources. A job is tracked while at least one source names it.
 
 use std::collections::VecDeque;
 use std::time::Duration;

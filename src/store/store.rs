@@ -49,7 +49,7 @@ pub struct BotSpec {
 /// A change of a job that the schedulers and the exposition must follow.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Change {
-    /// It is followed now, or again after it was gone: render it, and poll it if [`Store::is_polled`].
+    /// It is tracked now, or again after it was gone: render it, and poll it if [`Store::is_polled`].
     Added(JobSlot),
     /// Its values changed: render it again.
     Changed(JobSlot),
@@ -62,9 +62,9 @@ pub enum Change {
 /// The result of a registration through the job API.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Registered {
-    /// It was not followed before.
+    /// It was not tracked before.
     New,
-    /// It is followed already, or has ended.
+    /// It is tracked already, or has ended.
     Known,
 }
 
@@ -259,17 +259,17 @@ impl Store {
         }
     }
 
-    /// A followed job with its bookkeeping.
+    /// A tracked job with its bookkeeping.
     pub fn entry(&self, slot: JobSlot) -> Option<&Entry> {
         self.entries.get(slot.index() as usize)?.as_ref()
     }
 
-    /// A followed job.
+    /// A tracked job.
     pub fn job(&self, slot: JobSlot) -> Option<&Job> {
         self.entry(slot).map(|entry| &entry.job)
     }
 
-    /// The slot of a followed job.
+    /// The slot of a tracked job.
     pub fn find(&self, key: &JobKey) -> Option<JobSlot> {
         self.index.get(key).copied()
     }
@@ -280,13 +280,13 @@ impl Store {
         matches!(entry.job.state, JobState::Finished | JobState::Gone).then_some(&entry.job)
     }
 
-    /// All followed jobs, in the order of their slots.
+    /// All tracked jobs, in the order of their slots.
     pub fn jobs(&self) -> impl Iterator<Item = &Job> {
         self.entries.iter().flatten().map(|entry| &entry.job)
     }
 
-    /// The slots of all followed jobs.
-    pub fn followed_slots(&self) -> impl Iterator<Item = JobSlot> {
+    /// The slots of all tracked jobs.
+    pub fn tracked_slots(&self) -> impl Iterator<Item = JobSlot> {
         self.slots()
     }
 

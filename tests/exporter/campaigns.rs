@@ -12,7 +12,7 @@ const MINUTE: Duration = Duration::from_secs(60);
 const DAY: Duration = Duration::from_secs(86_400);
 
 /// An exporter with these jobs as the campaign `spring`.
-async fn following(upstream: &FakeUpstream, ids: &[String], global: &str) -> Exporter {
+async fn tracking(upstream: &FakeUpstream, ids: &[String], global: &str) -> Exporter {
     let mut configuration = Configuration::new(upstream, &[]);
     configuration.global = format!("{{poll_interval: 2s, max_poll_interval: 4s, {global}}}");
     let ids = ids.join(", ");
@@ -85,7 +85,7 @@ async fn the_owners_numbers_are_the_upstreams_a_day_after_the_series_of_the_jobs
         ScriptedJob::new(id, 1000).with_failures(percent % 9).over_channels(&["msteams", "slack"]).with_plan(plan)
     };
     let upstream = upstream(tenant(bot(ids.iter().zip(0..).map(job).collect()))).await;
-    let exporter = following(&upstream, &ids, "retention: 1m").await;
+    let exporter = tracking(&upstream, &ids, "retention: 1m").await;
     until_finished(&exporter, &time, JOBS).await;
     for _ in 0..24 {
         time.pass(DAY / 24).await;
@@ -131,7 +131,7 @@ async fn a_new_counter_series_is_scraped_at_0_before_it_counts() {
     let time = Time::stop();
     let job = ScriptedJob::new("ds-1", 10).over_channels(&["slack"]).with_plan(Plan::Runs { over: MINUTE / 60 });
     let upstream = upstream(tenant(bot(vec![job]))).await;
-    let exporter = following(&upstream, &["ds-1".to_owned()], "retention: 1h").await;
+    let exporter = tracking(&upstream, &["ds-1".to_owned()], "retention: 1h").await;
     let value = |page: &Samples, family: &str| {
         let campaign = if family.contains("campaign") { r#"campaign="spring","# } else { "" };
         page.value(family, &format!(r#"bot="support",{campaign}channel="slack",status="SUCCESS""#))
@@ -159,7 +159,7 @@ async fn job_series_chooses_which_jobs_have_series() {
         let ended = ScriptedJob::new("ds-ended", 10).with_plan(Plan::Runs { over: MINUTE / 60 });
         let upstream = upstream(tenant(bot(vec![runs, ended]))).await;
         let ids = ["ds-runs".to_owned(), "ds-ended".to_owned()];
-        let exporter = following(&upstream, &ids, &format!("job_series: {setting}")).await;
+        let exporter = tracking(&upstream, &ids, &format!("job_series: {setting}")).await;
         until_finished(&exporter, &time, 1).await;
         let page = exporter.until(&time, MINUTE, |page| page.jobs("finished") == 1.0).await;
         let jobs = ["ds-ended", "ds-runs"].into_iter().filter(|id| page.0.contains(&format!("request_id=\"{id}\"")));

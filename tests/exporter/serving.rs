@@ -217,8 +217,8 @@ async fn a_probe_of_a_tracked_job_is_answered_from_memory_and_of_another_with_on
     let upstream = upstream(tenant(bot(vec![ScriptedJob::new(V1_ID, 2).with_plan(Plan::fixed(V1)), other]))).await;
     let exporter = Exporter::start(&Configuration::new(&upstream, &[V1_ID])).await;
     exporter.until(&time, MINUTE, |samples| samples.jobs("finished") == 1.0).await;
-    let followed = exporter.get(&format!("/probe?bot=support&target={V1_ID}")).await;
-    assert_eq!(Samples(followed.text()).statuses(V1_ID), ["PARTIAL_SUCCESS"]);
+    let tracked = exporter.get(&format!("/probe?bot=support&target={V1_ID}")).await;
+    assert_eq!(Samples(tracked.text()).statuses(V1_ID), ["PARTIAL_SUCCESS"]);
     assert_eq!(upstream.record().calls().count(), 1);
     let asked = exporter.get("/probe?bot=support&target=ds-other").await;
     assert_eq!(Samples(asked.text()).statuses("ds-other"), ["PARTIAL_SUCCESS"]);

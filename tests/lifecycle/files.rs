@@ -23,7 +23,7 @@ async fn a_thousand_ids_are_tracked_within_two_seconds_and_removed_after_the_gra
 
     folder.write_targets("jobs-1.json", 0..1_000);
     let appeared = Instant::now();
-    exporter.until_page("1,000 jobs are followed", |page| page.jobs() == 1_000).await;
+    exporter.until_page("1,000 jobs are tracked", |page| page.jobs() == 1_000).await;
     assert!(appeared.elapsed() < Duration::from_secs(2), "took {:?}", appeared.elapsed());
     assert!(upstream.wait_until(Duration::from_secs(20), |record| record.calls().count() > 5).await);
 
@@ -44,7 +44,7 @@ async fn an_invalid_file_keeps_its_previous_targets_even_across_a_reload() {
     folder.write_targets("jobs-2.json", 2..3);
     folder.configure(&upstream, "", &[("support", BOT_ID, &with_files(&folder))]);
     let exporter = Exporter::start(&folder).await;
-    exporter.until_page("three jobs are followed", |page| page.jobs() == 3 && page.value(UP) == Some(1.0)).await;
+    exporter.until_page("three jobs are tracked", |page| page.jobs() == 3 && page.value(UP) == Some(1.0)).await;
 
     folder.write("jobs-1.json", "[{\"targets\": [\"ds-");
     let page = exporter.until_page("the source is down", |page| page.value(UP) == Some(0.0)).await;
@@ -79,7 +79,7 @@ async fn yaml_and_labels_are_read_and_invalid_targets_are_counted() {
     // `koreai.yml` also matches the pattern and is not a list of targets, so the source stays down.
     folder.configure(&upstream, "", &[("support", BOT_ID, &files.replace("*.yml", "jobs-*.yml"))]);
     let exporter = Exporter::start(&folder).await;
-    let page = exporter.until_page("the job is followed", |page| page.jobs() == 1).await;
+    let page = exporter.until_page("the job is tracked", |page| page.jobs() == 1).await;
     assert_eq!(page.value("koreai_exporter_dropped_total{reason=\"invalid_target\"}"), Some(2.0));
     let info = page.0.lines().find(|line| line.starts_with("koreai_job_info{")).unwrap();
     assert!(info.contains("campaign=\"autumn\"") && info.contains("team=\"crm\""), "{info}");

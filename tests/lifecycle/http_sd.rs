@@ -57,7 +57,7 @@ async fn a_server_with_an_authorization_type_other_than_bearer_provides_jobs() {
     folder.configure(&upstream, "", &[("support", BOT_ID, &source)]);
     let exporter = Exporter::start(&folder).await;
     let both = |page: &super::support::Page| page.jobs() == 2 && page.value(UP) == Some(1.0);
-    let page = exporter.until_page("both jobs are followed", both).await;
+    let page = exporter.until_page("both jobs are tracked", both).await;
     assert!(page.has("request_id=\"ds-1\",campaign=\"spring\""), "{}", page.0);
 
     targets.put(StatusCode::INTERNAL_SERVER_ERROR, json!([]));

@@ -33,7 +33,7 @@ async fn a_probe_returns_the_series_of_one_job_only() {
     for line in page.0.lines().filter(|line| !line.starts_with('#')) {
         assert!(line.starts_with("koreai_job_") && line.contains("request_id=\"ds-1\""), "{line}");
     }
-    assert!(!exporter.page().await.has("ds-1"), "a probe follows nothing");
+    assert!(!exporter.page().await.has("ds-1"), "a probe tracks nothing");
     let request = client().get(format!("{}/probe?bot=support&target=ds-1", exporter.url()));
     let open = answered(request.header("accept", "application/openmetrics-text;version=1.0.0")).await;
     assert!(open.body.ends_with("# EOF\n") && open.headers["content-type"].to_str().unwrap().contains("openmetrics"));

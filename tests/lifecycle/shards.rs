@@ -23,16 +23,16 @@ async fn three_exporters_track_every_id_once_within_one_budget() {
     for index in ["--shard.index=0", "--shard.index=1", "--shard.index=2"] {
         exporters.push(Exporter::start_with(&folder.path("koreai.yml"), &[index, "--shard.total=3"]).await);
     }
-    let (mut followed, mut jobs, mut budgets) = (BTreeSet::new(), 0, 0.0);
+    let (mut tracked, mut jobs, mut budgets) = (BTreeSet::new(), 0, 0.0);
     for exporter in &exporters {
         let page = exporter.page().await;
         let infos = page.0.lines().filter(|line| line.starts_with("koreai_job_info{"));
-        followed.extend(infos.map(|line| line.split("request_id=\"").nth(1).unwrap()[..39].to_owned()));
+        tracked.extend(infos.map(|line| line.split("request_id=\"").nth(1).unwrap()[..39].to_owned()));
         jobs += page.jobs();
         budgets += page.value("koreai_upstream_budget_requests{bot=\"support\",window=\"minute\"}").unwrap();
         assert!(page.jobs().abs_diff(IDS / 3) < IDS / 10, "{}", page.jobs());
     }
-    assert_eq!((followed.len(), jobs), (IDS, IDS), "each ID by exactly one");
+    assert_eq!((tracked.len(), jobs), (IDS, IDS), "each ID by exactly one");
     assert_eq!(budgets, 600.0);
 
     let spent = "koreai_upstream_budget_used_requests{bot=\"support\",window=\"minute\"}";

@@ -14,9 +14,9 @@ fn counted_in(world: &World, name: &str) -> [u64; 3] {
     campaign(world, name).notifications[&channel("msteams")].into_array()
 }
 
-fn following_in(campaigns: &[(&str, &str)]) -> World {
+fn tracking_in(campaigns: &[(&str, &str)]) -> World {
     let mut world = World::new();
-    world.store.track();
+    world.store.record_changes();
     let targets = campaigns.iter().map(|(id, campaign)| in_campaign(id, campaign)).collect();
     world.names_targets("a", targets, at(0));
     world
@@ -36,7 +36,7 @@ fn restarted(world: &mut World, now: Timestamp) -> World {
 
 #[test]
 fn a_campaign_outlives_the_series_of_its_jobs_until_its_own_retention_is_over() {
-    let mut world = following_in(&[("ds-1", "spring"), ("ds-2", "spring")]);
+    let mut world = tracking_in(&[("ds-1", "spring"), ("ds-2", "spring")]);
     world.answered("ds-1", JobStatus::Success, [5, 0, 0], at(10));
     world.answered("ds-2", JobStatus::PartialSuccess, [3, 2, 0], at(20));
     let shown = campaign(&world, "spring").clone();
@@ -44,7 +44,7 @@ fn a_campaign_outlives_the_series_of_its_jobs_until_its_own_retention_is_over() 
     assert_eq!(shown.jobs_finished.into_array(), [1, 1, 0]);
     assert_eq!(shown.failures[&(channel("msteams"), Reason::parse("timeout").unwrap())], 2);
     world.store.tick(at(20).plus(HOUR));
-    assert_eq!(world.followed(), Vec::<String>::new());
+    assert_eq!(world.tracked(), Vec::<String>::new());
     assert_eq!(*campaign(&world, "spring"), shown);
     world.store.tick(at(20).plus(LIFE.campaign_retention).minus(Duration::from_secs(1)));
     assert_eq!(*campaign(&world, "spring"), shown);
@@ -54,7 +54,7 @@ fn a_campaign_outlives_the_series_of_its_jobs_until_its_own_retention_is_over() 
 
 #[test]
 fn a_restart_counts_nothing_again_and_loses_nothing() {
-    let mut world = following_in(&[("ds-1", "spring"), ("ds-2", "spring")]);
+    let mut world = tracking_in(&[("ds-1", "spring"), ("ds-2", "spring")]);
     world.answered("ds-1", JobStatus::InProgress, [5, 0, 1], at(10));
     world.answered("ds-2", JobStatus::Success, [7, 0, 0], at(20));
     let before = campaign(&world, "spring").clone();
@@ -68,7 +68,7 @@ fn a_restart_counts_nothing_again_and_loses_nothing() {
 
 #[test]
 fn campaigns_that_an_earlier_version_did_not_store_are_counted_from_its_jobs() {
-    let mut world = following_in(&[("ds-1", "spring"), ("ds-2", "spring"), ("ds-3", "summer")]);
+    let mut world = tracking_in(&[("ds-1", "spring"), ("ds-2", "spring"), ("ds-3", "summer")]);
     world.answered("ds-1", JobStatus::InProgress, [5, 0, 1], at(10));
     world.answered("ds-2", JobStatus::Success, [7, 0, 2], at(20));
     let before = campaign(&world, "spring").clone();
@@ -86,7 +86,7 @@ fn campaigns_that_an_earlier_version_did_not_store_are_counted_from_its_jobs() {
 
 #[test]
 fn a_job_that_changes_its_campaign_moves_and_each_entry_stays_where_it_was_counted() {
-    let mut world = following_in(&[("ds-1", "spring")]);
+    let mut world = tracking_in(&[("ds-1", "spring")]);
     world.answered("ds-1", JobStatus::InProgress, [5, 0, 0], at(10));
     world.names_targets("a", vec![in_campaign("ds-1", "summer")], at(20));
     world.answered("ds-1", JobStatus::Success, [8, 1, 0], at(30));
@@ -101,7 +101,7 @@ fn a_job_that_changes_its_campaign_moves_and_each_entry_stays_where_it_was_count
 
 #[test]
 fn the_first_campaign_of_a_job_gets_what_was_counted_without_one() {
-    let mut world = World::following(&["ds-1"]);
+    let mut world = World::tracking(&["ds-1"]);
     world.answered("ds-1", JobStatus::InProgress, [5, 1, 2], at(10));
     world.names_targets("a", vec![in_campaign("ds-1", "spring")], at(20));
     assert_eq!(counted_in(&world, "spring"), [5, 1, 0], "an entry of unknown status may yet get another");
@@ -111,7 +111,7 @@ fn the_first_campaign_of_a_job_gets_what_was_counted_without_one() {
 
 #[test]
 fn a_job_that_nobody_names_any_more_is_not_polling_and_returns_as_itself() {
-    let mut world = following_in(&[("ds-1", "spring"), ("ds-2", "spring")]);
+    let mut world = tracking_in(&[("ds-1", "spring"), ("ds-2", "spring")]);
     world.answered("ds-1", JobStatus::InProgress, [5, 0, 0], at(10));
     world.names_targets("a", vec![in_campaign("ds-2", "spring")], at(20));
     world.store.tick(at(20).plus(REMOVAL_GRACE));
@@ -124,7 +124,7 @@ fn a_job_that_nobody_names_any_more_is_not_polling_and_returns_as_itself() {
 
 #[test]
 fn the_end_is_expected_when_the_end_of_every_polled_job_is() {
-    let mut world = following_in(&[("ds-1", "spring"), ("ds-2", "spring")]);
+    let mut world = tracking_in(&[("ds-1", "spring"), ("ds-2", "spring")]);
     let [first, second] = ["ds-1", "ds-2"].map(|id| world.slot(id).unwrap());
     world.store.set_expected_end(first, Some(at(100)));
     assert_eq!(campaign(&world, "spring").expected_end, None);
@@ -139,7 +139,7 @@ fn the_end_is_expected_when_the_end_of_every_polled_job_is() {
 
 #[test]
 fn too_many_channels_in_a_campaign_are_other() {
-    let mut world = following_in(&[("ds-1", "spring")]);
+    let mut world = tracking_in(&[("ds-1", "spring")]);
     let tallies: Vec<_> = (0..MAX_CAMPAIGN_CHANNELS + 4)
         .map(|number| {
             let mut tally = ChannelTally::new(channel(&format!("c{number:02}")));
@@ -162,7 +162,7 @@ fn a_thousand_jobs_with_a_million_notifications_add_up_a_day_after_their_series(
     const ENTRIES: u64 = 1000;
     let life = Settings { max_jobs: 2000, ..LIFE };
     let mut world = World::new();
-    world.store.track();
+    world.store.record_changes();
     world.store.configure(life, &[spec("support")], &[source("a")], at(0));
     let ids: Vec<String> = (0..JOBS).map(|number| format!("ds-{number}")).collect();
     world.names_targets("a", ids.iter().map(|id| in_campaign(id, "spring")).collect(), at(0));

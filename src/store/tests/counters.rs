@@ -5,7 +5,7 @@ use JobStatus::{InProgress, PartialSuccess, Success};
 
 #[test]
 fn entries_are_counted_once_over_growing_and_shrinking_lists() {
-    let mut world = World::following(&["ds-1"]);
+    let mut world = World::tracking(&["ds-1"]);
     for (second, (entries, counted)) in [
         ([2, 0, 0], [2, 0, 0]),
         ([5, 1, 0], [5, 1, 0]),
@@ -28,7 +28,7 @@ fn entries_are_counted_once_over_growing_and_shrinking_lists() {
 
 #[test]
 fn a_shrinking_list_is_an_inconsistency_once_a_job() {
-    let mut world = World::following(&["ds-1"]);
+    let mut world = World::tracking(&["ds-1"]);
     world.answered("ds-1", InProgress, [5, 0, 0], at(0));
     let recorded = world.answered("ds-1", InProgress, [1, 0, 0], at(2));
     assert_eq!(recorded.inconsistencies, [Inconsistency::EntriesDecreased]);
@@ -38,7 +38,7 @@ fn a_shrinking_list_is_an_inconsistency_once_a_job() {
 
 #[test]
 fn entries_of_unknown_status_are_counted_when_the_job_has_ended() {
-    let mut world = World::following(&["ds-1"]);
+    let mut world = World::tracking(&["ds-1"]);
     world.answered("ds-1", InProgress, [1, 0, 3], at(0));
     assert_eq!(world.counted(), [1, 0, 0], "they may yet become something");
     assert_eq!(world.job("ds-1").unwrap().tallies[0].entries[EntryStatus::Unknown], 3, "the job itself shows them");
@@ -48,7 +48,7 @@ fn entries_of_unknown_status_are_counted_when_the_job_has_ended() {
 
 #[test]
 fn an_entry_whose_unknown_status_becomes_known_is_counted_once() {
-    let mut world = World::following(&["ds-1"]);
+    let mut world = World::tracking(&["ds-1"]);
     world.answered("ds-1", InProgress, [0, 0, 3], at(0));
     let recorded = world.answered("ds-1", Success, [3, 0, 0], at(2));
     assert_eq!(world.counted(), [3, 0, 0]);
@@ -57,11 +57,11 @@ fn an_entry_whose_unknown_status_becomes_known_is_counted_once() {
 
 #[test]
 fn a_job_that_is_removed_and_comes_back_is_not_counted_twice() {
-    let mut world = World::following(&["ds-1"]);
+    let mut world = World::tracking(&["ds-1"]);
     world.answered("ds-1", InProgress, [5, 1, 0], at(0));
     world.names("a", &[], at(10));
     world.store.tick(at(10).plus(REMOVAL_GRACE));
-    assert_eq!(world.followed(), [""; 0]);
+    assert_eq!(world.tracked(), [""; 0]);
     world.names("a", &["ds-1"], at(100));
     assert_eq!(world.job("ds-1").unwrap().status, InProgress, "its values are back at once");
     world.answered("ds-1", InProgress, [6, 1, 0], at(101));
@@ -70,7 +70,7 @@ fn a_job_that_is_removed_and_comes_back_is_not_counted_twice() {
 
 #[test]
 fn unknown_words_are_counted_once_a_job() {
-    let mut world = World::following(&["ds-1"]);
+    let mut world = World::tracking(&["ds-1"]);
     let slot = world.slot("ds-1").unwrap();
     let word = |count| crate::model::Unrecognized { kind: UnrecognizedKind::EntryStatus, sample: None, count };
     for (count, new) in [(2, true), (2, false), (1, false), (3, true)] {
@@ -83,7 +83,7 @@ fn unknown_words_are_counted_once_a_job() {
 
 #[test]
 fn channels_beyond_the_bound_are_other() {
-    let mut world = World::following(&["ds-1"]);
+    let mut world = World::tracking(&["ds-1"]);
     let tallies = (0..MAX_CHANNELS + 5)
         .map(|number| ChannelTally {
             entries: EnumMap::from_array([1, 0, 0]),
@@ -102,7 +102,7 @@ fn channels_beyond_the_bound_are_other() {
 
 #[test]
 fn a_job_s_duration_is_from_request_to_last_entry() {
-    let mut world = World::following(&["ds-1", "ds-2"]);
+    let mut world = World::tracking(&["ds-1", "ds-2"]);
     let ended = Report { requested: Some(at(0)), last_notification: Some(at(20)), ..report(Success, [1, 0, 0]) };
     let slot = world.slot("ds-1").unwrap();
     world.store.record(slot, Outcome::Ok, Some(ended), at(500));

@@ -8,7 +8,7 @@ const GONE: u64 = 200;
 
 /// A world whose job `ds-1` has two successes, one failure and three unknown entries, and then is gone.
 fn gone() -> World {
-    let mut world = World::following(&["ds-1"]);
+    let mut world = World::tracking(&["ds-1"]);
     world.answered("ds-1", InProgress, [2, 1, 3], at(10));
     for second in [100, 150, GONE] {
         world.failed("ds-1", Outcome::NotFound, at(second));
@@ -40,7 +40,7 @@ fn a_gone_job_stays_polled_until_its_deadline() {
     assert!(!world.store.is_polled(slot, at(3600)));
     assert_eq!(world.store.take_changes(), [Change::Ended(slot)]);
     assert_eq!(state(&world), JobState::Gone);
-    assert_eq!(world.answered("ds-1", Success, [9, 0, 0], at(3601)).transition, Transition::NotFollowed);
+    assert_eq!(world.answered("ds-1", Success, [9, 0, 0], at(3601)).transition, Transition::NotTracked);
 }
 
 #[test]
@@ -79,7 +79,7 @@ fn an_answer_with_a_report_revives_a_gone_job_and_counts_each_entry_once() {
 #[test]
 fn what_was_counted_of_a_gone_job_is_remembered_over_a_restart() {
     let mut world = gone();
-    world.store.track();
+    world.store.record_changes();
     let row = world.store.persisted_job(&key("ds-1")).unwrap();
     let mut after = World::new();
     after.store.restore(vec![], vec![], vec![row], at(300));

@@ -5,7 +5,7 @@ use JobStatus::{InProgress, PartialSuccess, Success, Unknown};
 
 #[test]
 fn a_finished_job_leaves_the_schedule_at_once_and_the_page_after_retention() {
-    let mut world = World::following(&["ds-1"]);
+    let mut world = World::tracking(&["ds-1"]);
     let slot = world.slot("ds-1").unwrap();
     let recorded = world.answered("ds-1", Success, [1, 0, 0], at(10));
     assert_eq!(recorded.transition, Transition::Finished(TerminalStatus::Success));
@@ -28,11 +28,11 @@ fn a_finished_job_leaves_the_schedule_at_once_and_the_page_after_retention() {
 
 #[test]
 fn an_answer_after_the_end_changes_nothing() {
-    let mut world = World::following(&["ds-1"]);
+    let mut world = World::tracking(&["ds-1"]);
     world.answered("ds-1", PartialSuccess, [1, 1, 0], at(10));
     let before = world.job("ds-1").cloned();
-    assert_eq!(world.answered("ds-1", InProgress, [9, 9, 0], at(12)).transition, Transition::NotFollowed);
-    assert_eq!(world.failed("ds-1", Outcome::NotFound, at(14)).transition, Transition::NotFollowed);
+    assert_eq!(world.answered("ds-1", InProgress, [9, 9, 0], at(12)).transition, Transition::NotTracked);
+    assert_eq!(world.failed("ds-1", Outcome::NotFound, at(14)).transition, Transition::NotTracked);
     assert_eq!(world.job("ds-1").cloned(), before);
     assert_eq!(world.counted(), [1, 1, 0]);
     assert_eq!(world.counters().jobs_finished.into_array(), [0, 1, 0]);
@@ -40,7 +40,7 @@ fn an_answer_after_the_end_changes_nothing() {
 
 #[test]
 fn a_failed_poll_keeps_the_last_values() {
-    let mut world = World::following(&["ds-1"]);
+    let mut world = World::tracking(&["ds-1"]);
     world.answered("ds-1", InProgress, [3, 1, 0], at(0));
     let before = world.job("ds-1").cloned().unwrap();
     let failures = Outcome::ALL.into_iter().filter(|outcome| !matches!(outcome, Outcome::Ok | Outcome::NotFound));
@@ -55,7 +55,7 @@ fn a_failed_poll_keeps_the_last_values() {
 
 #[test]
 fn what_a_report_leaves_out_stays_as_it_was() {
-    let mut world = World::following(&["ds-1"]);
+    let mut world = World::tracking(&["ds-1"]);
     let slot = world.slot("ds-1").unwrap();
     let mut full = Report { completion: Some(0.5), requested: Some(at(0)), ..report(InProgress, [2, 0, 0]) };
     full.numbers[JobNumber::Recipients] = Some(4);
@@ -67,7 +67,7 @@ fn what_a_report_leaves_out_stays_as_it_was() {
 
 #[test]
 fn a_job_is_gone_after_several_answers_in_a_row_that_nobody_knows_it() {
-    let mut world = World::following(&["ds-1"]);
+    let mut world = World::tracking(&["ds-1"]);
     world.answered("ds-1", InProgress, [3, 0, 0], at(0));
     let mut second = 0;
     let mut standings = |world: &mut World, outcomes: &[Outcome]| -> Vec<bool> {
@@ -97,7 +97,7 @@ fn a_job_is_gone_after_several_answers_in_a_row_that_nobody_knows_it() {
 
 #[test]
 fn a_job_unfinished_at_its_deadline_is_abandoned() {
-    let mut world = World::following(&["ds-1", "ds-2"]);
+    let mut world = World::tracking(&["ds-1", "ds-2"]);
     world.answered("ds-1", InProgress, [3, 0, 0], at(5));
     world.answered("ds-2", Success, [3, 0, 0], at(5));
     let deadline = at(0).plus(LIFE.job_deadline);
@@ -110,12 +110,12 @@ fn a_job_unfinished_at_its_deadline_is_abandoned() {
     assert!(world.store.take_changes().contains(&Change::Ended(slot)));
     assert_eq!(world.job("ds-1").unwrap().status, InProgress);
     world.store.tick(deadline.plus(LIFE.retention));
-    assert_eq!(world.followed(), [""; 0]);
+    assert_eq!(world.tracked(), [""; 0]);
 }
 
 #[test]
 fn a_deadline_runs_from_when_a_job_was_first_wanted_though_it_was_away() {
-    let mut world = World::following(&["ds-1"]);
+    let mut world = World::tracking(&["ds-1"]);
     world.names("a", &[], at(10));
     world.store.tick(at(20));
     world.names("a", &["ds-1"], at(1000));
@@ -125,19 +125,19 @@ fn a_deadline_runs_from_when_a_job_was_first_wanted_though_it_was_away() {
 
 #[test]
 fn a_shorter_deadline_and_retention_hold_for_jobs_that_are_there() {
-    let mut world = World::following(&["ds-1", "ds-2"]);
+    let mut world = World::tracking(&["ds-1", "ds-2"]);
     world.answered("ds-2", Success, [1, 0, 0], at(10));
     let short = Duration::from_secs(60);
     let life = Settings { job_deadline: short, retention: short, ..LIFE };
     world.store.configure(life, &[spec("support")], &[source("a"), source("b")], at(10));
     world.store.tick(at(70));
-    assert_eq!(world.followed(), ["ds-1"]);
+    assert_eq!(world.tracked(), ["ds-1"]);
     assert_eq!(world.states(), [0, 0, 0, 1]);
 }
 
 #[test]
 fn an_unknown_status_does_not_end_a_job() {
-    let mut world = World::following(&["ds-1"]);
+    let mut world = World::tracking(&["ds-1"]);
     let recorded = world.answered("ds-1", Unknown, [1, 0, 0], at(0));
     assert_eq!(recorded.transition, Transition::Running { changed: true, entries: 1 });
     assert_eq!(
@@ -148,7 +148,7 @@ fn an_unknown_status_does_not_end_a_job() {
 
 #[test]
 fn a_slot_is_not_used_again_before_it_is_released() {
-    let mut world = World::following(&["ds-1"]);
+    let mut world = World::tracking(&["ds-1"]);
     let slot = world.slot("ds-1").unwrap();
     world.names("a", &[], at(0));
     world.store.tick(at(10));
@@ -161,7 +161,7 @@ fn a_slot_is_not_used_again_before_it_is_released() {
 
 #[test]
 fn the_same_entries_in_another_order_are_no_change() {
-    let mut world = World::following(&["ds-1"]);
+    let mut world = World::tracking(&["ds-1"]);
     let slot = world.slot("ds-1").unwrap();
     let tally = |name: &str, failures: &[(&str, u64)], delivery_sum: f64| {
         let mut tally = ChannelTally::new(channel(name));

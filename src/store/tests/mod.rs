@@ -94,8 +94,8 @@ impl World {
         Self { store }
     }
 
-    /// One that follows these jobs, named by `a`.
-    fn following(ids: &[&str]) -> Self {
+    /// One that tracks these jobs, named by `a`.
+    fn tracking(ids: &[&str]) -> Self {
         let mut world = Self::new();
         world.names("a", ids, at(0));
         world.store.take_changes();
@@ -150,7 +150,7 @@ impl World {
         self.store.dropped()[reason]
     }
 
-    fn followed(&self) -> Vec<String> {
+    fn tracked(&self) -> Vec<String> {
         let mut ids: Vec<_> = self.store.jobs().map(|job| job.key.id.to_string()).collect();
         ids.sort();
         ids

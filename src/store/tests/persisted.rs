@@ -77,7 +77,7 @@ fn configured() -> Store {
 /// A store with a running job, a finished one, one of the job API, and a retired one.
 fn lived() -> Store {
     let mut store = configured();
-    store.track();
+    store.record_changes();
     store.apply(update(&["ds-runs", "ds-ended"]), at(0));
     for id in ["ds-api", "ds-forgotten"] {
         store.register(&bot(), target(id), at(0)).unwrap();
@@ -131,7 +131,7 @@ fn nothing_is_counted_again_and_nothing_ended_is_polled() {
     assert_eq!(store.job(ended).unwrap().state, JobState::Finished);
     assert_eq!(
         store.record(ended, Outcome::Ok, report(JobStatus::Success, 9), at(50)).transition,
-        Transition::NotFollowed
+        Transition::NotTracked
     );
 
     let runs = store.find(&key("ds-runs")).unwrap();
@@ -186,7 +186,7 @@ fn only_what_changed_is_dirty() {
 fn what_belongs_to_a_bot_that_is_gone_is_forgotten() {
     let (bots, campaigns, jobs) = persisted(&mut lived());
     let mut store = Store::new(settings());
-    store.track();
+    store.record_changes();
     store.restore(bots, campaigns, jobs, at(50));
     let dirty = store.take_dirty();
     assert_eq!((dirty.jobs.len(), dirty.bots.len()), (4, 1));

@@ -153,17 +153,17 @@ impl Ledger {
     /// A report has arrived whole; the call began at `began`.
     pub(crate) fn told(&mut self, key: &Key, truth: Truth, terminal: bool, began: Duration, now: Duration) {
         // From the moment in which a source named it to the loop that has heard of it nothing passes but turns.
-        let followed = self.named_since.get(key).is_some_and(|since| *since < began);
+        let tracked = self.named_since.get(key).is_some_and(|since| *since < began);
         let told = self.told.entry(key.clone()).or_default();
         let same = told.last.as_ref().is_some_and(|last| last.entries == truth.entries && last.status == truth.status);
-        if !followed {
+        if !tracked {
             // The program passes such a report over, and the next one is news to it.
             told.since = Duration::MAX;
         } else if !same {
             told.since = now;
         }
         told.last = Some(truth);
-        if terminal && followed {
+        if terminal && tracked {
             told.finished = Some(now);
         }
     }

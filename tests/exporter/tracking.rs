@@ -126,7 +126,7 @@ async fn a_job_deleted_upstream_becomes_gone_and_keeps_its_values() {
 }
 
 #[tokio::test]
-async fn a_gone_job_that_the_upstream_knows_again_is_followed_to_its_end_and_counted_once() {
+async fn a_gone_job_that_the_upstream_knows_again_is_tracked_to_its_end_and_counted_once() {
     let time = Time::stop();
     let running = ScriptedResponse::ok(V1.replace("PARTIAL_SUCCESS", "IN_PROGRESS"));
     let unknown = ScriptedResponse::json(400, r#"{"errors":[{"msg":"Invalid request ID","code":400}]}"#);

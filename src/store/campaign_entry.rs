@@ -9,20 +9,20 @@ use crate::model::{Campaign, CampaignHistory, CampaignShare, HistoryPoint, JobSt
 
 /// A campaign and its bookkeeping.
 #[derive(Debug)]
-pub(super) struct Tracked {
+pub(super) struct CampaignEntry {
     /// Shared with readers; copied when it changes while a reader has it.
     pub(super) campaign: Arc<Campaign>,
-    /// Followed jobs. A campaign that has any does not expire.
-    pub(super) followed: usize,
+    /// Tracked jobs. A campaign that has any does not expire.
+    pub(super) tracked: usize,
     /// The expected ends of its polled jobs, with the number of jobs.
     ends: BTreeMap<Timestamp, u64>,
     /// Its course, in memory only.
     pub(super) history: CampaignHistory,
 }
 
-impl Tracked {
+impl CampaignEntry {
     pub(super) fn new(campaign: Campaign) -> Self {
-        Self { campaign: Arc::new(campaign), followed: 0, ends: BTreeMap::new(), history: CampaignHistory::default() }
+        Self { campaign: Arc::new(campaign), tracked: 0, ends: BTreeMap::new(), history: CampaignHistory::default() }
     }
 
     pub(super) fn add(&mut self, share: &CampaignShare) {
