@@ -19,10 +19,14 @@ const MINUTE_BURST_DIVISOR: u32 = 20;
 /// a permanent overload.
 const HOUR_BURST_PERCENT: u64 = 70;
 
+/// While the reserve is refilled, routine calls get one call in this many: the reserve grows again, and no bot is silent.
+const REFILL_DIVISOR: u32 = 2;
+
 /// What a call is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Urgency {
-    /// A poll at the job's interval: leaves half of the hour's burst to the others.
+    /// A poll at the job's interval: leaves half of the hour's burst to the others, and refills it at half of the steady rate
+    /// when they have used it.
     Routine,
     /// The first poll of a job: may use the whole burst of the hour.
     Prompt,
@@ -69,8 +73,12 @@ impl Budget {
     /// The first time from `now` at which a call of this urgency may start; `None` if a limit is 0.
     pub(super) fn free_at(&mut self, now: Timestamp, urgency: Urgency) -> Option<Timestamp> {
         let windows = self.minute.free_at(now)?.max(self.hour.free_at(now)?);
-        let reserved = if urgency == Urgency::Routine { self.reserved } else { 0 };
-        let free = windows.max(self.hour_pacer.free_at(reserved));
+        let mut free = windows.max(self.hour_pacer.free_at(0));
+        if urgency == Urgency::Routine {
+            let refill_step = self.hour_pacer.step().saturating_mul(REFILL_DIVISOR);
+            let refilling = self.hour.last().map_or(now, |last| last.plus(refill_step));
+            free = free.max(self.hour_pacer.free_at(self.reserved).min(refilling));
+        }
         Some(if urgency == Urgency::Urgent { free } else { free.max(self.minute_pacer.free_at(0)) })
     }
 
@@ -189,6 +197,23 @@ mod tests {
         let last = routine.last().unwrap().plus(Duration::from_secs(1));
         let urgent = spend(&mut budget, last, Duration::from_secs(60), Urgency::Urgent);
         assert!(urgent.len() > 550, "{}", urgent.len());
+    }
+
+    #[test]
+    fn routine_calls_go_on_while_the_reserve_is_refilled() {
+        for (per_minute, per_hour) in [(600, 18_000), (60, 600), (20, 100)] {
+            let mut budget = Budget::new(&settings(per_minute, per_hour));
+            let from = Timestamp::from_millis(1_700_000_000_000);
+            let urgent = spend(&mut budget, from, Duration::from_secs(3600), Urgency::Urgent);
+            let from = urgent.last().unwrap().plus(Duration::from_secs(1));
+            let routine = spend(&mut budget, from, Duration::from_secs(7200), Urgency::Routine);
+            let longest = [from].iter().chain(&routine).zip(&routine).map(|(a, b)| b.since(*a)).max().unwrap();
+            let bound = budget.hour_pacer.step() * 2 + Duration::from_secs(1);
+            assert!(longest <= bound, "{per_minute} a minute, {per_hour} an hour: silent for {longest:?}");
+            // Meanwhile the reserve grows.
+            let again = spend(&mut budget, *routine.last().unwrap(), Duration::from_secs(60), Urgency::Urgent);
+            assert!(again.len() * 4 > per_minute as usize, "{per_minute} a minute: {} urgent calls", again.len());
+        }
     }
 
     #[test]

@@ -70,6 +70,11 @@ impl RollingWindow {
         self.calls.iter().copied().skip_while(move |&(at, _)| at.plus(self.span) <= now)
     }
 
+    /// The last call, if the window holds any.
+    pub(super) fn last(&self) -> Option<Timestamp> {
+        self.calls.back().map(|&(at, _)| at)
+    }
+
     /// The number of entries.
     pub(super) fn len(&self) -> usize {
         self.calls.len()
