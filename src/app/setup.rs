@@ -40,6 +40,7 @@ pub fn setup(
             .map_err(|source| AppError::Client { bot: bot.name.to_string(), source: Box::new(source) })?;
         bots.push(BotSetup {
             definition: definition(bot),
+            fingerprint: fingerprint(bot),
             spec: store::BotSpec { name: bot.name.clone(), api: bot.api, channels: bot.channels.clone() },
             schedule: scheduler::Settings {
                 poll_interval: global.poll_interval,
@@ -122,6 +123,13 @@ fn http_sd(bot: &config::BotConfig, http: &config::HttpSdConfig) -> HttpSdSettin
         tls: http.tls.clone(),
         proxy: http.proxy_url.as_ref().map(|url| url.expose().clone()),
     }
+}
+
+/// A hash of what decides which jobs the upstream knows, for the database: the same in every process and version.
+fn fingerprint(bot: &config::BotConfig) -> u64 {
+    // `base_url` has no credentials.
+    let text = format!("{}\n{}\n{}", bot.base_url, bot.bot_id.as_str(), bot.api.as_label());
+    xxhash_rust::xxh3::xxh3_64(text.as_bytes())
 }
 
 /// A hash of what decides whether calls succeed. Secrets are not part of it: files are watched, and the environment of a

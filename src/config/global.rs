@@ -19,7 +19,8 @@ pub struct Global {
     pub poll_timeout: Duration,
     /// `job_deadline`, 1m to 365d, default 1d: an unfinished job is abandoned after it.
     pub job_deadline: Duration,
-    /// `retention`, 1m to 365d, default 6h: how long the series of a finished job are kept.
+    /// `retention`, 1m to 365d, default 6h: how long the series of an ended job are kept. Those of a gone job are kept at
+    /// least until its `job_deadline`, because it is polled until then.
     pub retention: Duration,
     /// `campaign_retention`, 1h to 365d, default 7d: how long a campaign is kept after its last change.
     pub campaign_retention: Duration,

@@ -1,5 +1,7 @@
 //! What is written to the database, and what is read from it.
 
+use std::collections::BTreeMap;
+
 use super::error::RowError;
 use super::{bot_row, campaign_row, job_row};
 use crate::model::{BotCounters, BotName, Campaign, CampaignKey, JobKey, Timestamp};
@@ -13,6 +15,8 @@ pub struct Batch {
     pub(super) bots: Vec<(BotName, Option<Vec<u8>>)>,
     pub(super) campaigns: Vec<(CampaignKey, Option<Vec<u8>>)>,
     pub(super) calls: Vec<BotCalls>,
+    /// All of them, if they have changed.
+    pub(super) fingerprints: Option<BTreeMap<BotName, u64>>,
     /// Calls before this time are deleted.
     pub(super) calls_since: Timestamp,
 }
@@ -37,6 +41,8 @@ pub struct Contents {
     pub campaigns: Vec<Campaign>,
     /// Calls.
     pub calls: Vec<BotCalls>,
+    /// A hash of the address, bot ID and API of each bot; empty in files of earlier versions.
+    pub fingerprints: BTreeMap<BotName, u64>,
 }
 
 impl Batch {
@@ -73,6 +79,11 @@ impl Batch {
         let row = campaign.map(campaign_row::to_bytes).transpose()?;
         self.campaigns.push((key, row));
         Ok(())
+    }
+
+    /// Replaces the fingerprints of all bots.
+    pub fn fingerprints(&mut self, fingerprints: BTreeMap<BotName, u64>) {
+        self.fingerprints = Some(fingerprints);
     }
 
     /// Writes the calls of these seconds, replacing the stored numbers of the same seconds.

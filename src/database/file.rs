@@ -19,6 +19,8 @@ const JOBS: TableDefinition<'_, (&str, &str), &[u8]> = TableDefinition::new("job
 const BOTS: TableDefinition<'_, &str, &[u8]> = TableDefinition::new("bots");
 /// Bot and campaign → row. Release 0.1.0 did not have this table.
 const CAMPAIGNS: TableDefinition<'_, (&str, &str), &[u8]> = TableDefinition::new("campaigns");
+/// Bot → hash of its address, bot ID and API. Created with the first fingerprint, so that every version can open the file.
+const FINGERPRINTS: TableDefinition<'_, &str, u64> = TableDefinition::new("fingerprints");
 /// Bot and second, in milliseconds since the Unix epoch → calls that started in it.
 const CALLS: TableDefinition<'_, (&str, i64), u32> = TableDefinition::new("calls");
 
@@ -173,6 +175,13 @@ fn write_rows(transaction: &redb::WriteTransaction, batch: &Batch) -> Result<(),
             }
         }
     }
+    if let Some(fingerprints) = &batch.fingerprints {
+        let mut table = transaction.open_table(FINGERPRINTS)?;
+        table.retain(|_, _| false)?;
+        for (name, fingerprint) in fingerprints {
+            table.insert(name.as_str(), *fingerprint)?;
+        }
+    }
     let since = batch.calls_since.as_millis();
     for BotCalls { bot, by_second } in &batch.calls {
         for (second, count) in by_second {
@@ -265,6 +274,17 @@ fn read(database: &redb::Database) -> Result<(Contents, u32, u64), ReadError> {
                 let bot = bot_name(name).map_err(bad_row("calls"))?;
                 contents.calls.push(BotCalls { bot, by_second: vec![call] });
             }
+        }
+    }
+    let fingerprints = match transaction.open_table(FINGERPRINTS) {
+        Err(TableError::TableDoesNotExist(_)) => None,
+        table => Some(table?),
+    };
+    if let Some(fingerprints) = fingerprints {
+        for row in fingerprints.iter()? {
+            let (name, fingerprint) = row?;
+            let name = bot_name(name.value()).map_err(bad_row("fingerprints"))?;
+            contents.fingerprints.insert(name, fingerprint.value());
         }
     }
     Ok((contents, format, u64::try_from(row_bytes).unwrap_or(u64::MAX)))

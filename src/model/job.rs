@@ -12,7 +12,7 @@ closed_set! {
         Polling = "polling",
         /// The job has a terminal status and is not polled any more.
         Finished = "finished",
-        /// The upstream does not know the job (any more); its last values stay until `retention` is over.
+        /// The upstream does not know the job (any more); it is polled rarely, and its last values stay.
         Gone = "gone",
         /// The job was unfinished at `job_deadline` and is not polled any more.
         Abandoned = "abandoned",

@@ -1,6 +1,6 @@
 //! Applies configurations and target updates.
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 
 use super::run::Poller;
 use super::setup::Setup;
@@ -10,7 +10,9 @@ use crate::model::{BotName, SourceId, TargetUpdate, Timestamp};
 impl Poller {
     /// Applies the first configuration and restores the contents of the database.
     pub(super) fn restore(&mut self, setup: Setup, contents: Option<Contents>, now: Timestamp) {
-        let Some(Contents { mut jobs, bots, campaigns, calls }) = contents else { return self.configure(setup, now) };
+        let Some(Contents { mut jobs, bots, campaigns, calls, fingerprints }) = contents else {
+            return self.configure(setup, now);
+        };
         let specs: Vec<_> = setup.bots.iter().map(|bot| bot.spec.clone()).collect();
         self.store.configure(setup.life, &specs, &setup.sources, now);
         for persisted in jobs.iter_mut().filter(|row| !setup.shard.owns(&row.job.key.bot, &row.job.key.id)) {
@@ -18,6 +20,13 @@ impl Poller {
             persisted.sources.clear();
         }
         self.store.restore(bots, campaigns, jobs, now);
+        for bot in &setup.bots {
+            // A file of an older version does not say what the bot was.
+            if fingerprints.get(&bot.spec.name).is_some_and(|earlier| *earlier != bot.fingerprint) {
+                self.store.revive_gone(&bot.spec.name, now);
+            }
+        }
+        self.persister.restore_fingerprints(fingerprints);
         self.configure(setup, now);
         for BotCalls { bot, by_second } in calls {
             if let Some(bot) = self.bots.get_mut(&bot) {
@@ -30,6 +39,9 @@ impl Poller {
     pub(super) fn configure(&mut self, setup: Setup, now: Timestamp) {
         let specs: Vec<_> = setup.bots.iter().map(|bot| bot.spec.clone()).collect();
         self.store.configure(setup.life, &specs, &setup.sources, now);
+        let fingerprints: BTreeMap<_, _> =
+            setup.bots.iter().map(|bot| (bot.spec.name.clone(), bot.fingerprint)).collect();
+        self.persister.set_fingerprints(fingerprints);
         let names: HashSet<&BotName> = specs.iter().map(|spec| &spec.name).collect();
         self.probes.retain(|key| names.contains(&key.bot));
         self.calls.drop_permits(|bot| !names.contains(bot));

@@ -3,6 +3,7 @@
 //! A counter that was scraped must not be lower after a crash: Prometheus would take that for a counter reset and count the
 //! whole value again.
 
+use std::collections::BTreeMap;
 use std::future::poll_fn;
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -13,7 +14,7 @@ use tokio::sync::{mpsc, oneshot};
 use super::pages::RenderedPage;
 use crate::database::{Batch, BotCalls, Database, RowError, WriteError};
 use crate::exposition::StorageView;
-use crate::model::{TargetUpdate, Timestamp, error_chain};
+use crate::model::{BotName, TargetUpdate, Timestamp, error_chain};
 use crate::scheduler::CALLS_RETENTION;
 use crate::store::{Dirty, RegisterError, Registered, Store};
 
@@ -34,6 +35,9 @@ pub(super) struct Persister {
     pending: Option<PendingWrite>,
     /// Replies that wait for the next batch.
     replies: Vec<Reply>,
+    /// The fingerprints of the configured bots, and those that the database has.
+    fingerprints: BTreeMap<BotName, u64>,
+    persisted_fingerprints: BTreeMap<BotName, u64>,
     /// Calls before this time are in the database.
     calls_persisted_until: Timestamp,
     retry_at: Option<Timestamp>,
@@ -46,6 +50,16 @@ struct PendingWrite {
     dirty: Dirty,
     page: Option<RenderedPage>,
     replies: Vec<Reply>,
+    /// The fingerprints in the batch, if they are in it.
+    fingerprints: Option<BTreeMap<BotName, u64>>,
+}
+
+/// What waits no longer: a page, and the replies that follow it, so that whoever gets a reply finds its effect on the page.
+#[must_use]
+pub(super) struct Released {
+    page: Option<RenderedPage>,
+    /// Each with whether its change is persisted.
+    replies: Vec<(Reply, bool)>,
 }
 
 /// The reply to a command, sent once the change is persisted.
@@ -62,7 +76,25 @@ pub(super) struct DatabaseEnded;
 impl Persister {
     pub(super) fn new(database: Option<Database>) -> Self {
         let never = Timestamp::from_millis(i64::MIN);
-        Self { database, pending: None, replies: Vec::new(), calls_persisted_until: never, retry_at: None }
+        Self {
+            database,
+            pending: None,
+            replies: Vec::new(),
+            fingerprints: BTreeMap::new(),
+            persisted_fingerprints: BTreeMap::new(),
+            calls_persisted_until: never,
+            retry_at: None,
+        }
+    }
+
+    /// The fingerprints of bots that the database has from an earlier run.
+    pub(super) fn restore_fingerprints(&mut self, fingerprints: BTreeMap<BotName, u64>) {
+        self.persisted_fingerprints = fingerprints;
+    }
+
+    /// The fingerprints of the configured bots; they are in the next batch if the database has others.
+    pub(super) fn set_fingerprints(&mut self, fingerprints: BTreeMap<BotName, u64>) {
+        self.fingerprints = fingerprints;
     }
 
     /// Whether there is a database.
@@ -85,39 +117,38 @@ impl Persister {
         second.plus(Duration::from_secs(1)) > self.calls_persisted_until
     }
 
-    /// Starts writing what has changed, and delays the page until that is done. Returns the page if it is to be published at
-    /// once: nothing has changed, or the database fails or is slow.
+    /// Starts writing what has changed, and delays page and replies until that is done. Releases them at once if nothing has
+    /// changed, or the database fails or is slow.
     pub(super) fn persist(
         &mut self,
         store: &mut Store,
         calls: Vec<BotCalls>,
         page: Option<RenderedPage>,
         now: Timestamp,
-    ) -> Option<RenderedPage> {
+    ) -> Released {
         let Some(database) = &mut self.database else {
-            self.replies.drain(..).for_each(|reply| reply.send(true));
-            return page;
+            return Released::new(page, self.replies.drain(..), true);
         };
         if let Some(pending) = &mut self.pending {
             pending.page = None;
-            let replies = pending.replies.drain(..).chain(self.replies.drain(..));
-            replies.for_each(|reply| reply.send(false));
-            return page;
+            return Released::new(page, pending.replies.drain(..).chain(self.replies.drain(..)), false);
         }
         if self.retry_at.is_some_and(|at| now < at) {
-            self.replies.drain(..).for_each(|reply| reply.send(false));
-            return page;
+            return Released::new(page, self.replies.drain(..), false);
         }
         let dirty = store.take_dirty();
-        if dirty.is_empty() {
-            self.replies.drain(..).for_each(|reply| reply.send(true));
-            return page;
+        let fingerprints = (self.fingerprints != self.persisted_fingerprints).then(|| self.fingerprints.clone());
+        if dirty.is_empty() && fingerprints.is_none() {
+            return Released::new(page, self.replies.drain(..), true);
         }
         match batch(store, &dirty, calls, now) {
-            Ok(batch) => {
+            Ok(mut batch) => {
+                if let Some(fingerprints) = &fingerprints {
+                    batch.fingerprints(fingerprints.clone());
+                }
                 let (written, replies) = (database.write(batch), std::mem::take(&mut self.replies));
-                self.pending = Some(PendingWrite { since: now, written, dirty, page, replies });
-                None
+                self.pending = Some(PendingWrite { since: now, written, dirty, page, replies, fingerprints });
+                Released::new(None, [], true)
             }
             Err(error) => {
                 tracing::error!(
@@ -126,7 +157,7 @@ impl Persister {
                 );
                 store.return_dirty(dirty);
                 self.retry_at = Some(now.plus(RETRY_INTERVAL));
-                page
+                Released::new(page, self.replies.drain(..), false)
             }
         }
     }
@@ -146,19 +177,22 @@ impl Persister {
         }
     }
 
-    /// Ends the batch with the result of [`Self::written`]. Returns the page that waited for it.
+    /// Ends the batch with the result of [`Self::written`]. Releases what waited for it.
     pub(super) fn complete(
         &mut self,
         written: Result<(), WriteError>,
         store: &mut Store,
         now: Timestamp,
-    ) -> Result<Option<RenderedPage>, DatabaseEnded> {
-        let Some(pending) = self.pending.take() else { return Ok(None) };
+    ) -> Result<Released, DatabaseEnded> {
+        let Some(pending) = self.pending.take() else { return Ok(Released::new(None, [], true)) };
         let persisted = written.is_ok();
         match written {
             Ok(()) => {
                 self.calls_persisted_until = pending.since;
                 self.retry_at = None;
+                if let Some(fingerprints) = pending.fingerprints {
+                    self.persisted_fingerprints = fingerprints;
+                }
             }
             Err(error @ WriteError::Ended) => {
                 tracing::error!("{error}");
@@ -170,8 +204,7 @@ impl Persister {
                 self.retry_at = Some(now.plus(RETRY_INTERVAL));
             }
         }
-        pending.replies.into_iter().for_each(|reply| reply.send(persisted));
-        Ok(pending.page)
+        Ok(Released::new(pending.page, pending.replies, persisted))
     }
 
     /// Writes the rest and closes the database.
@@ -179,13 +212,13 @@ impl Persister {
         let rest = async {
             if self.pending.is_some() {
                 let written = self.written().await;
-                self.complete(written, store, now)?;
+                self.complete(written, store, now)?.release(drop);
             }
             self.retry_at = None;
-            self.persist(store, calls, None, now);
+            self.persist(store, calls, None, now).release(drop);
             if self.pending.is_some() {
                 let written = self.written().await;
-                self.complete(written, store, now)?;
+                self.complete(written, store, now)?.release(drop);
             }
             if let Some(database) = self.database {
                 database.close().await;
@@ -227,6 +260,18 @@ fn batch(store: &Store, dirty: &Dirty, calls: Vec<BotCalls>, now: Timestamp) -> 
     }
     calls.into_iter().for_each(|calls| batch.calls(calls));
     Ok(batch)
+}
+
+impl Released {
+    fn new(page: Option<RenderedPage>, replies: impl IntoIterator<Item = Reply>, persisted: bool) -> Self {
+        Self { page, replies: replies.into_iter().map(|reply| (reply, persisted)).collect() }
+    }
+
+    /// Publishes the page, then sends the replies.
+    pub(super) fn release(self, publish: impl FnOnce(RenderedPage)) {
+        self.page.map(publish);
+        self.replies.into_iter().for_each(|(reply, persisted)| reply.send(persisted));
+    }
 }
 
 impl Reply {

@@ -209,17 +209,15 @@ impl Poller {
         }
         let page = self.render(now);
         let calls = self.unpersisted_calls();
-        if let Some(page) = self.persister.persist(&mut self.store, calls, Some(page), now) {
-            self.publish_page(page);
-        }
+        let released = self.persister.persist(&mut self.store, calls, Some(page), now);
+        released.release(|page| self.publish_page(page));
     }
 
-    /// Publishes the page that waited for a write.
+    /// Publishes the page that waited for a write, and sends the replies that waited for both.
     pub(super) fn write_ended(&mut self, written: Result<(), WriteError>) -> Result<(), DatabaseEnded> {
         let now = self.clock.now();
-        if let Some(page) = self.persister.complete(written, &mut self.store, now)? {
-            self.publish_page(page);
-        }
+        let released = self.persister.complete(written, &mut self.store, now)?;
+        released.release(|page| self.publish_page(page));
         Ok(())
     }
 

@@ -31,6 +31,8 @@ pub struct BotSetup {
     pub schedule: scheduler::Settings,
     /// A hash of what decides whether calls succeed: address, bot ID, API, credential, TLS and proxy settings.
     pub definition: u64,
+    /// A hash of what decides which jobs the upstream knows: address, bot ID and API. It is the same in every process and version.
+    pub fingerprint: u64,
     /// The HTTP client.
     pub client: Arc<Client>,
     /// The source of tokens.

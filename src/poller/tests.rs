@@ -1,5 +1,7 @@
 //! The polling loop, driven step by step.
 
+mod persisted;
+
 use std::future::poll_fn;
 use std::sync::Arc;
 use std::time::Duration;
@@ -18,8 +20,8 @@ use crate::config::{Algorithm, Auth, ClientId, KeySource, SigningAuth};
 use crate::database::Database;
 use crate::exposition::{Encoding, ExporterView, Format};
 use crate::model::{
-    ApiVersion, BotName, JobKey, JobSeries, Outcome, RequestId, Shard, SourceId, SourceKind, Target, TargetUpdate,
-    Timestamp,
+    ApiVersion, BotName, JobKey, JobSeries, JobState, Outcome, RequestId, Shard, SourceId, SourceKind, Target,
+    TargetUpdate, Timestamp,
 };
 use crate::upstream::{BodyBudget, Client, ClientSettings, PollError, ReasonTable};
 use crate::{scheduler, store};
@@ -61,6 +63,7 @@ fn setup_with(key: KeySource) -> Setup {
             max_in_flight: 1,
         },
         definition: 0,
+        fingerprint: 0,
         client: Arc::new(client),
         tokens: Arc::new(tokens),
     };

@@ -1,5 +1,7 @@
 //! One job with the store's bookkeeping.
 
+use std::time::Duration;
+
 use enum_map::EnumMap;
 
 use super::sources::SourceIndex;
@@ -78,6 +80,15 @@ impl Entry {
     /// The outcome of the last poll, if it failed, and since when polls fail. It is not persisted.
     pub fn failing(&self) -> Option<(Outcome, Timestamp)> {
         self.failing
+    }
+
+    /// When its series expire; `None` before its end. A gone job is polled until `job_deadline`, and has series as long.
+    pub(super) fn expires_at(&self, retention: Duration, job_deadline: Duration) -> Option<Timestamp> {
+        let retained = self.ended?.plus(retention);
+        Some(match self.job.state {
+            JobState::Gone => retained.max(self.added.plus(job_deadline)),
+            JobState::Polling | JobState::Finished | JobState::Abandoned => retained,
+        })
     }
 
     /// Ends the state `gone`.

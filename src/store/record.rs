@@ -12,7 +12,7 @@ use crate::model::{
 use super::campaigns::Counted;
 use super::counting;
 use super::entry::{self, Entry};
-use super::store::{Change, Store};
+use super::store::{Change, Settings, Store};
 
 /// A job is `gone` after this many consecutive polls with the outcome [`Outcome::NotFound`]. More than one, because the
 /// upstream does not document how soon after the send call the status API knows a job.
@@ -165,8 +165,8 @@ impl Store {
         entry.job.state = state;
         entry.job.expected_end = None;
         entry.ended = Some(now);
-        let ends_at = now.plus(self.settings.retention);
-        self.expiries.push(std::cmp::Reverse((ends_at, slot)));
+        let Settings { retention, job_deadline, .. } = self.settings;
+        self.expiries.extend(entry.expires_at(retention, job_deadline).map(|at| std::cmp::Reverse((at, slot))));
         if let Some(bot) = self.bots.get_mut(&entry.job.key.bot) {
             let unknown = entry.count_unknown();
             bot.count_entries(&unknown, now);

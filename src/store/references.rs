@@ -7,7 +7,7 @@ use super::campaigns::{Counted, OTHER_CAMPAIGN};
 use super::dirty::Dirty;
 use super::entry::Entry;
 use super::sources::{MAX_WAITING, SourceIndex};
-use super::store::{Change, RegisterError, Registered, Store};
+use super::store::{Change, RegisterError, Registered, Settings, Store};
 use crate::model::{
     BotName, DropReason, Job, JobHistory, JobKey, JobSlot, JobState, RequestId, SourceId, SourceKind, Target,
     TargetUpdate, Timestamp,
@@ -98,8 +98,9 @@ impl Store {
 
     /// Whether a job has ended and its series have expired: it is not tracked again.
     pub(super) fn is_over(&self, key: &JobKey, now: Timestamp) -> bool {
-        let ended = self.retired.get(key).and_then(|entry| entry.ended);
-        ended.is_some_and(|ended| ended.plus(self.settings.retention) <= now)
+        let Settings { retention, job_deadline, .. } = self.settings;
+        let expiry = self.retired.get(key).and_then(|entry| entry.expires_at(retention, job_deadline));
+        expiry.is_some_and(|at| at <= now)
     }
 
     /// A source names a target. `rejection_counted`: a rejection was counted before, or is reported in another way.
@@ -221,11 +222,10 @@ impl Store {
 
     /// Inserts a job into its slot, and schedules its deadline or expiry.
     pub(super) fn insert(&mut self, slot: JobSlot, entry: Entry) {
-        if let Some(ended) = entry.ended {
-            self.expiries.push(Reverse((ended.plus(self.settings.retention), slot)));
-        }
+        let Settings { retention, job_deadline, .. } = self.settings;
+        self.expiries.extend(entry.expires_at(retention, job_deadline).map(|at| Reverse((at, slot))));
         if matches!(entry.job.state, JobState::Polling | JobState::Gone) {
-            self.deadlines.push(Reverse((entry.added.plus(self.settings.job_deadline), slot)));
+            self.deadlines.push(Reverse((entry.added.plus(job_deadline), slot)));
         }
         if let Some(vacant) = self.entries.get_mut(slot.index() as usize) {
             self.index.insert(entry.job.key.clone(), slot);

@@ -27,7 +27,7 @@ const SPARE_TIMERS: usize = 64;
 pub struct Settings {
     /// A job that is unfinished this long after a source first named it is abandoned.
     pub job_deadline: Duration,
-    /// How long the series of an ended job stay.
+    /// How long the series of an ended job stay; those of a gone job stay at least until its `job_deadline`.
     pub retention: Duration,
     /// How long a campaign is kept after its last change.
     pub campaign_retention: Duration,
@@ -212,8 +212,8 @@ impl Store {
         }
         while let Some(Reverse((due, slot))) = self.expiries.peek().copied().filter(|Reverse((due, _))| *due <= now) {
             self.expiries.pop();
-            let retention = self.settings.retention;
-            if self.entry(slot).and_then(|e| e.ended).is_some_and(|ended| ended.plus(retention) <= due) {
+            let Settings { retention, job_deadline, .. } = self.settings;
+            if self.entry(slot).and_then(|e| e.expires_at(retention, job_deadline)).is_some_and(|at| at <= due) {
                 self.remove(slot);
             }
         }
@@ -370,13 +370,12 @@ impl Store {
     pub(super) fn reschedule(&mut self) {
         let mut deadlines = Vec::new();
         let mut expiries = Vec::new();
+        let Settings { retention, job_deadline, .. } = self.settings;
         for slot in self.slots() {
             let Some(entry) = self.entry(slot) else { continue };
-            if let Some(ended) = entry.ended {
-                expiries.push(Reverse((ended.plus(self.settings.retention), slot)));
-            }
+            expiries.extend(entry.expires_at(retention, job_deadline).map(|at| Reverse((at, slot))));
             if matches!(entry.job.state, JobState::Polling | JobState::Gone) {
-                deadlines.push(Reverse((entry.added.plus(self.settings.job_deadline), slot)));
+                deadlines.push(Reverse((entry.added.plus(job_deadline), slot)));
             }
         }
         self.deadlines = deadlines.into();

@@ -11,6 +11,7 @@ async fn what_was_written_is_there_after_the_next_start() {
     batch.bot(bot(), Some(&full_counters())).unwrap();
     batch.campaign(full_campaign().key, Some(&full_campaign())).unwrap();
     batch.calls(calls(&[(100, 3), (101, 4)]));
+    batch.fingerprints([(bot(), u64::MAX)].into());
     database.write(batch).await.unwrap().unwrap();
     database.close().await;
 
@@ -20,6 +21,7 @@ async fn what_was_written_is_there_after_the_next_start() {
         bots: vec![(bot(), full_counters())],
         campaigns: vec![full_campaign()],
         calls: vec![calls(&[(100, 3), (101, 4)])],
+        fingerprints: [(bot(), u64::MAX)].into(),
     };
     assert_eq!(contents, expected);
 
@@ -36,6 +38,7 @@ async fn what_was_written_is_there_after_the_next_start() {
     batch.bot(bot(), None).unwrap();
     batch.job(key("ds-2"), None).unwrap();
     batch.campaign(full_campaign().key, None).unwrap();
+    batch.fingerprints([].into());
     database.write(batch).await.unwrap().unwrap();
     database.close().await;
     assert_eq!(Database::open(directory.path()).await.unwrap().1, Contents::default());

@@ -44,11 +44,35 @@ fn a_gone_job_stays_polled_until_its_deadline() {
 }
 
 #[test]
-fn the_series_of_a_gone_job_that_is_still_polled_expire_as_those_of_any_ended_job() {
+fn a_gone_job_stays_until_its_deadline_or_its_retention_is_over_whichever_is_later() {
+    for (retention, expiry) in
+        [(HOUR, at(0).plus(LIFE.job_deadline)), (2 * LIFE.job_deadline, at(GONE).plus(2 * LIFE.job_deadline))]
+    {
+        let mut world = gone();
+        let life = Settings { retention, ..LIFE };
+        world.store.configure(life, &[spec("support")], &[source("a")], at(700));
+        world.store.tick(expiry.minus(Duration::from_secs(1)));
+        let slot = world.slot("ds-1").unwrap();
+        assert_eq!(world.store.is_polled(slot, expiry.minus(Duration::from_secs(1))), retention == HOUR);
+        world.store.tick(expiry);
+        assert!(world.job("ds-1").is_none());
+        world.names("a", &["ds-1"], expiry);
+        assert!(world.job("ds-1").is_none(), "it is over");
+    }
+}
+
+#[test]
+fn a_gone_job_that_returns_to_its_source_before_its_deadline_is_polled_again() {
     let mut world = gone();
-    world.failed("ds-1", Outcome::NotFound, at(2000));
-    world.store.tick(at(GONE).plus(LIFE.retention));
+    world.names("a", &[], at(300));
+    world.store.tick(at(400));
     assert!(world.job("ds-1").is_none());
+    let later = at(GONE).plus(2 * LIFE.retention);
+    world.names("a", &["ds-1"], later);
+    assert!(world.store.is_polled(world.slot("ds-1").unwrap(), later));
+    assert_eq!(state(&world), JobState::Gone);
+    world.answered("ds-1", Success, [5, 1, 0], later);
+    assert_eq!(state(&world), JobState::Finished);
 }
 
 #[test]
@@ -74,6 +98,8 @@ fn an_answer_with_a_report_revives_a_gone_job_and_counts_each_entry_once() {
     assert_eq!(world.counters().jobs_finished.into_array(), [1, 0, 0]);
     world.store.tick(at(GONE).plus(LIFE.retention));
     assert!(world.job("ds-1").is_some(), "retention runs from the last end");
+    world.store.tick(at(1500).plus(LIFE.retention));
+    assert!(world.job("ds-1").is_none());
 }
 
 #[test]
@@ -116,7 +142,7 @@ fn a_registration_revives_a_gone_job_and_starts_its_deadline_again() {
 #[test]
 fn a_registration_revives_a_gone_job_whose_series_have_expired() {
     let mut world = gone();
-    let expiry = at(GONE).plus(LIFE.retention);
+    let expiry = at(0).plus(LIFE.job_deadline);
     world.store.tick(expiry);
     world.names("a", &["ds-1"], expiry);
     assert!(world.job("ds-1").is_none());
