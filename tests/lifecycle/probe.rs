@@ -108,9 +108,9 @@ async fn probes_count_against_the_bots_budget() {
     assert_eq!(refused.body, "no call can be made now: the budget is spent or calls are paused\n");
     success(probe(&exporter, "ds-1").await);
     let used = "koreai_upstream_budget_used_requests{bot=\"support\",window=\"hour\"}";
-    exporter.until_page("the call is counted", |page| page.value(used) == Some(1.0)).await;
-    let page = exporter.page().await;
-    assert_eq!(page.value("koreai_upstream_requests_total{bot=\"support\",outcome=\"ok\"}"), Some(1.0), "{}", page.0);
+    let calls = "koreai_upstream_requests_total{bot=\"support\",outcome=\"ok\"}";
+    let counted = |page: &Page| page.value(used) == Some(1.0) && page.value(calls) == Some(1.0);
+    exporter.until_page("the call is counted", counted).await;
     assert_eq!(upstream.record().calls().count(), 1);
 }
 
