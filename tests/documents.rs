@@ -69,6 +69,39 @@ fn the_failure_reasons_of_the_reference_are_the_table() {
     hold("docs/REFERENCE.md", "reasons", &table);
 }
 
+/// What a comment of `Cargo.toml` says of each dependency of a section: name, and what it is for.
+fn dependencies(manifest: &str, section: &str) -> Vec<(String, String)> {
+    let (_, rest) = manifest.split_once(&format!("\n[{section}]\n")).unwrap();
+    let lines = rest.lines().take_while(|line| !line.starts_with('['));
+    let lines = lines.filter(|line| !line.starts_with('#') && !line.is_empty());
+    let purposes = lines.map(|line| {
+        let (name, definition) = line.split_once(" = ").unwrap_or_else(|| panic!("one dependency a line: {line}"));
+        let (_, purpose) = definition.split_once(" # ").unwrap_or_else(|| panic!("Cargo.toml: what is {name} for?"));
+        (name.to_owned(), purpose.trim().to_owned())
+    });
+    purposes.collect()
+}
+
+#[test]
+fn the_list_of_dependencies_is_that_of_the_manifest() {
+    let manifest = std::fs::read_to_string(root("Cargo.toml")).unwrap();
+    let lock = std::fs::read_to_string(root("Cargo.lock")).unwrap();
+    let (used, tests) = (dependencies(&manifest, "dependencies"), dependencies(&manifest, "dev-dependencies"));
+    // The lock file counts this crate, too.
+    let total = lock.matches("\n[[package]]\n").count() - 1;
+    let mut text = format!(
+        "{} direct dependencies of the program, {} more for tests and benchmarks; with everything that these need, on all\n\
+         platforms, {total} crates in `Cargo.lock`.\n",
+        used.len(),
+        tests.iter().filter(|(name, _)| used.iter().all(|(other, _)| other != name)).count(),
+    );
+    for (title, list) in [("program", used), ("tests and benchmarks", tests)] {
+        write!(text, "\n| {title} | what it is for |\n| --- | --- |\n").unwrap();
+        list.iter().for_each(|(name, purpose)| writeln!(text, "| `{name}` | {purpose} |").unwrap());
+    }
+    hold("docs/DEPENDENCIES.md", "dependencies", &text);
+}
+
 #[test]
 fn every_metric_that_a_document_names_is_in_the_catalogue() {
     let known: BTreeSet<&str> = families().map(|family| family.name).collect();

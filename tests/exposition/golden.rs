@@ -9,7 +9,7 @@ use koreai_exporter::model::JobSlot;
 
 use crate::world;
 
-/// A shortened example of the `process_*` metrics as rendered by the `prometheus` crate.
+/// A shortened example of the `process_*` metrics.
 const TAIL: &str = "\
 # HELP process_cpu_seconds_total Total user and system CPU time spent in seconds.
 # TYPE process_cpu_seconds_total counter
