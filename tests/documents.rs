@@ -1,6 +1,9 @@
 //! The documents agree with the program. `UPDATE_GOLDEN=1` rewrites the generated parts.
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test may panic")]
 
+#[path = "documents/quotes.rs"]
+mod quotes;
+
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
