@@ -24,6 +24,7 @@
 //! - [`web`]: routes, authentication, TLS.
 //! - [`fake_upstream`]: a strict fake upstream; imports no other module.
 //! - [`app`]: wiring, startup and shutdown.
+//! - `fuzzing`: everything that reads input, as fuzz targets; only for tests.
 //!
 //! There is no global registry, no lazily created client, and no `Arc<Mutex<State>>` passed around. Only [`upstream`] knows the
 //! JSON and the URLs of the service; only [`exposition`] knows metric names.
@@ -38,6 +39,8 @@ pub mod discovery;
 pub mod doctor;
 pub mod exposition;
 pub mod fake_upstream;
+#[cfg(any(test, feature = "fuzzing"))]
+pub mod fuzzing;
 pub mod input;
 pub mod model;
 pub mod poller;

@@ -22,6 +22,8 @@ mod encoding;
 mod error;
 mod file;
 mod format;
+#[cfg(any(test, feature = "fuzzing"))]
+pub mod fuzzing;
 mod handle;
 mod job_row;
 mod v1;

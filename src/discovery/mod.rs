@@ -9,6 +9,8 @@
 
 mod error;
 mod file;
+#[cfg(any(test, feature = "fuzzing"))]
+pub mod fuzzing;
 mod groups;
 mod http;
 mod http_client;

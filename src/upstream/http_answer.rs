@@ -14,7 +14,7 @@ use crate::model::{Outcome, Timestamp};
 use crate::transport::SendError;
 
 /// The longest `Retry-After`; longer ones are shortened.
-const MAX_RETRY_AFTER: Duration = Duration::from_secs(24 * 3600);
+pub(super) const MAX_RETRY_AFTER: Duration = Duration::from_secs(24 * 3600);
 /// Characters of a cause in a message.
 const MAX_CAUSE_CHARS: usize = 160;
 /// Characters of a redirect's origin in a message; longer than any DNS name.

@@ -9,6 +9,8 @@ mod delivery;
 mod endpoint;
 mod error;
 pub mod failure_reasons;
+#[cfg(any(test, feature = "fuzzing"))]
+pub mod fuzzing;
 mod http_answer;
 mod http_client;
 mod json_fields;

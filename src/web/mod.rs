@@ -11,6 +11,8 @@ mod campaign_api;
 mod campaign_csv;
 mod connection;
 mod error;
+#[cfg(any(test, feature = "fuzzing"))]
+pub mod fuzzing;
 mod job_api;
 mod job_request;
 mod listen;

@@ -94,7 +94,12 @@ fn read(path: &Path, files: &mut FileStamps) -> Result<Loaded, WebError> {
     files.record(path);
     let text =
         read_bounded_text(path, MAX_FILE_BYTES).map_err(|source| WebError::Read { path: path.to_owned(), source })?;
-    let root = yaml::parse(&text, BOUNDS).map_err(|mistake| WebError::Config(ConfigErrors::one(path, mistake)))?;
+    parse(path, &text, files)
+}
+
+/// Reads the text of a file, and the certificates that it names.
+pub(super) fn parse(path: &Path, text: &str, files: &mut FileStamps) -> Result<Loaded, WebError> {
+    let root = yaml::parse(text, BOUNDS).map_err(|mistake| WebError::Config(ConfigErrors::one(path, mistake)))?;
     let Some(root) = root else { return Ok(Loaded { settings: Settings::default(), tls: None }) };
     let directory = path.parent().unwrap_or(Path::new(""));
     let mut decoder = Decoder::new(directory, &|_| None);
