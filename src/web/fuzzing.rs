@@ -26,7 +26,7 @@ pub fn job_request(data: &[u8]) {
 pub fn web_configuration(data: &[u8]) {
     let Ok(text) = str::from_utf8(data) else { return };
     // Names of files in the text lead nowhere.
-    if let Err(message) = toolkit::check_text(Path::new("absent/web.yml"), text) {
+    if let Err(message) = toolkit::fuzzing::check_text(Path::new("absent/web.yml"), text) {
         assert!(!message.is_empty(), "an error without a message");
     }
 }

@@ -9,6 +9,8 @@
 mod basic_auth;
 mod client_cert;
 mod file;
+#[cfg(any(test, feature = "fuzzing"))]
+pub(super) mod fuzzing;
 mod rate_limit;
 mod settings;
 mod tls;
@@ -16,9 +18,3 @@ mod web_config;
 
 pub use web_config::WebConfig;
 pub(super) use web_config::respond;
-
-/// Reads a text as `--web.config.file`, for fuzzing.
-#[cfg(any(test, feature = "fuzzing"))]
-pub(super) fn check_text(path: &std::path::Path, text: &str) -> Result<(), String> {
-    file::parse(path, text, &mut crate::input::FileStamps::default()).map(drop).map_err(|error| error.to_string())
-}
