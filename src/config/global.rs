@@ -28,8 +28,8 @@ pub struct Global {
     pub job_series: JobSeries,
     /// `max_jobs`, 1 to 1000000, default 100000: further jobs are dropped and counted.
     pub max_jobs: usize,
-    /// `max_body_bytes`, 64KiB to 1GiB, default 64MiB: a longer response body is an error. Bodies over 1 MiB
-    /// are parsed as a stream, so this bounds time and traffic rather than memory.
+    /// `max_body_bytes`, 64KiB to 1GiB, default 64MiB: a longer response body is an error, before or after
+    /// decompression. Bodies over 1 MiB are parsed as a stream, so this bounds time and traffic rather than memory.
     pub max_body_bytes: u64,
     /// `auth`: the credential of every bot that has no `auth`, such as an app for all bots of an account. Default: none.
     pub auth: Option<Auth>,

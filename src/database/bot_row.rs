@@ -26,6 +26,8 @@ pub(super) struct BotRow<'a> {
     pub(super) requests: ByCode<Outcome, u64>,
     pub(super) request_duration: HistogramRow,
     pub(super) response_bytes: u64,
+    pub(super) received_bytes: u64,
+    pub(super) not_modified: u64,
     pub(super) poll_delay: HistogramRow,
     pub(super) unrecognized: ByCode<UnrecognizedKind, u64>,
     pub(super) inconsistencies: ByCode<Inconsistency, u64>,
@@ -91,6 +93,8 @@ pub(super) fn to_bytes(counters: &BotCounters) -> Result<Vec<u8>, RowError> {
         requests: ByCode(counters.requests),
         request_duration: (&counters.request_duration).into(),
         response_bytes: counters.response_bytes,
+        received_bytes: counters.received_bytes,
+        not_modified: counters.not_modified,
         poll_delay: (&counters.poll_delay).into(),
         unrecognized: ByCode(counters.unrecognized),
         inconsistencies: ByCode(counters.inconsistencies),
@@ -123,6 +127,8 @@ pub(super) fn read(row: BotRow<'_>) -> Result<BotCounters, RowError> {
     counters.requests = row.requests.0;
     counters.request_duration = row.request_duration.read(REQUEST_DURATION_BOUNDS)?;
     counters.response_bytes = row.response_bytes;
+    counters.received_bytes = row.received_bytes;
+    counters.not_modified = row.not_modified;
     counters.poll_delay = row.poll_delay.read(POLL_DELAY_BOUNDS)?;
     counters.unrecognized = row.unrecognized.0;
     counters.inconsistencies = row.inconsistencies.0;

@@ -156,6 +156,8 @@ pub(super) fn bot(bytes: &[u8]) -> Result<BotCounters, RowError> {
         requests: by_position(row.requests)?,
         request_duration: row.request_duration,
         response_bytes: row.response_bytes,
+        received_bytes: 0,
+        not_modified: 0,
         poll_delay: row.poll_delay,
         unrecognized: by_position(row.unrecognized)?,
         inconsistencies: by_position(row.inconsistencies)?,

@@ -77,6 +77,20 @@ pub static BOT_FAMILIES: &[Row<BotMetrics>] = &[
         |bot, samples| samples.counter(&[bot_label(bot)], bot.counters.response_bytes, bot.counters.created.all)
     ),
     row!(
+        Counter,
+        "koreai_upstream_received_bytes_total",
+        BOT,
+        "Size of response bodies from the upstream, in bytes before decompression.",
+        |bot, samples| samples.counter(&[bot_label(bot)], bot.counters.received_bytes, bot.counters.created.all)
+    ),
+    row!(
+        Counter,
+        "koreai_upstream_not_modified_total",
+        BOT,
+        "Requests to the upstream that were answered with 304 (not modified); their outcome is ok.",
+        |bot, samples| samples.counter(&[bot_label(bot)], bot.counters.not_modified, bot.counters.created.all)
+    ),
+    row!(
         Gauge,
         "koreai_upstream_budget_requests",
         &["bot", "window"],

@@ -5,6 +5,7 @@ use std::time::Duration;
 use super::fault::{Fault, FaultRule};
 use super::job_generator::{JobGenerator, SALES};
 use super::rate_limit_form::{RateLimitForm, RateLimitText, RetryAfter};
+use super::representation::HttpFeatures;
 use super::tenant::{Tenant, TenantBot};
 use super::token::Credential;
 
@@ -23,5 +24,6 @@ pub fn demo_tenant(started_at_millis: i64, support: Credential, sales: Credentia
         FaultRule::always(Fault::RateLimited(refused)).between(seconds(90), seconds(110)).every(seconds(300)),
         FaultRule::always(Fault::Status(502)).between(seconds(200), seconds(208)).every(seconds(300)),
     ];
-    Tenant { faults, generator: Some(JobGenerator), ..Tenant::new(started_at_millis, bots) }
+    let http = HttpFeatures { gzip: true, etags: true };
+    Tenant { faults, http, generator: Some(JobGenerator), ..Tenant::new(started_at_millis, bots) }
 }

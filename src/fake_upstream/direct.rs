@@ -8,6 +8,7 @@ use super::fault::{Fault, FaultRule};
 use super::fault_response;
 use super::job::{Api, ScriptedJob, ScriptedResponse, Truth};
 use super::record::Record;
+use super::representation::Preferences;
 use super::server::StartError;
 use super::state::{Endpoint, ReceivedCall, Reply, State};
 use super::tenant::Tenant;
@@ -15,6 +16,21 @@ use super::token::Credential;
 
 /// The fake upstream, called directly. The caller supplies the time.
 pub struct DirectUpstream(State);
+
+/// A call.
+#[derive(Debug, Clone, Copy)]
+pub struct DirectCall<'a> {
+    /// The method, `GET`.
+    pub method: &'a str,
+    /// The path of the URL.
+    pub path: &'a str,
+    /// The header `auth`.
+    pub auth: Option<&'a str>,
+    /// The header `Accept-Encoding`.
+    pub accept_encoding: Option<&'a str>,
+    /// The header `If-None-Match`.
+    pub if_none_match: Option<&'a str>,
+}
 
 /// The outcome of a call.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -41,7 +57,8 @@ impl DirectUpstream {
     }
 
     /// Answers one status call. `now` is the time since the start; it must not decrease.
-    pub fn ask(&mut self, method: &str, path: &str, auth: Option<&str>, now: Duration) -> DirectReply {
+    pub fn ask(&mut self, call: &DirectCall<'_>, now: Duration) -> DirectReply {
+        let DirectCall { method, path, auth, accept_encoding, if_none_match } = *call;
         let segments: Vec<&str> = path.trim_start_matches('/').split('/').collect();
         let (bot_id, endpoint) = match segments.as_slice() {
             ["api", "public", "bot", bot_id, "notify", "status", id] => {
@@ -53,7 +70,12 @@ impl DirectUpstream {
             _ => ("", Endpoint::Unknown),
         };
         let (bot_id, method, auth) = (bot_id.to_owned(), method.to_owned(), auth.map(str::to_owned));
-        let reply = self.0.handle(&ReceivedCall { bot_id, endpoint, method, auth, body: Bytes::new() }, now);
+        let preferences = Preferences {
+            accept_encoding: accept_encoding.unwrap_or_default().to_owned(),
+            if_none_match: if_none_match.map(str::to_owned),
+        };
+        let call = ReceivedCall { bot_id, endpoint, method, auth, preferences, body: Bytes::new() };
+        let reply = self.0.handle(&call, now);
         // Direct callers keep their own record.
         self.0.record = Record::default();
         match reply {

@@ -35,6 +35,10 @@ pub enum Fault {
     Gibberish,
     /// 200 with the errors envelope.
     ErrorsEnvelope200,
+    /// 200 with a small gzip body that decompresses to this many MiB.
+    GzipBomb(usize),
+    /// 200 with the first half of a gzip body.
+    CutGzip,
     /// The body of the job, but with `statusLogs` null.
     NullLogs,
 }

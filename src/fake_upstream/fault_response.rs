@@ -12,6 +12,7 @@ use tokio_util::sync::CancellationToken;
 use super::connection::ResetHandle;
 use super::fault::Fault;
 use super::job::ScriptedResponse;
+use super::representation::{gzip, gzip_bomb};
 use super::state::SampleBody;
 use super::status_body;
 
@@ -71,6 +72,11 @@ pub(super) fn complete(fault: Fault, sample: SampleBody) -> ScriptedResponse {
         Fault::Redirect(address) => without_body(307, vec![("location".to_owned(), address)]),
         Fault::Gibberish => ScriptedResponse::ok(&b"\x00\xff\xfe{\"statusLogs\":[\x80\x81]]]}\xc3\x28"[..]),
         Fault::ErrorsEnvelope200 => ScriptedResponse::ok(status_body::errors("Something went wrong", 500)),
+        Fault::GzipBomb(mebibytes) => compressed(gzip_bomb(mebibytes)),
+        Fault::CutGzip => {
+            let whole = gzip(&sample.whole);
+            compressed(whole.slice(..whole.len() / 2))
+        }
         Fault::NullLogs => ScriptedResponse::ok(sample.null_logs),
         // The state answers these two itself.
         Fault::RateLimited(_) | Fault::Unauthorized => without_body(401, Vec::new()),
@@ -78,6 +84,12 @@ pub(super) fn complete(fault: Fault, sample: SampleBody) -> ScriptedResponse {
             ScriptedResponse::ok(sample.whole)
         }
     }
+}
+
+fn compressed(body: Bytes) -> ScriptedResponse {
+    let mut answer = ScriptedResponse::ok(body);
+    answer.headers.push(("content-encoding".to_owned(), "gzip".to_owned()));
+    answer
 }
 
 fn html(status: u16) -> ScriptedResponse {

@@ -6,6 +6,7 @@
 //!
 //! - [`Tenant`], [`TenantBot`], [`Credential`], [`RateLimitForm`]: what it imitates, as plain data.
 //! - [`ScriptedJob`], [`Plan`], [`Truth`]: what a job does, a pure function of the job and the time.
+//! - [`HttpFeatures`]: compression and validators of its responses.
 //! - [`Fault`], [`FaultRule`]: what goes wrong, and when.
 //! - [`RecordedCall`], [`Record`]: the calls it received.
 //! - [`JobGenerator`], [`demo_tenant`]: the jobs and the tenant of `demo`.
@@ -25,6 +26,7 @@ mod job;
 mod job_generator;
 mod rate_limit_form;
 mod record;
+mod representation;
 mod send_request;
 mod server;
 mod state;
@@ -36,12 +38,13 @@ mod token;
 mod tests;
 
 pub use demo::demo_tenant;
-pub use direct::{DirectReply, DirectUpstream};
+pub use direct::{DirectCall, DirectReply, DirectUpstream};
 pub use fault::{Fault, FaultRule};
 pub use job::{Api, Counts, Plan, ScriptedJob, ScriptedResponse, Shape, Truth};
 pub use job_generator::{DueJob, JobGenerator};
 pub use rate_limit_form::{RateLimitForm, RateLimitText, RetryAfter};
 pub use record::{Record, RecordedCall};
+pub use representation::HttpFeatures;
 pub use server::{FakeUpstream, StartError};
 pub use tenant::{Tenant, TenantBot};
 pub use token::{Credential, SignatureAlgorithm};

@@ -9,6 +9,7 @@ use std::time::Duration;
 use axum::Router;
 use axum::body::Bytes;
 use axum::extract::{ConnectInfo, Path, Request, State as Shared};
+use axum::http::header::{ACCEPT_ENCODING, IF_NONE_MATCH};
 use axum::http::{HeaderMap, Method, StatusCode};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{any, get};
@@ -23,6 +24,7 @@ use super::fault::FaultRule;
 use super::fault_response;
 use super::job::{Api, ScriptedJob, Truth};
 use super::record::Record;
+use super::representation::Preferences;
 use super::state::{Endpoint, ReceivedCall, Reply, State};
 use super::tenant::Tenant;
 
@@ -257,7 +259,10 @@ impl Head {
     fn call(&self, bot_id: String, endpoint: Endpoint, body: Bytes) -> ReceivedCall {
         // A value that is not text is not a JWT either.
         let auth = self.headers.get("auth").map(|value| value.to_str().unwrap_or_default().to_owned());
-        ReceivedCall { bot_id, endpoint, method: self.method.as_str().to_owned(), auth, body }
+        let header = |name| self.headers.get(name).and_then(|value| value.to_str().ok()).map(str::to_owned);
+        let accept_encoding = header(ACCEPT_ENCODING).unwrap_or_default();
+        let preferences = Preferences { accept_encoding, if_none_match: header(IF_NONE_MATCH) };
+        ReceivedCall { bot_id, endpoint, method: self.method.as_str().to_owned(), auth, preferences, body }
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::time::{Duration, UNIX_EPOCH};
+use std::time::Duration;
 
 use bytes::Bytes;
 
@@ -10,8 +10,9 @@ use super::budget::{Limit, RollingBudget};
 use super::fault::{self, Fault, FaultRule};
 use super::job::{Api, Plan, ScriptedJob, ScriptedResponse, Truth, is_terminal};
 use super::job_generator::JobGenerator;
-use super::rate_limit_form::{RateLimitForm, RateLimitText, RetryAfter};
+use super::rate_limit_form::{RateLimitForm, http_date, rate_limited};
 use super::record::{Record, RecordedCall, fingerprint};
+use super::representation::{HttpFeatures, Preferences};
 use super::send_request;
 use super::status_body::{self, BodyContext};
 use super::tenant::{Tenant, TenantBot};
@@ -26,6 +27,7 @@ pub(super) struct ReceivedCall {
     pub(super) endpoint: Endpoint,
     pub(super) method: String,
     pub(super) auth: Option<String>,
+    pub(super) preferences: Preferences,
     pub(super) body: Bytes,
 }
 
@@ -56,6 +58,7 @@ pub(super) struct State {
     canary: String,
     bots: Vec<BotState>,
     faults: Vec<FaultRule>,
+    http: HttpFeatures,
     generated: Option<GeneratorState>,
     /// How far the job clock is ahead of real time.
     pub(super) ahead: Duration,
@@ -96,6 +99,7 @@ impl State {
             canary: tenant.canary,
             bots,
             faults: tenant.faults,
+            http: tenant.http,
             generated: tenant.generator.map(|generator| GeneratorState { generator, until: None }),
             ahead: Duration::ZERO,
             record: Record::default(),
@@ -122,7 +126,10 @@ impl State {
         let reply = match wrong_method(call) {
             Some(answer) => Reply::Response(answer),
             None => match authorization {
-                Ok(()) => self.reply(call, bot_index, now),
+                Ok(()) => match self.reply(call, bot_index, now) {
+                    Reply::Response(answer) => Reply::Response(self.http.represent(answer, &call.preferences)),
+                    faulty => faulty,
+                },
                 Err(rejection) => Reply::Response(unauthorized(rejection)),
             },
         };
@@ -360,37 +367,6 @@ fn unknown_id() -> ScriptedResponse {
 
 fn not_found() -> ScriptedResponse {
     ScriptedResponse::json(404, status_body::errors("Not Found", 404))
-}
-
-fn rate_limited(form: RateLimitForm, window: Limit, unix_millis: i64) -> ScriptedResponse {
-    let text = match (form.text, window) {
-        (RateLimitText::NamesWindow, Limit::Minute) => {
-            "You've exceeded the per-minute rate limit. Please wait for sometime before retrying."
-        }
-        (RateLimitText::NamesWindow, Limit::Hour) => {
-            "You've exceeded the hourly rate limit. Please wait for sometime before retrying."
-        }
-        (RateLimitText::TryLater, _) => "Rate limit for this API has been reached. Please try again later",
-        (RateLimitText::AfterSomeTime, _) => {
-            "Rate limit for this API has been reached. Please try again after some time."
-        }
-    };
-    let mut answer = ScriptedResponse::json(form.status, status_body::errors(text, 429));
-    let retry_after = match form.retry_after {
-        RetryAfter::Absent => return answer,
-        RetryAfter::Seconds(seconds) => seconds.to_string(),
-        RetryAfter::HttpDate(seconds) => http_date(unix_millis, Duration::from_secs(u64::from(seconds))),
-    };
-    answer.headers.push(("retry-after".to_owned(), retry_after));
-    answer
-}
-
-/// The HTTP date of a time, with a duration added; 1970 for a time that has none.
-fn http_date(unix_millis: i64, ahead: Duration) -> String {
-    /// The year 9999; `httpdate` panics beyond it.
-    const LAST: Duration = Duration::from_secs(253_402_300_799);
-    let since = Duration::from_millis(u64::try_from(unix_millis).unwrap_or(0)).saturating_add(ahead).min(LAST);
-    httpdate::fmt_http_date(UNIX_EPOCH + since)
 }
 
 fn reports_finished(body: &[u8]) -> bool {

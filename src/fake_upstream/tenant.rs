@@ -6,6 +6,7 @@ use super::fault::FaultRule;
 use super::job::ScriptedJob;
 use super::job_generator::JobGenerator;
 use super::rate_limit_form::RateLimitForm;
+use super::representation::HttpFeatures;
 use super::token::Credential;
 
 /// A tenant, in its initial state.
@@ -23,12 +24,14 @@ pub struct Tenant {
     pub bots: Vec<TenantBot>,
     /// Initial faults; more can be added while it runs.
     pub faults: Vec<FaultRule>,
+    /// Compression and validators of its responses.
+    pub http: HttpFeatures,
     /// Creates jobs while it runs.
     pub generator: Option<JobGenerator>,
 }
 
 impl Tenant {
-    /// A tenant without faults.
+    /// A tenant without faults, whose responses have neither compression nor validators.
     pub fn new(started_at_millis: i64, bots: Vec<TenantBot>) -> Self {
         Self {
             started_at_millis,
@@ -36,6 +39,7 @@ impl Tenant {
             canary: String::new(),
             bots,
             faults: Vec::new(),
+            http: HttpFeatures::default(),
             generator: None,
         }
     }

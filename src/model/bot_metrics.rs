@@ -70,6 +70,10 @@ pub struct BotCounters {
     pub request_duration: Histogram,
     /// Bytes of response bodies, after decompression.
     pub response_bytes: u64,
+    /// Bytes of response bodies as received.
+    pub received_bytes: u64,
+    /// Responses with the status 304; they also count in `requests` as [`Outcome::Ok`].
+    pub not_modified: u64,
     /// Seconds from when a poll was due to its start.
     pub poll_delay: Histogram,
     /// Unrecognized values in reports.
@@ -92,6 +96,8 @@ impl BotCounters {
             requests: EnumMap::default(),
             request_duration: Histogram::new(REQUEST_DURATION_BOUNDS),
             response_bytes: 0,
+            received_bytes: 0,
+            not_modified: 0,
             poll_delay: Histogram::new(POLL_DELAY_BOUNDS),
             unrecognized: EnumMap::default(),
             inconsistencies: EnumMap::default(),

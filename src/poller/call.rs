@@ -14,7 +14,9 @@ pub(super) struct CallResult {
     pub(super) result: Result<Report, CallError>,
     /// The duration of the request; `None` if none was made.
     pub(super) duration: Option<Duration>,
-    pub(super) bytes: u64,
+    /// Bytes of the body as received, and after decompression.
+    pub(super) received_bytes: u64,
+    pub(super) decoded_bytes: u64,
     pub(super) token_expiry: Option<Timestamp>,
     /// The secret file when the token was created; `None` if it was missing or the secret is not in a file.
     pub(super) secret: Option<FileStamp>,
@@ -33,7 +35,11 @@ pub(super) enum CallError {
 
 impl CallResult {
     pub(super) fn lost() -> Self {
-        Self { result: Err(CallError::Lost), duration: None, bytes: 0, token_expiry: None, secret: None }
+        Self::without_call(CallError::Lost, None)
+    }
+
+    fn without_call(error: CallError, secret: Option<FileStamp>) -> Self {
+        Self { result: Err(error), duration: None, received_bytes: 0, decoded_bytes: 0, token_expiry: None, secret }
     }
 
     /// The outcome. For the schedule a missing token is the same as a token that upstream rejects.
@@ -59,15 +65,7 @@ pub(super) async fn call(
     let secret = tokens.secret_stamp();
     let token = match tokens.token(now) {
         Ok(token) => token,
-        Err(error) => {
-            return CallResult {
-                result: Err(CallError::Token(error)),
-                duration: None,
-                bytes: 0,
-                token_expiry: None,
-                secret,
-            };
-        }
+        Err(error) => return CallResult::without_call(CallError::Token(error), secret),
     };
     let response = client.fetch_status(&id, &token.secret, now).await;
     if response.outcome() == Outcome::Unauthorized {
@@ -77,7 +75,8 @@ pub(super) async fn call(
     CallResult {
         result: response.result.map_err(CallError::Poll),
         duration: Some(response.duration),
-        bytes: response.bytes,
+        received_bytes: response.received_bytes,
+        decoded_bytes: response.decoded_bytes,
         token_expiry: token.expiry,
         secret,
     }

@@ -74,7 +74,8 @@ impl Poller {
         let count = &mut counters.requests[called.outcome()];
         *count = count.saturating_add(1);
         counters.request_duration.observe(duration.as_secs_f64());
-        counters.response_bytes = counters.response_bytes.saturating_add(called.bytes);
+        counters.response_bytes = counters.response_bytes.saturating_add(called.decoded_bytes);
+        counters.received_bytes = counters.received_bytes.saturating_add(called.received_bytes);
     }
 
     fn poll_ended(&mut self, slot: JobSlot, removed: bool, key: &JobKey, called: CallResult, now: Timestamp) {

@@ -194,7 +194,8 @@ async fn end_call(poller: &mut Poller, outcome: Outcome) {
             phrase: None,
         })),
         duration: Some(Duration::from_millis(1)),
-        bytes: 0,
+        received_bytes: 0,
+        decoded_bytes: 0,
         token_expiry: None,
         secret: None,
     };

@@ -27,13 +27,14 @@ impl BodyBudget {
         Self(Arc::new(Semaphore::new(MAX_BUFFERED_BYTES)))
     }
 
-    /// Waits until a body of this length fits. It reserves all its bytes at once: bodies that hold a part and wait for the
-    /// rest could wait for each other.
-    pub(super) async fn reserve(&self, length: Option<u64>) -> Reservation {
+    /// Waits until a body of this length and its decoder fit. It reserves all bytes at once: bodies that hold a part and
+    /// wait for the rest could wait for each other.
+    pub(super) async fn reserve(&self, length: Option<u64>, decoder_bytes: usize) -> Reservation {
         let bytes = match length.map(usize::try_from) {
             Some(Ok(length)) if length <= MAX_SLICE_BYTES => length,
             _ => MAX_BYTES_PER_BODY,
         };
+        let bytes = bytes.saturating_add(decoder_bytes).min(MAX_BUFFERED_BYTES);
         let permits = u32::try_from(bytes).unwrap_or(u32::MAX);
         // The semaphore is never closed, so there is always a permit.
         Reservation { _permit: Arc::clone(&self.0).acquire_many_owned(permits).await.ok() }
@@ -102,11 +103,11 @@ mod tests {
         let budget = BodyBudget::new();
         let mut held = Vec::new();
         for _ in 0..32 {
-            held.push(budget.reserve(None).await);
+            held.push(budget.reserve(None, 0).await);
         }
         let wait = std::time::Duration::from_secs(1);
-        assert!(tokio::time::timeout(wait, budget.reserve(Some(1))).await.is_err());
+        assert!(tokio::time::timeout(wait, budget.reserve(Some(1), 0)).await.is_err());
         held.pop();
-        assert!(tokio::time::timeout(wait, budget.reserve(Some(1))).await.is_ok());
+        assert!(tokio::time::timeout(wait, budget.reserve(Some(1), 0)).await.is_ok());
     }
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use reqwest::header::{ACCEPT, HeaderValue};
+use reqwest::header::{ACCEPT, ACCEPT_ENCODING, HeaderValue};
 use reqwest::{Response, StatusCode};
 use secrecy::{ExposeSecret, SecretString};
 use tokio::time::Instant;
@@ -16,6 +16,7 @@ use super::http_answer::{self, ResponseHead};
 use super::http_client::HttpClient;
 use super::refusal::{Phrase, Refusal};
 use super::report_reader::{MAX_SLICE_BYTES, ReadError, read_slice, read_stream};
+use super::response_body::{ACCEPTED_CODINGS, BodyError, ByteCounts, ResponseBody};
 use super::settings::ClientSettings;
 use crate::model::{Outcome, Report, RequestId, Timestamp};
 use crate::transport::{Network, SharedTransport};
@@ -42,8 +43,10 @@ pub struct StatusResponse {
     pub result: Result<Report, PollError>,
     /// From the start of the request to the end of the body.
     pub duration: Duration,
-    /// Bytes of the body that were received.
-    pub bytes: u64,
+    /// Bytes of the body as received.
+    pub received_bytes: u64,
+    /// Bytes of the body after decompression.
+    pub decoded_bytes: u64,
     /// The head of the response, if one arrived.
     pub head: Option<ResponseHead>,
 }
@@ -78,16 +81,21 @@ impl Client {
     /// Await it in a spawned task: inside `block_on` of a multi-threaded runtime a body arrives three times more slowly.
     pub async fn fetch_status(&self, id: &RequestId, token: &SecretString, now: Timestamp) -> StatusResponse {
         let start = Instant::now();
-        let (mut bytes, mut head) = (0, None);
-        let call = self.call(id, token, now, &mut bytes, &mut head);
+        let (bytes, mut head) = (Arc::new(ByteCounts::default()), None);
+        let call = self.call(id, token, now, &bytes, &mut head);
         let result = match tokio::time::timeout(self.timeout, call).await {
             Ok(result) => result,
             Err(_) => Err(PollError::new(
                 Outcome::Timeout,
-                format!("no complete response within {:?}; received {bytes} bytes of the body", self.timeout),
+                format!(
+                    "no complete response within {:?}; received {} bytes of the body",
+                    self.timeout,
+                    bytes.received()
+                ),
             )),
         };
-        StatusResponse { result, duration: start.elapsed(), bytes, head }
+        let (received_bytes, decoded_bytes) = (bytes.received(), bytes.decoded());
+        StatusResponse { result, duration: start.elapsed(), received_bytes, decoded_bytes, head }
     }
 
     async fn call(
@@ -95,7 +103,7 @@ impl Client {
         id: &RequestId,
         token: &SecretString,
         now: Timestamp,
-        bytes: &mut u64,
+        bytes: &Arc<ByteCounts>,
         head: &mut Option<ResponseHead>,
     ) -> Result<Report, PollError> {
         let start = Instant::now();
@@ -107,7 +115,8 @@ impl Client {
         })?;
         auth.set_sensitive(true);
         let http = self.http.current();
-        let request = http.get(self.endpoint.of(id)).header("auth", auth).header(ACCEPT, "application/json");
+        let request = http.get(self.endpoint.of(id)).header("auth", auth);
+        let request = request.header(ACCEPT, "application/json").header(ACCEPT_ENCODING, ACCEPTED_CODINGS);
         let no_answer = |error| http_answer::no_answer(error, self.http.settings());
         let request = request.build().map_err(|error| no_answer(error.into()))?;
         let response = self.transport.send(&http, request).await.map_err(no_answer)?;
@@ -116,34 +125,26 @@ impl Client {
         let status = response.status();
         let result = if status.is_success() {
             self.report(response, bytes).await
+        } else if status == StatusCode::NOT_MODIFIED {
+            Err(http_answer::unexpected_not_modified())
         } else if status.is_redirection() {
             Err(http_answer::redirect(&response))
         } else {
-            Err(refusal(response, bytes).await)
+            Err(refusal(response, self.max_body_bytes, Arc::clone(bytes)).await)
         };
         result.map_err(|error| PollError { retry_after, ..error })
     }
 
-    async fn report(&self, mut response: Response, bytes: &mut u64) -> Result<Report, PollError> {
+    async fn report(&self, response: Response, bytes: &Arc<ByteCounts>) -> Result<Report, PollError> {
         let status = response.status();
-        let too_large = || {
-            let detail =
-                format!("body larger than {} bytes: raise max_body_bytes if this is expected", self.max_body_bytes);
-            PollError::new(Outcome::TooLarge, detail)
-        };
-        let length = response.content_length();
-        if length.is_some_and(|length| length > self.max_body_bytes) {
-            return Err(too_large());
-        }
-        let reserved = self.budget.reserve(length).await;
+        let no_body = |error| self.no_body(error, status);
+        let mut body = ResponseBody::new(response, self.max_body_bytes, Arc::clone(bytes)).map_err(no_body)?;
+        let length = body.decoded_length();
+        let reserved = self.budget.reserve(length, body.decoder_bytes()).await;
         let known = length.and_then(|length| usize::try_from(length).ok()).unwrap_or(0);
         let mut collected = Vec::with_capacity(known.min(MAX_SLICE_BYTES));
         let first = loop {
-            let Some(chunk) = response.chunk().await.map_err(http_answer::broken)? else { break None };
-            *bytes = bytes.saturating_add(chunk.len() as u64);
-            if *bytes > self.max_body_bytes {
-                return Err(too_large());
-            }
+            let Some(chunk) = body.chunk().await.map_err(no_body)? else { break None };
             if collected.len().saturating_add(chunk.len()) > MAX_SLICE_BYTES {
                 break Some(chunk);
             }
@@ -161,17 +162,28 @@ impl Client {
             report
         });
         let mut reading_on = sender.send(first).await;
-        while reading_on && let Some(chunk) = response.chunk().await.map_err(http_answer::broken)? {
-            *bytes = bytes.saturating_add(chunk.len() as u64);
-            if *bytes > self.max_body_bytes {
-                return Err(too_large());
-            }
+        while reading_on && let Some(chunk) = body.chunk().await.map_err(no_body)? {
             reading_on = sender.send(chunk).await;
         }
         drop(sender);
         match reading.await {
             Ok(report) => report.map_err(|error| unreadable(error, status, &[])),
             Err(_) => Err(PollError::new(Outcome::Network, "internal error: the task that reads the body panicked")),
+        }
+    }
+
+    /// The error for a body that cannot be read to its end, on a success status.
+    fn no_body(&self, error: BodyError, status: StatusCode) -> PollError {
+        match error {
+            BodyError::Incomplete(error) => http_answer::broken(error),
+            BodyError::TooLarge => PollError::new(
+                Outcome::TooLarge,
+                format!("body larger than {} bytes: raise max_body_bytes if this is expected", self.max_body_bytes),
+            ),
+            BodyError::UnknownCoding | BodyError::Invalid(_) => PollError::new(
+                Outcome::Malformed,
+                format!("HTTP {}, but {error}: check gateways and proxies in between", status.as_u16()),
+            ),
         }
     }
 }
@@ -191,21 +203,23 @@ fn unreadable(error: ReadError, status: StatusCode, body: &[u8]) -> PollError {
 }
 
 /// The error for a refusal. An incomplete body is not an error of its own: the status is known.
-async fn refusal(mut response: Response, bytes: &mut u64) -> PollError {
-    let mut body = Vec::new();
-    while body.len() < MAX_REFUSAL_BYTES
-        && let Ok(Some(chunk)) = response.chunk().await
-    {
-        *bytes = bytes.saturating_add(chunk.len() as u64);
-        let left = MAX_REFUSAL_BYTES - body.len();
-        body.extend_from_slice(chunk.get(..left).unwrap_or(&chunk));
+async fn refusal(response: Response, max_body_bytes: u64, bytes: Arc<ByteCounts>) -> PollError {
+    let status = response.status().as_u16();
+    let mut text = Vec::new();
+    if let Ok(mut body) = ResponseBody::new(response, max_body_bytes, bytes) {
+        while text.len() < MAX_REFUSAL_BYTES
+            && let Ok(Some(chunk)) = body.chunk().await
+        {
+            let left = MAX_REFUSAL_BYTES - text.len();
+            text.extend_from_slice(chunk.get(..left).unwrap_or(&chunk));
+        }
     }
     let no_reasons = ReasonTable::new(&[]);
-    let said = match read_slice(&body, &no_reasons) {
+    let said = match read_slice(&text, &no_reasons) {
         Err(ReadError::Refused(said)) => said,
         _ => Refusal::default(),
     };
-    refused(said.or_phrase(Phrase::find(&body)), response.status().as_u16())
+    refused(said.or_phrase(Phrase::find(&text)), status)
 }
 
 fn refused(said: Refusal, status: u16) -> PollError {

@@ -79,6 +79,12 @@ pub(super) fn redirect(response: &Response) -> PollError {
     PollError::new(Outcome::ClientError, detail)
 }
 
+/// The error for a 304 that nothing asked for.
+pub(super) fn unexpected_not_modified() -> PollError {
+    let detail = "HTTP 304, but the request had no If-None-Match: check caches, gateways and proxies in between";
+    PollError::new(Outcome::Malformed, detail)
+}
+
 fn origin(url: &Url) -> String {
     let port = url.port().map(|port| format!(":{port}")).unwrap_or_default();
     let origin = format!("{}://{}{port}", url.scheme(), url.host_str().unwrap_or_default());

@@ -20,6 +20,7 @@ mod log_entries;
 mod lossy_utf8;
 mod refusal;
 pub mod report_reader;
+mod response_body;
 mod settings;
 
 pub use body_budget::BodyBudget;

@@ -55,7 +55,7 @@ pub enum Malformed {
     #[error("is HTML or XML, not JSON: check base_url, and gateways and proxies in between")]
     Html,
     /// It begins like gzip.
-    #[error("is compressed although no compression was requested")]
+    #[error("is compressed without the header Content-Encoding: check gateways and proxies in between")]
     Compressed,
     /// Valid JSON up to its end.
     #[error("is truncated JSON")]

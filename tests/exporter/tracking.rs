@@ -187,6 +187,8 @@ async fn each_fault_has_its_outcome_and_known_values_remain() {
         (Fault::Hang, "timeout"),
         (Fault::NeverEnding, "timeout"),
         (Fault::Huge(10_000), "too_large"),
+        (Fault::GzipBomb(100), "too_large"),
+        (Fault::CutGzip, "malformed"),
     ] {
         let time = Time::stop();
         let upstream = upstream(tenant(bot(vec![runs("ds-1", 3600)]))).await;

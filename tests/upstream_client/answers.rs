@@ -12,7 +12,7 @@ async fn a_call_is_one_get_with_the_bare_token_in_auth() {
     let server = Server::start(Reply::Whole(http("200 OK", "", V1))).await;
     let answer = ask_with(settings(&format!("http://{}/prefix/", server.address))).await;
     assert_eq!(answer.result.as_ref().unwrap().status, JobStatus::PartialSuccess);
-    assert_eq!((answer.bytes, answer.outcome()), (V1.len() as u64, Outcome::Ok));
+    assert_eq!((answer.received_bytes, answer.outcome()), (V1.len() as u64, Outcome::Ok));
     let requests = server.requests();
     let [request] = requests.as_slice() else { panic!("{requests:?}") };
     let mut lines: Vec<&str> = request.trim_end().split("\r\n").collect();
@@ -20,7 +20,8 @@ async fn a_call_is_one_get_with_the_bare_token_in_auth() {
     lines.sort_unstable();
     let host = format!("host: {}", server.address);
     let agent = concat!("user-agent: koreai_exporter/", env!("CARGO_PKG_VERSION"));
-    assert_eq!(lines, ["accept: application/json", "auth: the.secret.token", &host, agent]);
+    let codings = "accept-encoding: gzip, zstd;q=0.9, br;q=0.8";
+    assert_eq!(lines, [codings, "accept: application/json", "auth: the.secret.token", &host, agent]);
 }
 
 #[tokio::test]
@@ -74,7 +75,7 @@ async fn an_answer_that_does_not_end_in_time_is_a_timeout() {
         let mut settings = settings(&format!("http://{}", server.address));
         settings.timeout = Duration::from_millis(300);
         let answer = ask_with(settings).await;
-        assert_eq!((answer.outcome(), answer.bytes), (Outcome::Timeout, arrived));
+        assert_eq!((answer.outcome(), answer.received_bytes), (Outcome::Timeout, arrived));
         assert!(answer.duration >= Duration::from_millis(300));
     }
 }
@@ -91,7 +92,7 @@ async fn a_body_above_the_cap_is_refused_whether_it_says_its_length_or_not() {
         settings.max_body_bytes = cap;
         let answer = ask_with(settings).await;
         assert_eq!(answer.outcome(), Outcome::TooLarge);
-        assert!(answer.bytes <= at_most, "{} bytes were read", answer.bytes);
+        assert!(answer.received_bytes <= at_most, "{} bytes were read", answer.received_bytes);
         assert!(answer.result.unwrap_err().detail.contains("max_body_bytes"));
     }
 }
@@ -110,7 +111,7 @@ async fn a_large_body_is_read_while_it_arrives() {
     let answer = ask(&server).await;
     let report = answer.result.unwrap();
     assert_eq!(
-        (report.entries, report.tallies[0].entries.into_array(), answer.bytes),
+        (report.entries, report.tallies[0].entries.into_array(), answer.received_bytes),
         (40_000, [40_000, 0, 0], body.len() as u64)
     );
     assert_eq!(report.tallies[0].delivery[0], 40_000);

@@ -79,6 +79,7 @@ async fn a_log_in_page_is_neither_a_report_nor_an_unknown_id() {
         ),
         ("200 OK", "", Outcome::Malformed),
         ("204 No Content", "", Outcome::Malformed),
+        ("304 Not Modified", "", Outcome::Malformed),
     ] {
         assert_eq!(error_of(http(status, "", body)).await.outcome, outcome, "{status} {body}");
     }

@@ -85,6 +85,8 @@ fn full_counters() -> BotCounters {
     counters.requests = EnumMap::from_array([1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 0]);
     counters.request_duration = Histogram::restored(REQUEST_DURATION_BOUNDS, &[1, 2, 3], 0.25);
     counters.response_bytes = 12_345;
+    counters.received_bytes = 2_345;
+    counters.not_modified = 3;
     counters.poll_delay.observe(0.5);
     counters.unrecognized = EnumMap::from_array([1, 0, 2, 0]);
     counters.inconsistencies = EnumMap::from_array([1, 2, 3, 4, 5, 6, 7, 8]);

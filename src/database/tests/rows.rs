@@ -44,7 +44,8 @@ fn rows_of_format_1_are_read_as_ever() {
     expected.campaign_since = None;
     expected.job.first_notification = None;
     assert_eq!((reader.job)(key("ds-1"), &job).unwrap(), expected);
-    let counters = BotCounters { created: CreationTimes::default(), ..full_counters() };
+    let counters =
+        BotCounters { created: CreationTimes::default(), received_bytes: 0, not_modified: 0, ..full_counters() };
     assert_eq!((reader.bot)(&bytes(include_str!("format_1_bot.hex"))).unwrap(), counters);
 }
 

@@ -61,6 +61,20 @@ async fn a_huge_body_has_as_many_entries_as_configured() {
 }
 
 #[tokio::test]
+async fn a_bomb_is_a_small_valid_gzip_body_and_a_cut_one_is_not() {
+    for (fault, decoded) in [(Fault::GzipBomb(3), Some(3 << 20)), (Fault::CutGzip, None)] {
+        let (_upstream, answer) = with_fault(fault).await;
+        let response = answer.unwrap();
+        assert_eq!(response.headers()["content-encoding"], "gzip");
+        let body = response.bytes().await.unwrap();
+        assert!(body.len() < 10_000);
+        let mut text = Vec::new();
+        let read = std::io::Read::read_to_end(&mut flate2::read::MultiGzDecoder::new(&body[..]), &mut text);
+        assert_eq!(read.ok(), decoded);
+    }
+}
+
+#[tokio::test]
 async fn a_truncated_body_ends_before_its_content_length() {
     let (_upstream, answer) = with_fault(Fault::Truncated).await;
     let response = answer.unwrap();

@@ -178,3 +178,32 @@ async fn a_test_can_wait_for_a_call_and_stop_the_server() {
     upstream.stop().await;
     assert!(client().get(url).send().await.unwrap_err().is_connect());
 }
+
+#[tokio::test]
+async fn reports_are_compressed_and_validated_for_clients_that_ask_for_it() {
+    let http = HttpFeatures { gzip: true, etags: true };
+    let tenant = Tenant { http, ..Tenant::new(unix_seconds() * 1_000, vec![bot()]) };
+    let upstream = start_tenant(tenant).await;
+    upstream.advance(Duration::from_secs(3_600));
+    let ask = async |headers: &[(&str, &str)]| {
+        let mut request = client().get(status_url(&upstream, "ds-1")).header("auth", token());
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        request.send().await.unwrap()
+    };
+    let plain = ask(&[]).await;
+    assert!(plain.headers().get("content-encoding").is_none());
+    let etag = plain.headers()["etag"].to_str().unwrap().to_owned();
+    let whole = plain.bytes().await.unwrap();
+    let gzip = ask(&[("accept-encoding", "br, gzip"), ("if-none-match", "\"other\"")]).await;
+    assert_eq!((gzip.headers()["content-encoding"].as_bytes(), gzip.status().as_u16()), (&b"gzip"[..], 200));
+    let mut text = Vec::new();
+    let body = gzip.bytes().await.unwrap();
+    std::io::Read::read_to_end(&mut flate2::read::GzDecoder::new(&body[..]), &mut text).unwrap();
+    assert_eq!(text, whole);
+    let unchanged = ask(&[("if-none-match", &etag)]).await;
+    assert_eq!((unchanged.status().as_u16(), unchanged.bytes().await.unwrap().len()), (304, 0));
+    let statuses: Vec<_> = upstream.record().calls().map(|call| call.status).collect();
+    assert_eq!(statuses, [Some(200), Some(200), Some(304)]);
+}

@@ -280,6 +280,7 @@ fn kind(fault: &Fault) -> &'static str {
         Fault::ErrorsEnvelope200 => "errors with 200",
         Fault::Unauthorized => "401",
         Fault::RateLimited(_) => "refusal",
+        Fault::GzipBomb(_) | Fault::CutGzip => "bad compression",
         Fault::Deep(_) | Fault::Huge(_) | Fault::NullLogs => "strange body",
     }
 }

@@ -12,7 +12,7 @@ use std::time::Duration;
 use axum::http;
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
-use koreai_exporter::fake_upstream::{DirectReply, DirectUpstream, ScriptedResponse, Truth};
+use koreai_exporter::fake_upstream::{DirectCall, DirectReply, DirectUpstream, ScriptedResponse, Truth};
 use koreai_exporter::transport::{SendError, Sending, Transport};
 use reqwest::{Client, Request, Response, ResponseBuilderExt};
 use tokio::time::Sleep;
@@ -142,8 +142,15 @@ impl Way {
         let mut weather = outside.weather();
         let bot = weather.names.get(*bot_id).cloned().unwrap_or_default();
         let key: Key = (bot, (*id).to_owned());
-        let auth = request.headers().get("auth").and_then(|value| value.to_str().ok());
-        let reply = weather.upstream.ask(request.method().as_str(), path, auth, now);
+        let header = |name| request.headers().get(name).and_then(|value| value.to_str().ok());
+        let call = DirectCall {
+            method: request.method().as_str(),
+            path,
+            auth: header("auth"),
+            accept_encoding: header("accept-encoding"),
+            if_none_match: header("if-none-match"),
+        };
+        let reply = weather.upstream.ask(&call, now);
         let truth = weather.upstream.truth(bot_id, id, now);
         let latency = weather.latency;
         let before = Duration::from_millis(weather.dice.scaled(5, latency.max(6)));
