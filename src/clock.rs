@@ -155,7 +155,7 @@ mod tests {
         assert_eq!(clock.system_now(), Timestamp::from_millis(START), "tokens use the system's time at once");
 
         let mut last = clock.now();
-        // A step that is no multiple of a millisecond: frequent readings must not lose time.
+        // A step that is not a multiple of a millisecond: frequent readings must not lose time.
         for _ in 0..30_000 {
             tokio::time::advance(Duration::from_micros(1_001)).await;
             let now = clock.now();

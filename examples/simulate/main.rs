@@ -82,7 +82,7 @@ fn main() -> ExitCode {
     let mut knobs = Knobs::ALL;
     for name in &options.without {
         if !leave_out(&mut knobs, name) {
-            println!("there is no sort of trouble named {name}");
+            println!("unknown kind of trouble: {name}");
             return ExitCode::FAILURE;
         }
     }

@@ -1,11 +1,11 @@
-//! Why there is no token.
+//! Why a token could not be created.
 
 use std::io;
 use std::path::PathBuf;
 
 use crate::config::{Algorithm, MAX_JTI_LIFETIME};
 
-/// Why there is no token. No variant contains a part of a secret.
+/// Why a token could not be created. No variant contains a part of a secret.
 #[derive(Debug, thiserror::Error)]
 pub enum AuthError {
     /// A file cannot be read, is too large, or is not text.

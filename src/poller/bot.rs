@@ -66,7 +66,7 @@ pub struct BotStatus {
     /// Time of the last response of the upstream, whatever it was, to a poll or a probe.
     pub last_response: Option<Timestamp>,
     /// The current failure of the bot as a whole, since when, and its description.
-    pub trouble: Option<(Outcome, Timestamp, String)>,
+    pub failure: Option<(Outcome, Timestamp, String)>,
 }
 
 impl BotRuntime {
@@ -179,7 +179,7 @@ impl BotRuntime {
         self.update_gauges(&mut metrics.gauges, now);
         let failure =
             self.failure.as_ref().map(|failure| (failure.kind.outcome(), failure.since, failure.detail.clone()));
-        BotStatus { metrics, last_success: self.last_success, last_response: self.last_response, trouble: failure }
+        BotStatus { metrics, last_success: self.last_success, last_response: self.last_response, failure }
     }
 }
 

@@ -22,7 +22,7 @@ pub(super) struct CallResult {
     pub(super) secret: Option<FileStamp>,
 }
 
-/// Why there is no report.
+/// Why a call has no report.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum CallError {
     #[error("could not create a token; poll skipped")]

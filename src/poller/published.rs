@@ -37,7 +37,7 @@ impl Published {
         page
     }
 
-    /// The current page, for readers that are no scrape.
+    /// The current page, for readers other than scrapes.
     pub fn page(&self) -> Arc<Page> {
         self.page.load_full()
     }

@@ -213,7 +213,7 @@ async fn a_probe_that_is_rejected_pauses_the_bot_and_is_reported_as_its_failure(
         let paused = bot.scheduler.paused_until(START).unwrap().since(START).as_secs();
         assert!((seconds..=seconds + 1).contains(&paused), "{outcome:?} pauses for {paused} s");
         let status = poller.bot_statuses(START);
-        assert_eq!(status[0].trouble.as_ref().map(|(outcome, ..)| *outcome), Some(outcome));
+        assert_eq!(status[0].failure.as_ref().map(|(outcome, ..)| *outcome), Some(outcome));
         assert!(status[0].last_response.is_some() && status[0].last_success.is_none());
         assert_eq!(probe(&mut poller, "ds-2").try_recv().unwrap(), Err(ProbeError::NoBudget));
     }
@@ -250,7 +250,7 @@ async fn a_missing_secret_is_reported_and_polls_resume_when_it_returns() {
     poller.handle_call_result(ended);
     let status = &poller.bot_statuses(START)[0];
     assert_eq!(status.metrics.gauges.token_up, Some(false));
-    assert!(status.trouble.as_ref().unwrap().2.contains(path.to_str().unwrap()), "{:?}", status.trouble);
+    assert!(status.failure.as_ref().unwrap().2.contains(path.to_str().unwrap()), "{:?}", status.failure);
     let now = poller.clock.now();
     let paused_until = |poller: &Poller| poller.bots.get(&bot()).unwrap().scheduler.paused_until(now);
     poller.bots.retry_changed_secrets(now);

@@ -64,7 +64,7 @@ impl Store {
         }
         let key = JobKey { bot: bot.clone(), id: target.id.clone() };
         let is_gone = self.retired.get(&key).is_some_and(|entry| entry.job.state == JobState::Gone);
-        let known = self.index.contains_key(&key) || (self.is_over(&key, now) && !is_gone);
+        let known = self.index.contains_key(&key) || (self.is_retired(&key, now) && !is_gone);
         if !known && self.index.len() >= self.settings.max_jobs {
             self.dropped.add(DropReason::MaxJobs, 1);
             return Err(RegisterError::Full);
@@ -97,7 +97,7 @@ impl Store {
     }
 
     /// Whether a job has ended and its series have expired: it is not tracked again.
-    pub(super) fn is_over(&self, key: &JobKey, now: Timestamp) -> bool {
+    pub(super) fn is_retired(&self, key: &JobKey, now: Timestamp) -> bool {
         let Settings { retention, job_deadline, .. } = self.settings;
         let expiry = self.retired.get(key).and_then(|entry| entry.expires_at(retention, job_deadline));
         expiry.is_some_and(|at| at <= now)
@@ -117,7 +117,7 @@ impl Store {
             self.update_reference(slot, index, target);
             return;
         }
-        if self.is_over(&key, now) {
+        if self.is_retired(&key, now) {
             return;
         }
         let Some(slot) = (self.index.len() < self.settings.max_jobs).then(|| self.free_slot()).flatten() else {

@@ -275,7 +275,7 @@ impl Store {
     }
 
     /// A job that has ended and whose series have expired.
-    pub fn over(&self, key: &JobKey) -> Option<&Job> {
+    pub fn retired_job(&self, key: &JobKey) -> Option<&Job> {
         let entry = self.retired.get(key)?;
         matches!(entry.job.state, JobState::Finished | JobState::Gone).then_some(&entry.job)
     }

@@ -34,7 +34,7 @@ pub(super) struct JobCount {
 impl<'a> BotRow<'a> {
     pub(super) fn new(bot: &'a BotStatus, now: Timestamp) -> Self {
         let gauges = &bot.metrics.gauges;
-        let failure = bot.trouble.as_ref().map(|(outcome, since, detail)| (*outcome, *since, detail.as_str()));
+        let failure = bot.failure.as_ref().map(|(outcome, since, detail)| (*outcome, *since, detail.as_str()));
         let used = |window| format!("{} of {}", number(gauges.budget_used[window]), number(gauges.budget[window]));
         Self {
             name: bot.metrics.bot.as_str(),

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::model::{JobState, Outcome, Timestamp};
 
-/// What stands for a value that is not known.
+/// The placeholder for an unknown value.
 pub(super) const NOTHING: &str = "–";
 
 /// The outcome of a failed request, in words.

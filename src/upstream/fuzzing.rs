@@ -69,7 +69,7 @@ pub fn retry_after_header(data: &[u8]) {
     assert!(wait.is_none_or(|wait| wait <= MAX_RETRY_AFTER), "a wait of {wait:?}");
 }
 
-/// A time in a status body. A text that is not a time is no reason to reject the body.
+/// A time in a status body. An invalid time does not make the body invalid.
 pub fn timestamp(data: &[u8]) {
     let text = String::from_utf8_lossy(data);
     let json = serde_json::Value::from(&*text);

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use proc_macro2::{TokenStream, TokenTree};
 use syn::visit::{self, Visit};
 
-/// Re-exports that are followed before a name is given up as a circle of re-exports.
+/// Re-exports that are followed before a name counts as a circle of re-exports.
 const MAX_REEXPORTS: usize = 16;
 
 /// Segments from the root of the crate, or from the name of another crate.
@@ -200,7 +200,7 @@ pub(crate) fn circles<'a>(edges: &BTreeMap<&'a str, BTreeSet<&'a str>>) -> Vec<B
     groups.collect::<BTreeSet<_>>().into_iter().collect()
 }
 
-/// A path as it stands in a file.
+/// A path as written in a file.
 struct Written {
     file: String,
     here: Vec<String>,

@@ -1,4 +1,4 @@
-//! Who wants what, and what is turned away.
+//! References of jobs by sources, and what is rejected.
 
 use super::*;
 use JobStatus::{InProgress, Success};

@@ -45,7 +45,7 @@ pub(crate) struct World {
     pub(crate) events: Vec<Event>,
 }
 
-/// What stands in `global`, in seconds.
+/// The settings of `global`, in seconds.
 #[derive(Debug, Clone)]
 pub(crate) struct Pace {
     pub(crate) poll: u64,

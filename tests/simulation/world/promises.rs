@@ -127,7 +127,7 @@ pub(crate) fn counters_are_true(world: &World, page: &Page, ledger: &mut Ledger,
                 true => job.script.truth(now),
                 false => ledger.told.get(&key).and_then(|told| told.last.clone()),
             };
-            // A job that never finishes may be given up before its last report was counted.
+            // A job that never finishes may be abandoned before its last report was counted.
             for (channel, counts) in told.iter().flat_map(|truth| &truth.channels) {
                 for (status, count) in [("SUCCESS", counts.success), ("FAILURE", counts.failure)] {
                     let sum = expected.entry((channel.clone(), status.to_owned())).or_default();

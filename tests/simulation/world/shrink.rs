@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use super::plan::World;
 use super::run::{Outcome, run};
 
-/// The smallest world that was found within `at_most`, and what it came to.
+/// The smallest world that was found within `at_most`, and its result.
 pub(crate) fn shrink(world: &World, outcome: Outcome, at_most: Duration) -> (World, Outcome) {
     let promise = |outcome: &Outcome| outcome.broken.first().and_then(|what| what.split(':').next()).map(str::to_owned);
     let broken = promise(&outcome);
