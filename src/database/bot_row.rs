@@ -9,8 +9,8 @@ use super::codes::Code;
 use super::encoding::{ByCode, HistogramRow, decode, encode, millis, time, variant};
 use super::error::RowError;
 use crate::model::{
-    BotCounters, Channel, CreationTimes, DELIVERY_BOUNDS, EntryStatus, Inconsistency, JOB_DURATION_BOUNDS, Outcome,
-    POLL_DELAY_BOUNDS, REQUEST_DURATION_BOUNDS, Reason, TerminalStatus, Timestamp, UnrecognizedKind,
+    BotCounter, BotCounters, Channel, CreationTimes, DELIVERY_BOUNDS, EntryStatus, Inconsistency, JOB_DURATION_BOUNDS,
+    Outcome, POLL_DELAY_BOUNDS, REQUEST_DURATION_BOUNDS, Reason, TerminalStatus, Timestamp, UnrecognizedKind,
 };
 
 /// Text is borrowed from the bytes.
@@ -25,9 +25,7 @@ pub(super) struct BotRow<'a> {
     pub(super) job_duration: Vec<(u8, HistogramRow)>,
     pub(super) requests: ByCode<Outcome, u64>,
     pub(super) request_duration: HistogramRow,
-    pub(super) response_bytes: u64,
-    pub(super) received_bytes: u64,
-    pub(super) not_modified: u64,
+    pub(super) unlabelled: ByCode<BotCounter, u64>,
     pub(super) poll_delay: HistogramRow,
     pub(super) unrecognized: ByCode<UnrecognizedKind, u64>,
     pub(super) inconsistencies: ByCode<Inconsistency, u64>,
@@ -92,9 +90,7 @@ pub(super) fn to_bytes(counters: &BotCounters) -> Result<Vec<u8>, RowError> {
         job_duration: durations.map(|(status, histogram)| (status.code(), histogram.into())).collect(),
         requests: ByCode(counters.requests),
         request_duration: (&counters.request_duration).into(),
-        response_bytes: counters.response_bytes,
-        received_bytes: counters.received_bytes,
-        not_modified: counters.not_modified,
+        unlabelled: ByCode(counters.unlabelled),
         poll_delay: (&counters.poll_delay).into(),
         unrecognized: ByCode(counters.unrecognized),
         inconsistencies: ByCode(counters.inconsistencies),
@@ -126,9 +122,7 @@ pub(super) fn read(row: BotRow<'_>) -> Result<BotCounters, RowError> {
     }
     counters.requests = row.requests.0;
     counters.request_duration = row.request_duration.read(REQUEST_DURATION_BOUNDS)?;
-    counters.response_bytes = row.response_bytes;
-    counters.received_bytes = row.received_bytes;
-    counters.not_modified = row.not_modified;
+    counters.unlabelled = row.unlabelled.0;
     counters.poll_delay = row.poll_delay.read(POLL_DELAY_BOUNDS)?;
     counters.unrecognized = row.unrecognized.0;
     counters.inconsistencies = row.inconsistencies.0;

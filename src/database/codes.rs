@@ -7,8 +7,8 @@
 use enum_map::Enum;
 
 use crate::model::{
-    ApiVersion, EntryStatus, Inconsistency, JobNumber, JobState, JobStatus, Outcome, SourceKind, TerminalStatus,
-    UnrecognizedKind,
+    ApiVersion, BotCounter, EntryStatus, Inconsistency, JobNumber, JobState, JobStatus, Outcome, SourceKind,
+    TerminalStatus, UnrecognizedKind,
 };
 
 /// An enum that the database stores.
@@ -73,6 +73,11 @@ codes! {
         1 = Finished,
         2 = Gone,
         3 = Abandoned,
+    }
+    "counter of a bot" BotCounter {
+        0 = ResponseBytes,
+        1 = ReceivedBytes,
+        2 = NotModified,
     }
     "API version" ApiVersion {
         0 = V1,

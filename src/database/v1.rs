@@ -12,7 +12,7 @@ use super::codes::{Code, JobText, JobTime};
 use super::encoding::{ByCode, HistogramRow, decode};
 use super::error::RowError;
 use super::job_row::{self, JobRow, TallyRow};
-use crate::model::{BotCounters, EntryStatus, JobKey, JobNumber, JobNumbers, JobState};
+use crate::model::{BotCounter, BotCounters, EntryStatus, JobKey, JobNumber, JobNumbers, JobState};
 use crate::store::PersistedJob;
 
 #[derive(Deserialize)]
@@ -155,9 +155,7 @@ pub(super) fn bot(bytes: &[u8]) -> Result<BotCounters, RowError> {
         job_duration: (0..).zip(row.job_duration).collect(),
         requests: by_position(row.requests)?,
         request_duration: row.request_duration,
-        response_bytes: row.response_bytes,
-        received_bytes: 0,
-        not_modified: 0,
+        unlabelled: ByCode(enum_map! { BotCounter::ResponseBytes => row.response_bytes, _ => 0 }),
         poll_delay: row.poll_delay,
         unrecognized: by_position(row.unrecognized)?,
         inconsistencies: by_position(row.inconsistencies)?,

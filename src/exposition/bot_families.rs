@@ -5,11 +5,20 @@ use enum_map::{EnumArray, EnumMap};
 use super::row::{Row, row};
 use super::sample::{Number, Samples};
 use crate::model::{
-    BotMetrics, BudgetWindow, Inconsistency, JobState, JobStatus, Outcome, SourceKind, TerminalStatus, Timestamp,
-    UnrecognizedKind,
+    BotCounter, BotMetrics, BudgetWindow, Inconsistency, JobState, JobStatus, Outcome, SourceKind, TerminalStatus,
+    Timestamp, UnrecognizedKind,
 };
 
 const BOT: &[&str] = &["bot"];
+
+/// A counter without further labels.
+macro_rules! unlabelled {
+    ($counter:ident, $name:literal, $help:literal) => {
+        row!(Counter, $name, BOT, $help, |bot, samples| {
+            samples.counter(&[bot_label(bot)], bot.counters.unlabelled[BotCounter::$counter], bot.counters.created.all)
+        })
+    };
+}
 
 /// The families of bots, in the order of the page.
 pub static BOT_FAMILIES: &[Row<BotMetrics>] = &[
@@ -69,26 +78,20 @@ pub static BOT_FAMILIES: &[Row<BotMetrics>] = &[
         "Duration of requests to the upstream, including the response body, in seconds.",
         |bot, samples| samples.histogram(&[bot_label(bot)], &bot.counters.request_duration)
     ),
-    row!(
-        Counter,
+    unlabelled!(
+        ResponseBytes,
         "koreai_upstream_response_bytes_total",
-        BOT,
-        "Size of response bodies from the upstream, in bytes after decompression.",
-        |bot, samples| samples.counter(&[bot_label(bot)], bot.counters.response_bytes, bot.counters.created.all)
+        "Size of response bodies from the upstream, in bytes after decompression."
     ),
-    row!(
-        Counter,
+    unlabelled!(
+        ReceivedBytes,
         "koreai_upstream_received_bytes_total",
-        BOT,
-        "Size of response bodies from the upstream, in bytes before decompression.",
-        |bot, samples| samples.counter(&[bot_label(bot)], bot.counters.received_bytes, bot.counters.created.all)
+        "Size of response bodies from the upstream, in bytes before decompression."
     ),
-    row!(
-        Counter,
+    unlabelled!(
+        NotModified,
         "koreai_upstream_not_modified_total",
-        BOT,
-        "Requests to the upstream that were answered with 304 (not modified); their outcome is ok.",
-        |bot, samples| samples.counter(&[bot_label(bot)], bot.counters.not_modified, bot.counters.created.all)
+        "Requests to the upstream that were answered with 304 (not modified); their outcome is ok."
     ),
     row!(
         Gauge,

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use enum_map::EnumMap;
+use enum_map::{Enum, EnumMap};
 
 use super::closed_set::closed_set;
 use super::{
@@ -29,6 +29,17 @@ closed_set! {
         /// It is in a `token_file`, which somebody else has to replace.
         File = "file",
     }
+}
+
+/// A counter of a bot without further labels. `exposition` has its name and help, `database` its stored code.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Enum)]
+pub enum BotCounter {
+    /// Bytes of response bodies, after decompression.
+    ResponseBytes,
+    /// Bytes of response bodies as received, before decompression.
+    ReceivedBytes,
+    /// Responses with the status 304; they also count in `requests` as [`Outcome::Ok`].
+    NotModified,
 }
 
 /// Everything that is published about one bot.
@@ -68,12 +79,8 @@ pub struct BotCounters {
     pub requests: EnumMap<Outcome, u64>,
     /// Duration of requests in seconds.
     pub request_duration: Histogram,
-    /// Bytes of response bodies, after decompression.
-    pub response_bytes: u64,
-    /// Bytes of response bodies as received.
-    pub received_bytes: u64,
-    /// Responses with the status 304; they also count in `requests` as [`Outcome::Ok`].
-    pub not_modified: u64,
+    /// Counters without further labels.
+    pub unlabelled: EnumMap<BotCounter, u64>,
     /// Seconds from when a poll was due to its start.
     pub poll_delay: Histogram,
     /// Unrecognized values in reports.
@@ -95,14 +102,17 @@ impl BotCounters {
             job_duration: EnumMap::from_fn(|_| Histogram::new(JOB_DURATION_BOUNDS)),
             requests: EnumMap::default(),
             request_duration: Histogram::new(REQUEST_DURATION_BOUNDS),
-            response_bytes: 0,
-            received_bytes: 0,
-            not_modified: 0,
+            unlabelled: EnumMap::default(),
             poll_delay: Histogram::new(POLL_DELAY_BOUNDS),
             unrecognized: EnumMap::default(),
             inconsistencies: EnumMap::default(),
             created: CreationTimes::default(),
         }
+    }
+
+    /// Adds to a counter without labels.
+    pub fn add(&mut self, counter: BotCounter, more: u64) {
+        self.unlabelled[counter] = self.unlabelled[counter].saturating_add(more);
     }
 }
 

@@ -24,7 +24,7 @@ mod storage_operation;
 mod target;
 mod time;
 
-pub use bot_metrics::{BotCounters, BotGauges, BotMetrics, BudgetWindow, TokenKind};
+pub use bot_metrics::{BotCounter, BotCounters, BotGauges, BotMetrics, BudgetWindow, TokenKind};
 pub use campaign::{Campaign, CampaignKey, CampaignShare, CampaignTotals, Completion, CompletionSum};
 pub use channel::{Channel, MAX_CHANNEL_CHARS};
 pub use creation_times::CreationTimes;

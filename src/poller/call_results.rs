@@ -5,7 +5,7 @@ use super::handle::ProbeError;
 use super::in_flight::{EndedCall, Purpose};
 use super::logging;
 use super::run::Poller;
-use crate::model::{BotName, JobKey, JobNumber, JobSlot, Outcome, Timestamp, error_chain};
+use crate::model::{BotCounter, BotName, JobKey, JobNumber, JobSlot, Outcome, Timestamp, error_chain};
 use crate::scheduler::{CallPermit, Next, Observation, Progress, RateLimitDetails};
 use crate::store::Transition;
 
@@ -74,8 +74,8 @@ impl Poller {
         let count = &mut counters.requests[called.outcome()];
         *count = count.saturating_add(1);
         counters.request_duration.observe(duration.as_secs_f64());
-        counters.response_bytes = counters.response_bytes.saturating_add(called.decoded_bytes);
-        counters.received_bytes = counters.received_bytes.saturating_add(called.received_bytes);
+        counters.add(BotCounter::ResponseBytes, called.decoded_bytes);
+        counters.add(BotCounter::ReceivedBytes, called.received_bytes);
     }
 
     fn poll_ended(&mut self, slot: JobSlot, removed: bool, key: &JobKey, called: CallResult, now: Timestamp) {

@@ -56,7 +56,8 @@ impl Poller {
     }
 
     fn probe(&mut self, key: JobKey, reply: oneshot::Sender<ProbeResult>, now: Timestamp) {
-        if let Some(job) = self.store.find(&key).and_then(|slot| self.store.job(slot)).or(self.store.retired_job(&key)) {
+        if let Some(job) = self.store.find(&key).and_then(|slot| self.store.job(slot)).or(self.store.retired_job(&key))
+        {
             return send(reply, Ok(Box::new(job.clone())));
         }
         if let Some(cached) = self.probes.cached(&key, now) {

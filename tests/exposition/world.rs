@@ -99,9 +99,7 @@ pub(crate) fn bots() -> Vec<BotMetrics> {
     support.job_duration[TerminalStatus::PartialSuccess].observe(37.5);
     support.requests = EnumMap::from_array([10, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9]);
     support.request_duration.observe(0.12);
-    support.response_bytes = 501_234;
-    support.received_bytes = 40_123;
-    support.not_modified = 7;
+    support.unlabelled = EnumMap::from_array([501_234, 40_123, 7]);
     support.poll_delay.observe(0.7);
     support.unrecognized = EnumMap::from_array([1, 2, 3, 4]);
     support.inconsistencies = EnumMap::from_array([1, 2, 3, 4, 5, 6, 7, 8]);

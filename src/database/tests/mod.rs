@@ -5,13 +5,13 @@ mod opening;
 mod rows;
 mod writing;
 
-use enum_map::{EnumMap, enum_map};
+use enum_map::{Enum, EnumMap, enum_map};
 
 use crate::database::BotCalls;
 use crate::model::{
-    ApiVersion, BotCounters, BotName, Campaign, CampaignKey, CampaignTotals, Channel, ChannelTally, CompletionSum,
-    CreationTimes, EntryStatus, Histogram, Inconsistency, Job, JobKey, JobNumbers, JobState, JobStatus, LabelName,
-    LabelValue, REQUEST_DURATION_BOUNDS, Reason, RequestId, SourceId, SourceKind, TerminalStatus, Timestamp,
+    ApiVersion, BotCounter, BotCounters, BotName, Campaign, CampaignKey, CampaignTotals, Channel, ChannelTally,
+    CompletionSum, CreationTimes, EntryStatus, Histogram, Inconsistency, Job, JobKey, JobNumbers, JobState, JobStatus,
+    LabelName, LabelValue, REQUEST_DURATION_BOUNDS, Reason, RequestId, SourceId, SourceKind, TerminalStatus, Timestamp,
 };
 use crate::store::PersistedJob;
 
@@ -84,9 +84,7 @@ fn full_counters() -> BotCounters {
     counters.job_duration[TerminalStatus::PartialSuccess].observe(61.0);
     counters.requests = EnumMap::from_array([1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 0]);
     counters.request_duration = Histogram::restored(REQUEST_DURATION_BOUNDS, &[1, 2, 3], 0.25);
-    counters.response_bytes = 12_345;
-    counters.received_bytes = 2_345;
-    counters.not_modified = 3;
+    counters.unlabelled = EnumMap::from_fn(|counter: BotCounter| 12_345 + counter.into_usize() as u64);
     counters.poll_delay.observe(0.5);
     counters.unrecognized = EnumMap::from_array([1, 0, 2, 0]);
     counters.inconsistencies = EnumMap::from_array([1, 2, 3, 4, 5, 6, 7, 8]);

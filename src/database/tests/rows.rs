@@ -1,4 +1,4 @@
-use enum_map::EnumMap;
+use enum_map::{EnumMap, enum_map};
 use proptest::prelude::*;
 
 use super::{at, full_campaign, full_counters, full_job, key};
@@ -6,8 +6,8 @@ use crate::database::codes::Code;
 use crate::database::encoding::{self, ByCode};
 use crate::database::{bot_row, campaign_row, format, job_row};
 use crate::model::{
-    ApiVersion, BotCounters, BotName, Channel, ChannelTally, CreationTimes, Job, JobNumber, JobState, JobStatus,
-    LabelName, LabelValue, Reason, SourceId, SourceKind, Timestamp,
+    ApiVersion, BotCounter, BotCounters, BotName, Channel, ChannelTally, CreationTimes, Job, JobNumber, JobState,
+    JobStatus, LabelName, LabelValue, Reason, SourceId, SourceKind, Timestamp,
 };
 use crate::store::PersistedJob;
 
@@ -44,8 +44,10 @@ fn rows_of_format_1_are_read_as_ever() {
     expected.campaign_since = None;
     expected.job.first_notification = None;
     assert_eq!((reader.job)(key("ds-1"), &job).unwrap(), expected);
-    let counters =
-        BotCounters { created: CreationTimes::default(), received_bytes: 0, not_modified: 0, ..full_counters() };
+    let full = full_counters();
+    // The only counter without labels that format 1 has.
+    let unlabelled = enum_map! { BotCounter::ResponseBytes => full.unlabelled[BotCounter::ResponseBytes], _ => 0 };
+    let counters = BotCounters { created: CreationTimes::default(), unlabelled, ..full };
     assert_eq!((reader.bot)(&bytes(include_str!("format_1_bot.hex"))).unwrap(), counters);
 }
 

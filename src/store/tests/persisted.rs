@@ -1,8 +1,8 @@
 use std::time::Duration;
 
 use crate::model::{
-    ApiVersion, BotCounters, BotName, Campaign, Channel, ChannelTally, EntryStatus, JobKey, JobNumbers, JobState,
-    JobStatus, LabelValue, Outcome, Report, RequestId, SourceId, SourceKind, Target, TargetUpdate, Timestamp,
+    ApiVersion, BotCounter, BotCounters, BotName, Campaign, Channel, ChannelTally, EntryStatus, JobKey, JobNumbers,
+    JobState, JobStatus, LabelValue, Outcome, Report, RequestId, SourceId, SourceKind, Target, TargetUpdate, Timestamp,
 };
 use crate::store::{BotSpec, Change, Dirty, PersistedJob, Registered, Settings, Store, Transition};
 
@@ -178,7 +178,7 @@ fn only_what_changed_is_dirty() {
     assert_eq!(store.take_dirty(), dirty, "what could not be written is written again");
     store.tick(at(30).plus(RETENTION));
     assert!(store.take_dirty().jobs.contains(&key("ds-ended")), "it has retired");
-    store.counters_mut(&bot()).unwrap().response_bytes += 1;
+    store.counters_mut(&bot()).unwrap().add(BotCounter::ResponseBytes, 1);
     assert!(store.take_dirty().bots.contains(&bot()));
 }
 
