@@ -12,7 +12,9 @@ const PROMETHEUS_PACE: &[(&str, &str)] =
 const SETTINGS_PACE: &[(&str, &str)] = &[("vector(7200)", "vector(15)")];
 const JOB_RULES_PACE: &[(&str, &str)] = &[
     // Longer than the one or two scrapes by which a new counter series is later than the job.
+    (" for: 2m\n        keep_firing_for: 15m", " for: 5s\n        keep_firing_for: 15m"),
     (" for: 5m", " for: 5s"),
+    ("offset 4m", "offset 1s"),
     (" for: 2m", " for: 1s"),
     ("keep_firing_for: 15m", "keep_firing_for: 2s"),
     ("keep_firing_for: 10m", "keep_firing_for: 2s"),

@@ -40,7 +40,7 @@ pub(crate) fn all() -> Vec<Incident> {
             (BEGINS, 90),
             vec![
                 Expected::new("StorageErrors", "warning", 5).naming(&[("operation", "write")]),
-                Expected::new("StorageErrors", "critical", 40).naming(&[("operation", "write")]),
+                Expected::new("StorageErrors", "critical", 35).naming(&[("operation", "write")]),
             ],
         ),
         Incident::new(
