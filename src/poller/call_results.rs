@@ -1,5 +1,7 @@
 //! Starts calls that are due, and applies their results.
 
+use std::time::Duration;
+
 use super::call::{CallError, CallResult, call};
 use super::handle::ProbeError;
 use super::in_flight::{EndedCall, Purpose};
@@ -8,6 +10,13 @@ use super::run::Poller;
 use crate::model::{BotCounter, BotName, JobKey, JobNumber, JobSlot, Outcome, Timestamp, error_chain};
 use crate::scheduler::{CallPermit, Next, Observation, Progress, RateLimitDetails};
 use crate::store::Transition;
+
+/// How far ahead an end is expected at most. A job that hardly moves has a forecast of years, which says nothing.
+const FORESEEABLE: Duration = Duration::from_secs(24 * 3600);
+
+fn foreseeable(end: Option<Timestamp>, now: Timestamp) -> Option<Timestamp> {
+    end.filter(|end| *end <= now.plus(FORESEEABLE))
+}
 
 impl Poller {
     /// Starts all calls of a bot that are due. Returns when the next one is.
@@ -113,7 +122,7 @@ impl Poller {
             logging::recorded(job, &recorded, &mut bot.logged, now);
         }
         bot.scheduler.observe(slot, now, observation(failure, progress, &recorded.transition));
-        self.store.set_expected_end(slot, bot.scheduler.expected_end(slot));
+        self.store.set_expected_end(slot, foreseeable(bot.scheduler.expected_end(slot), now));
     }
 
     fn probe_ended(&mut self, key: JobKey, permit: Option<CallPermit>, called: CallResult, now: Timestamp) {
@@ -171,5 +180,19 @@ fn observation(failure: Option<Observation>, progress: Option<Progress>, transit
             Observation::Progress { progress: progress.unwrap_or_default(), changed: *changed }
         }
         (None, _) => Observation::Progress { progress: progress.unwrap_or_default(), changed: false },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_end_in_years_is_not_foreseen() {
+        let now = Timestamp::from_millis(1_000_000);
+        let tomorrow = now.plus(FORESEEABLE);
+        assert_eq!(foreseeable(Some(tomorrow), now), Some(tomorrow));
+        assert_eq!(foreseeable(Some(tomorrow.plus(Duration::from_secs(1))), now), None);
+        assert_eq!(foreseeable(None, now), None);
     }
 }

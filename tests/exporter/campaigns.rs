@@ -1,6 +1,8 @@
 //! A campaign after its jobs: what its owner reads equals what the upstream did.
 
 use std::collections::BTreeMap;
+use std::path::Path;
+use std::process::Command;
 use std::time::Duration;
 
 use koreai_exporter::fake_upstream::{Counts, FakeUpstream, Plan, ScriptedJob};
@@ -67,14 +69,61 @@ fn counted_in(csv: &str) -> BTreeMap<String, Counts> {
     sum
 }
 
+/// The query of a panel of the board for campaigns, with all variables set to everything.
+fn board_query(panel: &str, target: usize) -> String {
+    let board: Value = serde_json::from_str(include_str!("../../dashboards/koreai-campaigns.json")).unwrap();
+    let panel = board["panels"].as_array().unwrap().iter().find(|found| found["title"] == panel).unwrap();
+    let query = panel["targets"][target]["expr"].as_str().unwrap();
+    // Before the variables whose names begin alike.
+    let query = query.replace("$__range_s", "86400").replace("$__range", "24h");
+    ["$bot", "$campaign", "$channel"].iter().fold(query, |query, name| query.replace(name, ".+"))
+}
+
+/// Has promtool evaluate the shipped rules, and then the queries, on a page that stays as it is.
+fn on_the_board(page: &Samples, expected: &[(String, Vec<(String, u64)>)]) {
+    let rules = Path::new(env!("CARGO_MANIFEST_DIR")).join("deploy/prometheus/rules/koreai-records.yml");
+    let scraped = page
+        .0
+        .lines()
+        .filter(|line| ["koreai_campaign_", "koreai_exporter_shard_info"].iter().any(|name| line.starts_with(name)));
+    let series: Vec<Value> = scraped
+        .map(|line| {
+            let (name, value) = line.rsplit_once(' ').unwrap();
+            let target = r#"{job="koreai-exporter",instance="a:10047","#;
+            serde_json::json!({"series": name.replacen('{', target, 1), "values": format!("{value}+0x10")})
+        })
+        .collect();
+    let queries: Vec<Value> = expected
+        .iter()
+        .map(|(query, samples)| {
+            let samples: Vec<Value> = samples
+                .iter()
+                .map(|(labels, value)| serde_json::json!({"labels": format!("{{{labels}}}"), "value": value}))
+                .collect();
+            serde_json::json!({"expr": query, "eval_time": "9m30s", "exp_samples": samples})
+        })
+        .collect();
+    // JSON is YAML.
+    let test = serde_json::json!({"rule_files": [rules], "evaluation_interval": "1m", "tests": [
+        {"interval": "1m", "input_series": series, "promql_expr_test": queries}
+    ]});
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("board.test.yml");
+    std::fs::write(&file, test.to_string()).unwrap();
+    let output = Command::new("promtool").args(["test", "rules"]).arg(&file).output();
+    let output = output.unwrap_or_else(|error| panic!("promtool, of Debian's package prometheus: {error}"));
+    let said = format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    assert!(output.status.success(), "{said}");
+}
+
 fn with_separators(number: u64) -> String {
     let digits = number.to_string();
     let groups: Vec<&str> = digits.as_bytes().rchunks(3).map(|group| std::str::from_utf8(group).unwrap()).collect();
     groups.into_iter().rev().collect::<Vec<_>>().join(",")
 }
 
-/// The number of log entries is a million in a release build; a debug build takes a tenth of the jobs.
-const JOBS: usize = if cfg!(debug_assertions) { 100 } else { 1000 };
+/// With a thousand log entries each.
+const JOBS: usize = 1000;
 
 #[tokio::test]
 async fn the_owners_numbers_are_the_upstreams_a_day_after_the_series_of_the_jobs() {
@@ -123,6 +172,24 @@ async fn the_owners_numbers_are_the_upstreams_a_day_after_the_series_of_the_jobs
             assert!(html.contains(&format!(">{count}<")), "{path} has no {count}:\n{html}");
         }
     }
+    let of_channels = |count: fn(&Counts) -> u64| {
+        let of = |(channel, counts): (&String, &Counts)| {
+            (format!(r#"bot="support",campaign="spring",channel="{channel}""#), count(counts))
+        };
+        truth.iter().map(of).collect::<Vec<_>>()
+    };
+    let of_all = |count| vec![(String::new(), count)];
+    on_the_board(
+        &page,
+        &[
+            (board_query("Recipients", 0), of_all(delivered + failed)),
+            (board_query("Delivered", 0), of_all(delivered)),
+            (board_query("Failed", 0), of_all(failed)),
+            (board_query("By campaign and channel", 0), of_channels(|counts| counts.success)),
+            (board_query("By campaign and channel", 1), of_channels(|counts| counts.failure)),
+            (board_query("Failure reasons", 0).replacen("topk(9, sum by (reason)", "topk(9, sum", 1), of_all(failed)),
+        ],
+    );
     exporter.stop().await;
 }
 

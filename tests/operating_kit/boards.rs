@@ -71,6 +71,37 @@ fn all_jobs_and_instances_are_those_of_this_exporter() {
     }
 }
 
+/// A subquery ends at its last whole step: what is younger would be missing, such as the jobs of the last half hour.
+#[test]
+fn panels_that_read_the_past_read_the_present_first() {
+    for board in dashboards() {
+        for panel in panels(&board) {
+            for target in list(panel, "targets") {
+                let expr = target["expr"].as_str().unwrap();
+                for (at, _) in expr.match_indices("[$__range:") {
+                    let begin = expr[..at].rfind("last_over_time(").unwrap_or_else(|| panic!("{expr}"));
+                    let selector = &expr[begin + "last_over_time(".len()..at];
+                    let present = format!("{selector} or ");
+                    assert!(expr[..begin].ends_with(&present), "{}: {}: {selector}", board["uid"], panel["title"]);
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn firing_alerts_are_listed_by_severity() {
+    let boards = dashboards();
+    let board = boards.iter().find(|board| board["uid"] == "koreai-overview").unwrap();
+    let panel = panels(board).into_iter().find(|panel| panel["title"] == "What fires now").unwrap();
+    let expr = panel["targets"][0]["expr"].as_str().unwrap();
+    for (order, severity) in [(1, "critical"), (2, "warning"), (3, "info")] {
+        assert!(expr.contains(&format!(r#""order", "{order}", "severity", "{severity}""#)), "{expr}");
+    }
+    let sort = list(panel, "transformations").iter().find(|step| step["id"] == "sortBy").unwrap();
+    assert_eq!(sort["options"]["sort"][0], serde_json::json!({"field": "order", "desc": false}));
+}
+
 fn links<'v>(value: &'v Value, found: &mut Vec<&'v str>) {
     match value {
         Value::Object(map) => {

@@ -63,6 +63,7 @@ fn series(expr: &Expr) -> Option<&str> {
         Expr::Subquery(subquery) => series(&subquery.expr),
         Expr::Paren(paren) => series(&paren.expr),
         Expr::Call(call) => call.args.args.iter().find_map(|argument| series(argument)),
+        Expr::Binary(binary) if binary.op.to_string() == "or" => series(&binary.lhs).or_else(|| series(&binary.rhs)),
         _ => None,
     }
 }
