@@ -81,7 +81,7 @@ fn code_name(quote: &str) -> Option<Vec<&str>> {
     let camel = |part: &str| part.starts_with(char::is_uppercase) && part.chars().any(char::is_lowercase);
     let is_code = parts.len() > 1 || parts.first().is_some_and(|part| camel(part));
     let foreign = ["std", "tokio", "reqwest"].contains(parts.first()?);
-    (is_code && !foreign && parts.iter().all(|part| is_name(part))).then_some(parts)
+    (is_code && !foreign && parts.iter().all(is_name)).then_some(parts)
 }
 
 /// Every word of the Rust sources.
