@@ -30,3 +30,5 @@ mod support;
 mod tokens;
 #[path = "exporter/tracking.rs"]
 mod tracking;
+#[path = "exporter/wire.rs"]
+mod wire;

@@ -15,3 +15,5 @@ mod refusals;
 mod server;
 #[path = "upstream_client/settings.rs"]
 mod settings;
+#[path = "upstream_client/validators.rs"]
+mod validators;

@@ -160,6 +160,7 @@ fn leave_out(knobs: &mut Knobs, name: &str) -> bool {
     let knob = match name {
         "gateway-404" => &mut knobs.gateway_404,
         "reorder" => &mut knobs.reorder,
+        "etags" => &mut knobs.etags,
         "per-id" => &mut knobs.per_id,
         "probes" => &mut knobs.probes,
         "late" => &mut knobs.late,

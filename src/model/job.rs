@@ -88,6 +88,11 @@ pub struct Job {
 }
 
 impl Job {
+    /// Log entries in the last report.
+    pub fn entries(&self) -> u64 {
+        self.tallies.iter().flat_map(|tally| tally.entries.values()).sum()
+    }
+
     /// A job that was never polled.
     pub fn new(
         key: JobKey,

@@ -7,6 +7,7 @@ mod campaign;
 mod channel;
 mod closed_set;
 mod creation_times;
+mod entity_tag;
 mod error_chain;
 mod histogram;
 mod history;
@@ -28,6 +29,7 @@ pub use bot_metrics::{BotCounter, BotCounters, BotGauges, BotMetrics, BudgetWind
 pub use campaign::{Campaign, CampaignKey, CampaignShare, CampaignTotals, Completion, CompletionSum};
 pub use channel::{Channel, MAX_CHANNEL_CHARS};
 pub use creation_times::CreationTimes;
+pub use entity_tag::{EntityTag, MAX_ENTITY_TAG_BYTES};
 pub use error_chain::error_chain;
 pub use histogram::{DELIVERY_BOUNDS, Histogram, JOB_DURATION_BOUNDS, POLL_DELAY_BOUNDS, REQUEST_DURATION_BOUNDS};
 pub use history::{CampaignHistory, HistoryPoint, JobHistory, MAX_CAMPAIGN_POINTS, MAX_JOB_POINTS};

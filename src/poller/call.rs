@@ -6,12 +6,13 @@ use std::time::Duration;
 use crate::auth::{AuthError, TokenSource};
 use crate::clock::Clock;
 use crate::input::FileStamp;
-use crate::model::{Outcome, Report, RequestId, Timestamp};
-use crate::upstream::{Client, PollError};
+use crate::model::{EntityTag, Outcome, RequestId, Timestamp};
+use crate::upstream::{Client, PollError, TaggedReport};
 
 /// The result of a call.
 pub(super) struct CallResult {
-    pub(super) result: Result<Report, CallError>,
+    /// `None` if nothing has changed since the last report.
+    pub(super) result: Result<Option<TaggedReport>, CallError>,
     /// The duration of the request; `None` if none was made.
     pub(super) duration: Option<Duration>,
     /// Bytes of the body as received, and after decompression.
@@ -53,11 +54,12 @@ impl CallResult {
     }
 }
 
-/// Makes one call.
+/// Makes one call. The response may be that nothing has changed since the report with the validator `known`.
 pub(super) async fn call(
     client: Arc<Client>,
     tokens: Arc<TokenSource>,
     id: RequestId,
+    known: Option<EntityTag>,
     clock: Arc<Clock>,
 ) -> CallResult {
     // Upstream compares `iat` and `exp` with its own clock, and `Retry-After` may be a date.
@@ -67,7 +69,7 @@ pub(super) async fn call(
         Ok(token) => token,
         Err(error) => return CallResult::without_call(CallError::Token(error), secret),
     };
-    let response = client.fetch_status(&id, &token.secret, now).await;
+    let response = client.fetch_changes(&id, &token.secret, now, known.as_ref()).await;
     if response.outcome() == Outcome::Unauthorized {
         // The secret may have been rotated: the next call reads it again.
         tokens.invalidate();

@@ -5,11 +5,13 @@ use std::time::Duration;
 use super::call::{CallError, CallResult, call};
 use super::handle::ProbeError;
 use super::in_flight::{EndedCall, Purpose};
+use super::job_changes::progress_of;
 use super::logging;
 use super::run::Poller;
 use crate::model::{BotCounter, BotName, JobKey, JobNumber, JobSlot, Outcome, Timestamp, error_chain};
 use crate::scheduler::{CallPermit, Next, Observation, Progress, RateLimitDetails};
 use crate::store::Transition;
+use crate::upstream::TaggedReport;
 
 /// How far ahead an end is expected at most. A job that hardly moves has a forecast of years, which says nothing.
 const FORESEEABLE: Duration = Duration::from_secs(24 * 3600);
@@ -45,7 +47,11 @@ impl Poller {
     /// Starts a call that the scheduler has counted.
     pub(super) fn start_call(&mut self, key: JobKey, purpose: Purpose) {
         let Some(bot) = self.bots.get(&key.bot) else { return };
-        let call = call(bot.client(), bot.tokens(), key.id.clone(), self.clock.clone());
+        let known = match purpose {
+            Purpose::Poll { slot, .. } => self.store.entity_tag(slot).cloned(),
+            Purpose::Probe { .. } => None,
+        };
+        let call = call(bot.client(), bot.tokens(), key.id.clone(), known, self.clock.clone());
         self.calls.start(key, purpose, call);
         self.pages.request();
     }
@@ -59,6 +65,10 @@ impl Poller {
         let tracked = match call.purpose {
             Purpose::Poll { slot, removed } => {
                 self.poll_ended(slot, removed, &call.key, result, now);
+                if call.before_reload {
+                    // Its validator is of a report that was read with the previous configuration.
+                    self.store.set_entity_tag(slot, None);
+                }
                 removed.then(|| self.store.find(&call.key)).flatten()
             }
             Purpose::Probe { permit } => {
@@ -85,6 +95,9 @@ impl Poller {
         counters.request_duration.observe(duration.as_secs_f64());
         counters.add(BotCounter::ResponseBytes, called.decoded_bytes);
         counters.add(BotCounter::ReceivedBytes, called.received_bytes);
+        if matches!(called.result, Ok(None)) {
+            counters.add(BotCounter::NotModified, 1);
+        }
     }
 
     fn poll_ended(&mut self, slot: JobSlot, removed: bool, key: &JobKey, called: CallResult, now: Timestamp) {
@@ -97,27 +110,39 @@ impl Poller {
             return;
         };
         let failure = called.result.as_ref().err().map(failure);
-        let report = match called.result {
-            Ok(report) => {
+        let (tagged, is_unchanged) = match called.result {
+            Ok(tagged) => {
                 logging::succeeded(bot, key, now);
-                Some(report)
+                let is_unchanged = tagged.is_none();
+                (tagged, is_unchanged)
             }
             Err(error) => {
                 logging::failed(bot, key, was_up, outcome, &error, now);
-                None
+                (None, false)
             }
         };
-        let progress = report.as_ref().map(|report| Progress {
-            completion: report.completion,
-            entries: report.entries,
-            recipients: report.numbers[JobNumber::Recipients],
-        });
+        let (report, entity_tag) = tagged.map(|tagged| (tagged.report, tagged.entity_tag)).unzip();
+        let progress = match &report {
+            Some(report) => Some(Progress {
+                completion: report.completion,
+                entries: report.entries,
+                recipients: report.numbers[JobNumber::Recipients],
+            }),
+            None => self.store.job(slot).filter(|_| is_unchanged).map(progress_of),
+        };
         if removed {
             bot.scheduler.observe(slot, now, observation(failure, progress, &Transition::NotTracked));
             self.store.release(slot);
             return;
         }
-        let recorded = self.store.record(slot, outcome, report, now);
+        let recorded = if is_unchanged {
+            self.store.record_unchanged(slot, now)
+        } else {
+            self.store.record(slot, outcome, report, now)
+        };
+        if let Some(entity_tag) = entity_tag {
+            self.store.set_entity_tag(slot, entity_tag);
+        }
         if let Some(job) = self.store.job(slot) {
             logging::recorded(job, &recorded, &mut bot.logged, now);
         }
@@ -129,8 +154,9 @@ impl Poller {
         let failure = called.result.as_ref().err().map(failure);
         let outcome = called.outcome();
         let bot = self.bots.get_mut(&key.bot);
-        let result = match called.result {
-            Ok(report) => {
+        // A probe reads the whole report.
+        let result = match called.result.and_then(|tagged| tagged.ok_or(CallError::Lost)) {
+            Ok(TaggedReport { report, .. }) => {
                 if let Some(bot) = bot {
                     logging::succeeded(bot, &key, now);
                 }

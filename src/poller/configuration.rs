@@ -42,6 +42,9 @@ impl Poller {
         let fingerprints: BTreeMap<_, _> =
             setup.bots.iter().map(|bot| (bot.spec.name.clone(), bot.fingerprint)).collect();
         self.persister.set_fingerprints(fingerprints);
+        // A report may read differently now.
+        self.store.clear_entity_tags();
+        self.calls.mark_before_reload();
         let names: HashSet<&BotName> = specs.iter().map(|spec| &spec.name).collect();
         self.probes.retain(|key| names.contains(&key.bot));
         self.calls.drop_permits(|bot| !names.contains(bot));

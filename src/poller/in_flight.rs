@@ -20,6 +20,8 @@ pub(super) struct InFlightCalls {
 pub(super) struct InFlightCall {
     pub(super) key: JobKey,
     pub(super) purpose: Purpose,
+    /// The configuration was reloaded after its start.
+    pub(super) before_reload: bool,
 }
 
 /// What a call is for.
@@ -52,7 +54,7 @@ impl InFlightCalls {
         call: impl Future<Output = CallResult> + Send + 'static,
     ) {
         let id = self.tasks.spawn(call).id();
-        self.calls.insert(id, InFlightCall { key, purpose });
+        self.calls.insert(id, InFlightCall { key, purpose, before_reload: false });
     }
 
     /// Ready once a call has ended; never if none is in flight.
@@ -97,6 +99,13 @@ impl InFlightCalls {
             }
         }
         false
+    }
+
+    /// Marks all calls as started with a configuration that is not in force any more.
+    pub(super) fn mark_before_reload(&mut self) {
+        for call in self.calls.values_mut() {
+            call.before_reload = true;
+        }
     }
 
     /// Drops the permits of calls whose bot was removed: a bot of the same name is another bot.

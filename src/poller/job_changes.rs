@@ -3,7 +3,7 @@
 use rand::RngExt;
 
 use super::run::Poller;
-use crate::model::{JobSlot, JobState, Timestamp};
+use crate::model::{Job, JobNumber, JobSlot, JobState, Timestamp};
 use crate::scheduler::{LastPoll, Progress, Start};
 use crate::store::Change;
 
@@ -46,11 +46,7 @@ impl Poller {
             return;
         }
         let last = entry.last_poll().max(self.recent_calls.last(key, now));
-        let progress = entry.job.last_poll_success.map(|_| Progress {
-            completion: entry.job.completion,
-            entries: entry.job.tallies.iter().flat_map(|tally| tally.entries.values()).sum(),
-            recipients: entry.job.numbers[crate::model::JobNumber::Recipients],
-        });
+        let progress = entry.job.last_poll_success.map(|_| progress_of(&entry.job));
         let start = Start {
             jitter: self.rng.random(),
             last: last.map(|answered| LastPoll { answered, progress }),
@@ -65,4 +61,9 @@ impl Poller {
             self.store.release(slot);
         }
     }
+}
+
+/// The progress of a job as of its last report.
+pub(super) fn progress_of(job: &Job) -> Progress {
+    Progress { completion: job.completion, entries: job.entries(), recipients: job.numbers[JobNumber::Recipients] }
 }

@@ -6,7 +6,7 @@ use enum_map::EnumMap;
 
 use super::sources::SourceIndex;
 use crate::model::{
-    CampaignShare, ChannelTally, EntryStatus, Inconsistency, Job, JobHistory, JobState, Outcome, Timestamp,
+    CampaignShare, ChannelTally, EntityTag, EntryStatus, Inconsistency, Job, JobHistory, JobState, Outcome, Timestamp,
     UnrecognizedKind,
 };
 
@@ -42,6 +42,8 @@ pub struct Entry {
     pub(super) campaign_since: Option<Timestamp>,
     /// What it adds to the sums of its campaign now.
     pub(super) share: Option<CampaignShare>,
+    /// The validator of its last report; in memory only, while it is running.
+    pub(super) entity_tag: Option<EntityTag>,
     /// Its last reports; in memory only, while it has series.
     pub(super) history: JobHistory,
 }
@@ -63,6 +65,7 @@ impl Entry {
             orphaned_since: None,
             campaign_since: None,
             share: None,
+            entity_tag: None,
             history: JobHistory::default(),
         }
     }

@@ -6,6 +6,7 @@
 //! - `store`: [`Store`]: fields, accessors, configuration, and what happens as time passes.
 //! - `references`: which sources name which jobs, and the removal of jobs without a source.
 //! - `record`: applies the outcome of a poll to its job and to the counters.
+//! - `unchanged`: polls that find nothing new.
 //! - `counting`: counts each log entry once.
 //! - `campaigns`, `campaign_jobs`: count jobs that belong together as one, beyond the life of their series.
 //! - `gauges`: gauges that are computed from jobs and sources.
@@ -30,6 +31,7 @@ mod sizes;
 mod sources;
 #[expect(clippy::module_inception, reason = "the type `Store` is in the file of its name")]
 mod store;
+mod unchanged;
 
 pub use bot::MAX_CHANNELS;
 pub use campaigns::{MAX_CAMPAIGN_CHANNELS, MAX_CAMPAIGNS};

@@ -141,6 +141,7 @@ impl Store {
             orphaned_since: None,
             campaign_since: persisted.campaign_since,
             share: None,
+            entity_tag: None,
             history: JobHistory::default(),
         };
         if entry.campaign_since.is_some() && (!persisted.retired || entry.job.state != JobState::Polling) {

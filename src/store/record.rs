@@ -34,6 +34,13 @@ pub struct RecordOutcome {
     pub revived: bool,
 }
 
+impl RecordOutcome {
+    /// An outcome without anything new.
+    pub(super) fn of(transition: Transition) -> Self {
+        Self { transition, inconsistencies: Vec::new(), unrecognized: Vec::new(), revived: false }
+    }
+}
+
 /// The state of a job after a poll.
 #[derive(Debug, PartialEq)]
 pub enum Transition {
@@ -59,12 +66,7 @@ pub enum Transition {
 impl Store {
     /// Applies the outcome of a poll; `report` is present exactly if the outcome is [`Outcome::Ok`].
     pub fn record(&mut self, slot: JobSlot, outcome: Outcome, report: Option<Report>, now: Timestamp) -> RecordOutcome {
-        let mut recorded = RecordOutcome {
-            transition: Transition::NotTracked,
-            inconsistencies: Vec::new(),
-            unrecognized: Vec::new(),
-            revived: false,
-        };
+        let mut recorded = RecordOutcome::of(Transition::NotTracked);
         if !self.is_polled(slot, now) {
             return recorded;
         }
@@ -79,6 +81,7 @@ impl Store {
         };
         match report {
             Some(mut report) => {
+                entry.entity_tag = None;
                 if entry.job.state == JobState::Gone {
                     entry.revive();
                     recorded.revived = true;
@@ -164,6 +167,7 @@ impl Store {
         let Some(entry) = self.entries.get_mut(slot.index() as usize).and_then(Option::as_mut) else { return };
         entry.job.state = state;
         entry.job.expected_end = None;
+        entry.entity_tag = None;
         entry.ended = Some(now);
         let Settings { retention, job_deadline, .. } = self.settings;
         self.expiries.extend(entry.expires_at(retention, job_deadline).map(|at| std::cmp::Reverse((at, slot))));
@@ -261,7 +265,7 @@ fn count_inconsistencies(entry: &mut Entry, kinds: &[Inconsistency], counters: &
 }
 
 /// The numbers of a job after a report.
-fn point(job: &Job, at: Timestamp) -> HistoryPoint {
+pub(super) fn point(job: &Job, at: Timestamp) -> HistoryPoint {
     let sum = |status| job.tallies.iter().fold(0_u64, |sum, tally| sum.saturating_add(tally.entries[status]));
     HistoryPoint { at, status: Some(job.status), completion: job.completion, entries: EnumMap::from_fn(sum) }
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use reqwest::header::{ACCEPT, ACCEPT_ENCODING, HeaderValue};
+use reqwest::header::{ACCEPT, ACCEPT_ENCODING, ETAG, HeaderValue, IF_NONE_MATCH};
 use reqwest::{Response, StatusCode};
 use secrecy::{ExposeSecret, SecretString};
 use tokio::time::Instant;
@@ -18,7 +18,7 @@ use super::refusal::{Phrase, Refusal};
 use super::report_reader::{MAX_SLICE_BYTES, ReadError, read_slice, read_stream};
 use super::response_body::{ACCEPTED_CODINGS, BodyError, ByteCounts, ResponseBody};
 use super::settings::ClientSettings;
-use crate::model::{Outcome, Report, RequestId, Timestamp};
+use crate::model::{EntityTag, Outcome, Report, RequestId, Timestamp};
 use crate::transport::{Network, SharedTransport};
 
 /// The beginning of a refusal's body that is read.
@@ -38,9 +38,9 @@ pub struct Client {
 
 /// The result of one poll.
 #[derive(Debug)]
-pub struct StatusResponse {
+pub struct StatusResponse<T = Report> {
     /// The report, or the error.
-    pub result: Result<Report, PollError>,
+    pub result: Result<T, PollError>,
     /// From the start of the request to the end of the body.
     pub duration: Duration,
     /// Bytes of the body as received.
@@ -51,7 +51,16 @@ pub struct StatusResponse {
     pub head: Option<ResponseHead>,
 }
 
-impl StatusResponse {
+/// A report with its validator.
+#[derive(Debug)]
+pub struct TaggedReport {
+    /// The report.
+    pub report: Report,
+    /// Its `ETag`, if there is one that can be used.
+    pub entity_tag: Option<EntityTag>,
+}
+
+impl<T> StatusResponse<T> {
     /// The outcome, for metrics.
     pub fn outcome(&self) -> Outcome {
         self.result.as_ref().map_or_else(|error| error.outcome, |_| Outcome::Ok)
@@ -80,9 +89,24 @@ impl Client {
     ///
     /// Await it in a spawned task: inside `block_on` of a multi-threaded runtime a body arrives three times more slowly.
     pub async fn fetch_status(&self, id: &RequestId, token: &SecretString, now: Timestamp) -> StatusResponse {
+        let StatusResponse { result, duration, received_bytes, decoded_bytes, head } =
+            self.fetch_changes(id, token, now, None).await;
+        let tagged = result.and_then(|changes| changes.ok_or_else(http_answer::unexpected_not_modified));
+        StatusResponse { result: tagged.map(|tagged| tagged.report), duration, received_bytes, decoded_bytes, head }
+    }
+
+    /// As [`Self::fetch_status`], but the upstream may answer that nothing has changed since the report with the validator
+    /// `known`: then the result is `None`.
+    pub async fn fetch_changes(
+        &self,
+        id: &RequestId,
+        token: &SecretString,
+        now: Timestamp,
+        known: Option<&EntityTag>,
+    ) -> StatusResponse<Option<TaggedReport>> {
         let start = Instant::now();
         let (bytes, mut head) = (Arc::new(ByteCounts::default()), None);
-        let call = self.call(id, token, now, &bytes, &mut head);
+        let call = self.call(id, token, now, known, &bytes, &mut head);
         let result = match tokio::time::timeout(self.timeout, call).await {
             Ok(result) => result,
             Err(_) => Err(PollError::new(
@@ -103,9 +127,10 @@ impl Client {
         id: &RequestId,
         token: &SecretString,
         now: Timestamp,
+        known: Option<&EntityTag>,
         bytes: &Arc<ByteCounts>,
         head: &mut Option<ResponseHead>,
-    ) -> Result<Report, PollError> {
+    ) -> Result<Option<TaggedReport>, PollError> {
         let start = Instant::now();
         let mut auth = HeaderValue::from_str(token.expose_secret()).map_err(|_| {
             PollError::new(
@@ -117,6 +142,9 @@ impl Client {
         let http = self.http.current();
         let request = http.get(self.endpoint.of(id)).header("auth", auth);
         let request = request.header(ACCEPT, "application/json").header(ACCEPT_ENCODING, ACCEPTED_CODINGS);
+        let known = known.and_then(|tag| HeaderValue::from_str(tag.as_str()).ok());
+        let is_conditional = known.is_some();
+        let request = known.into_iter().fold(request, |request, tag| request.header(IF_NONE_MATCH, tag));
         let no_answer = |error| http_answer::no_answer(error, self.http.settings());
         let request = request.build().map_err(|error| no_answer(error.into()))?;
         let response = self.transport.send(&http, request).await.map_err(no_answer)?;
@@ -124,9 +152,10 @@ impl Client {
         let retry_after = http_answer::retry_after(response.headers(), || now.plus(start.elapsed()));
         let status = response.status();
         let result = if status.is_success() {
-            self.report(response, bytes).await
+            let entity_tag = response.headers().get(ETAG).and_then(|tag| EntityTag::parse(tag.as_bytes()));
+            self.report(response, bytes).await.map(|report| Some(TaggedReport { report, entity_tag }))
         } else if status == StatusCode::NOT_MODIFIED {
-            Err(http_answer::unexpected_not_modified())
+            if is_conditional { Ok(None) } else { Err(http_answer::unexpected_not_modified()) }
         } else if status.is_redirection() {
             Err(http_answer::redirect(&response))
         } else {

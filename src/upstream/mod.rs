@@ -24,7 +24,7 @@ mod response_body;
 mod settings;
 
 pub use body_budget::BodyBudget;
-pub use client::{Client, StatusResponse};
+pub use client::{Client, StatusResponse, TaggedReport};
 pub use endpoint::status_url;
 pub use error::{ClientError, PollError};
 pub use failure_reasons::ReasonTable;

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::time::Duration;
 
-use koreai_exporter::fake_upstream::{FakeUpstream, Fault, FaultRule, Plan, ScriptedJob};
+use koreai_exporter::fake_upstream::{FakeUpstream, Fault, FaultRule, HttpFeatures, Plan, ScriptedJob, Tenant};
 use reqwest::Method;
 
 use crate::support::{CLIENT_ID, Configuration, Exporter, SECRET, Time, bot, of, scratch, tenant, upstream};
@@ -111,5 +111,22 @@ async fn a_reload_keeps_values_budget_and_pause_and_an_invalid_one_changes_nothi
     assert_eq!(samples.value("koreai_exporter_config_last_reload_successful", ""), Some(0.0));
     assert_eq!(exporter.get("/-/ready").await.status, 200);
     exporter.until(&time, MINUTE, |samples| samples.calls("ok") >= 6.0).await;
+    exporter.stop().await;
+}
+
+#[tokio::test]
+async fn after_a_reload_each_report_is_read_whole_although_it_has_not_changed() {
+    let time = Time::stop();
+    let http = HttpFeatures { gzip: false, etags: true };
+    let job = ScriptedJob::new("ds-1", 10).with_plan(Plan::Stalls { over: Duration::from_secs(1), at_percent: 50 });
+    let upstream = upstream(Tenant { http, ..tenant(bot(vec![job])) }).await;
+    let (exporter, configuration, folder) = reloadable(&upstream, &["ds-1"]).await;
+    let statuses = || upstream.record().calls().map(|call| call.status).collect::<Vec<_>>();
+    exporter.until(&time, 5 * MINUTE, |_| statuses().last() == Some(&Some(304))).await;
+
+    assert_eq!(reload(&exporter, &file(&folder), &configuration.yaml()).await, 200);
+    let before = statuses().len();
+    exporter.until(&time, 10 * MINUTE, |_| statuses().len() >= before + 2).await;
+    assert_eq!(statuses()[before..][..2], [Some(200), Some(304)]);
     exporter.stop().await;
 }

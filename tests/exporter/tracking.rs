@@ -189,6 +189,7 @@ async fn each_fault_has_its_outcome_and_known_values_remain() {
         (Fault::Huge(10_000), "too_large"),
         (Fault::GzipBomb(100), "too_large"),
         (Fault::CutGzip, "malformed"),
+        (Fault::Status(304), "malformed"),
     ] {
         let time = Time::stop();
         let upstream = upstream(tenant(bot(vec![runs("ds-1", 3600)]))).await;

@@ -5,6 +5,7 @@ mod counters;
 mod gone;
 mod life;
 mod sources;
+mod unchanged;
 
 use std::time::Duration;
 

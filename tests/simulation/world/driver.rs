@@ -67,7 +67,8 @@ impl Driver {
             jobs: bot.jobs.iter().map(|job| job.script.clone()).collect(),
             ..TenantBot::new(&bot.bot_id, Credential::hs256(&format!("cs-{number}"), &secret(number, 0)))
         });
-        let tenant = Tenant::new(BEGIN, tenant_bots.collect());
+        let mut tenant = Tenant::new(BEGIN, tenant_bots.collect());
+        tenant.http.etags = world.etags;
         let names = world.bots.iter().map(|bot| (bot.bot_id.clone(), bot.name.clone())).collect();
         let weather = Weather {
             upstream: DirectUpstream::new(tenant).expect("keys are good"),

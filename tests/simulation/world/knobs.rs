@@ -7,6 +7,8 @@ pub(crate) struct Knobs {
     pub(crate) gateway_404: bool,
     /// Entries in another order each time.
     pub(crate) reorder: bool,
+    /// Reports with validators, and answers that nothing has changed.
+    pub(crate) etags: bool,
     /// Limits per request ID.
     pub(crate) per_id: bool,
     /// Probes.
@@ -32,6 +34,7 @@ impl Knobs {
     pub(crate) const ALL: Self = Self {
         gateway_404: true,
         reorder: true,
+        etags: true,
         per_id: true,
         probes: true,
         late: true,

@@ -37,6 +37,7 @@ pub(crate) struct World {
     /// The longest time to an answer's head, in milliseconds.
     pub(crate) latency: u64,
     pub(crate) reorders: bool,
+    pub(crate) etags: bool,
     /// After the calm one request ID is always refused.
     pub(crate) refuses_one: bool,
     pub(crate) scrape_every: Duration,
@@ -198,6 +199,8 @@ impl World {
             bots,
             latency: dice.scaled(20, 3_000),
             reorders: dice.percent(30) && knobs.reorder,
+            // Dice of its own: the rest of a world does not depend on it.
+            etags: Dice::new(seed, 5).percent(50) && knobs.etags,
             refuses_one: dice.percent(15) && knobs.per_id,
             scrape_every: Duration::from_secs(dice.within(10..60)),
             pages: (Duration::from_millis(dice.scaled(250, 4_000)), dice.seconds(1, 30)),

@@ -124,6 +124,10 @@ impl Way {
                 steps.push_front(Step::Wait(between));
             }
         }
+        if let (304, Some(truth)) = (answer.status, &truth) {
+            // Without a body the answer has arrived with its head.
+            outside.ledger().told(&key, truth.clone(), is_terminal(truth), now, outside.time.now());
+        }
         let report = truth.filter(|_| whole && answer.status == 200 && is_report(&answer.body));
         let arrival = report.map(|truth| Arrival { key, truth, began: now });
         let length = answer.body.len() as u64;
@@ -257,6 +261,10 @@ fn is_report(body: &[u8]) -> bool {
     body.first() == Some(&b'{') && body.windows(12).any(|window| window == b"\"statusLogs\"")
 }
 
+fn is_terminal(truth: &Truth) -> bool {
+    ["SUCCESS", "PARTIAL_SUCCESS", "FAILURE"].contains(&truth.status.as_str())
+}
+
 /// The same report with its entries in another order.
 fn reordered(answer: ScriptedResponse, dice: &mut Dice) -> ScriptedResponse {
     let Ok(mut value) = serde_json::from_slice::<serde_json::Value>(&answer.body) else { return answer };
@@ -333,8 +341,7 @@ impl Body for Chunks {
         }
         if let (Some(Arrival { key, truth, began }), Some(under_way)) = (self.arrival.take(), &self.under_way) {
             let outside = under_way.outside.clone();
-            let terminal = ["SUCCESS", "PARTIAL_SUCCESS", "FAILURE"].contains(&truth.status.as_str());
-            let now = outside.time.now();
+            let (now, terminal) = (outside.time.now(), is_terminal(&truth));
             outside.ledger().told(&key, truth, terminal, began, now);
         }
         Poll::Ready(None)
