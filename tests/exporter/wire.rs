@@ -43,32 +43,3 @@ async fn a_report_that_has_not_changed_costs_no_body_and_counts_as_a_successful_
     assert_eq!(finished.statuses("ds-1"), ["SUCCESS"]);
     exporter.stop().await;
 }
-
-/// Prints the figures of docs/BENCHMARKS.md with `--nocapture`.
-#[tokio::test]
-async fn compression_and_validators_save_most_bytes_per_finished_job() {
-    const RECIPIENTS: [u32; 4] = [1_000; 4];
-    let mut figures = Vec::new();
-    for (gzip, etags) in [(false, false), (true, false), (true, true)] {
-        let time = Time::stop();
-        let ids: Vec<String> = (0..RECIPIENTS.len()).map(|number| format!("ds-{number}")).collect();
-        let plan = Plan::Runs { over: 5 * MINUTE };
-        let job = |(id, recipients): (&String, u32)| ScriptedJob::new(id, recipients).with_plan(plan.clone());
-        let jobs = ids.iter().zip(RECIPIENTS).map(job).collect();
-        let http = HttpFeatures { gzip, etags };
-        let upstream = upstream(Tenant { http, ..tenant(bot(jobs)) }).await;
-        let mut configuration = Configuration::new(&upstream, &[]);
-        configuration.targets = ids;
-        configuration.global = "{poll_interval: 15s, poll_timeout: 60s}".to_owned();
-        let exporter = Exporter::start(&configuration).await;
-        let samples = exporter.until(&time, 20 * MINUTE, |samples| samples.jobs("finished") == 4.0).await;
-        let (bytes, calls) = (received(&samples) / 4.0, samples.calls("ok") / 4.0);
-        println!("gzip {gzip}, ETag {etags}: {:.2} MB and {calls:.1} calls per finished job", bytes / 1e6);
-        println!("  of which {} calls in all were answered with 304", not_modified(&samples));
-        figures.push(bytes / calls);
-        exporter.stop().await;
-        tokio::time::resume();
-    }
-    let [plain, compressed, validated] = figures[..] else { panic!("{figures:?}") };
-    assert!(compressed < plain / 5.0 && validated < plain / 5.0, "bytes per call: {figures:?}");
-}
