@@ -1,15 +1,21 @@
 //! The guarantees of the scheduler under random jobs, budgets, latencies, answers, refusals and removals.
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test may panic")]
 
+#[path = "scheduler_properties/siblings.rs"]
+mod siblings;
+
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::time::Duration;
 
-use koreai_exporter::model::{BudgetWindow, JobSlot, Timestamp};
+use koreai_exporter::model::{BudgetWindow, JobSlot, LabelValue, Timestamp};
 use koreai_exporter::scheduler::{
     HOUR_SPAN, LastPoll, MIN_GAP, MINUTE_SPAN, Next, Observation, Progress, RateLimitDetails, Scheduler, Settings,
     Start,
 };
 use proptest::prelude::*;
+
+/// The campaigns of the jobs, by slot. The siblings of a job foresee its end and delay its first poll.
+const CAMPAIGNS: [Option<&str>; 4] = [None, Some("spring"), Some("spring"), Some("autumn")];
 
 /// One random scenario.
 #[derive(Debug, Clone)]
@@ -215,8 +221,11 @@ impl Run {
         let observation = self.observation(started);
         self.answered.insert(slot, self.now);
         self.scheduler.observe(slot, self.now, observation);
+        if let (Observation::Progress { .. }, Some(end)) = (observation, self.scheduler.expected_end(slot)) {
+            assert!(end >= self.now, "foresees an end in the past: {end:?} at {:?}", self.now);
+        }
         match observation {
-            Observation::Finished => {
+            Observation::Finished { .. } => {
                 self.scheduled.remove(&slot);
                 self.finished.insert(slot);
             }
@@ -257,7 +266,7 @@ impl Run {
         let World { finished, unusable, unavailable, unauthorized, rate_limited, .. } = self.world;
         let mut roll = self.dice.roll(200);
         for (share, observation) in [
-            (finished, Observation::Finished),
+            (finished, Observation::Finished { entries: Some(self.dice.roll(1200)).filter(|entries| entries % 3 > 0) }),
             (unusable, Observation::Unusable),
             (unavailable, Observation::Unavailable),
             (unauthorized, Observation::Unauthorized),
@@ -297,7 +306,9 @@ impl Run {
         let last = self.answered.get(&slot).filter(|_| self.dice.0.is_multiple_of(2));
         let last = last.map(|&answered| LastPoll { answered, progress: None });
         let jitter = self.dice.roll(1001) as f64 / 1000.0;
-        self.scheduler.add(slot, self.now, Start { jitter, last, ..Start::default() });
+        let campaign = CAMPAIGNS[slot.index() as usize % CAMPAIGNS.len()];
+        let campaign = campaign.map(|name| LabelValue::parse(name).unwrap());
+        self.scheduler.add(slot, self.now, Start { jitter, last, campaign, ..Start::default() });
         self.scheduled.insert(slot);
         self.ever_added += 1;
         if !self.in_flight.contains(&slot) {

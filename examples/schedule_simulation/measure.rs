@@ -118,7 +118,7 @@ impl fmt::Display for Figures {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             f,
-            "{:.1} s | {:.1} s | {:.0} s | {:.1} | {:.2} % | {:.0} % | {:.0} %",
+            "{:.1} s | {:.1} s | {:.1} s | {:.1} | {:.2} % | {:.0} % | {:.0} %",
             self.delay_mean,
             self.delay_p95,
             self.staleness,

@@ -3,7 +3,7 @@
 use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::time::Duration;
 
-use koreai_exporter::model::{JobSlot, Timestamp};
+use koreai_exporter::model::{JobSlot, LabelValue, Timestamp};
 use koreai_exporter::scheduler::{HOUR_SPAN, MINUTE_SPAN, Next, Observation, Scheduler, Settings, Start};
 
 use crate::population::Truth;
@@ -56,8 +56,9 @@ pub(crate) trait Policy {
 }
 
 impl Policy for Scheduler {
-    fn add(&mut self, slot: JobSlot, now: Timestamp, _: &Truth, jitter: f64) {
-        Self::add(self, slot, now, Start { jitter, ..Start::default() });
+    fn add(&mut self, slot: JobSlot, now: Timestamp, truth: &Truth, jitter: f64) {
+        let campaign = truth.campaign.map(|name| LabelValue::parse(name).unwrap());
+        Self::add(self, slot, now, Start { jitter, campaign, ..Start::default() });
     }
 
     fn next(&mut self, now: Timestamp) -> Next {
@@ -142,7 +143,7 @@ impl Policy for Simple {
         self.in_flight -= 1;
         let interval = self.intervals.get_mut(&slot).unwrap();
         match observation {
-            Observation::Finished => return,
+            Observation::Finished { .. } => return,
             Observation::RateLimited(_) => self.paused_until = now.plus(PAUSE),
             _ if self.kind == Kind::Growth => *interval = interval.mul_f64(1.5).min(SETTINGS.max_poll_interval),
             _ => {}

@@ -26,7 +26,8 @@ pub(crate) struct Truth {
     pub(crate) starts: f64,
     /// When the job ends; `None` if it never does.
     pub(crate) ends: Option<f64>,
-    recipients: u64,
+    pub(crate) campaign: Option<&'static str>,
+    pub(crate) recipients: u64,
     dialect: Dialect,
     /// The completed fraction, for each second since the start.
     curve: Vec<f32>,
@@ -65,7 +66,7 @@ impl Truth {
             }
             None => {}
         }
-        Self { bot: 0, starts, ends, recipients, dialect, curve }
+        Self { bot: 0, campaign: None, starts, ends, recipients, dialect, curve }
     }
 
     /// The progress that a report has at this time; `None` if the job has ended.
@@ -116,6 +117,7 @@ impl Population {
             campaign_ending_together(),
             trickle(),
             trickle_v2(),
+            campaigns_v2(),
             many_bots(),
             stalling(),
             refused(),
@@ -142,7 +144,8 @@ fn campaign_of(dice: &mut Dice, seconds: f64) -> Vec<Truth> {
     (0..1000)
         .map(|index| {
             let lasts = seconds * (0.15 * dice.normal()).exp();
-            Truth::new(dice, f64::from(index) * 0.12, lasts, 1000, Dialect::V1WithRecipients, None)
+            let truth = Truth::new(dice, f64::from(index) * 0.12, lasts, 1000, Dialect::V1WithRecipients, None);
+            Truth { campaign: Some("campaign"), ..truth }
         })
         .collect()
 }
@@ -154,7 +157,7 @@ fn campaign_ending_together() -> Population {
         .map(|index| {
             let starts = f64::from(index) * 0.03;
             let lasts = 900.0 + 20.0 * dice.normal() - starts;
-            Truth::new(&mut dice, starts, lasts, 1000, Dialect::V1, None)
+            Truth { campaign: Some("campaign"), ..Truth::new(&mut dice, starts, lasts, 1000, Dialect::V1, None) }
         })
         .collect();
     Population { name: "campaign, ends together", jobs, bots: 1, refuses: None }
@@ -189,6 +192,26 @@ fn trickle_v2() -> Population {
         })
         .collect();
     Population { name: "trickle, V2", jobs, bots: 1, refuses: None }
+}
+
+/// The same with campaigns: six senders, each with its own size of a job. One job in twenty is the smaller rest of a list.
+fn campaigns_v2() -> Population {
+    let mut dice = Dice::new(9);
+    let names = ["one", "two", "three", "four", "five", "six"];
+    let sizes = names.map(|_| dice.between(50.0, 1000.0));
+    let mut starts = 0.0;
+    let jobs = (0..540)
+        .map(|index| {
+            starts += 20.0 * dice.exponential();
+            let sender = index % names.len();
+            let full = sizes[sender] as u64;
+            let recipients = if dice.fraction() < 0.05 { dice.between(25.0, sizes[sender]) as u64 } else { full };
+            let lasts = dice.between(60.0, 1800.0);
+            let truth = Truth::new(&mut dice, starts, lasts, recipients, Dialect::V2, None);
+            Truth { campaign: Some(names[sender]), ..truth }
+        })
+        .collect();
+    Population { name: "campaigns, V2", jobs, bots: 1, refuses: None }
 }
 
 /// Twenty bots, each with 150 jobs within half an hour.

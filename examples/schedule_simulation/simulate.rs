@@ -81,7 +81,9 @@ fn run_bot(population: &Population, bot: usize, kind: Kind, horizon: f64, observ
 }
 
 fn observe(truth: &Truth, at: Timestamp, last: &mut Option<Progress>) -> Observation {
-    let Some(progress) = truth.report(at.as_seconds()) else { return Observation::Finished };
+    let Some(progress) = truth.report(at.as_seconds()) else {
+        return Observation::Finished { entries: Some(truth.recipients) };
+    };
     let changed = last.replace(progress) != Some(progress);
     Observation::Progress { progress, changed }
 }

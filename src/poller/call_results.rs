@@ -8,7 +8,7 @@ use super::in_flight::{EndedCall, Purpose};
 use super::job_changes::progress_of;
 use super::logging;
 use super::run::Poller;
-use crate::model::{BotCounter, BotName, JobKey, JobNumber, JobSlot, Outcome, Timestamp, error_chain};
+use crate::model::{BotCounter, BotName, JobKey, JobNumber, JobSlot, Outcome, TerminalStatus, Timestamp, error_chain};
 use crate::scheduler::{CallPermit, Next, Observation, Progress, RateLimitDetails};
 use crate::store::Transition;
 use crate::upstream::TaggedReport;
@@ -34,7 +34,7 @@ impl Poller {
             let Some(key) = self.store.job(slot).map(|job| job.key.clone()) else {
                 // Cannot happen: a removed job leaves the scheduler first.
                 bot.scheduler.remove(slot, now);
-                bot.scheduler.observe(slot, now, Observation::Finished);
+                bot.scheduler.observe(slot, now, Observation::Finished { entries: None });
                 continue;
             };
             if let Some(counters) = self.store.counters_mut(name) {
@@ -199,7 +199,9 @@ fn failure(error: &CallError) -> Observation {
 /// What the result of a call means for the schedule.
 fn observation(failure: Option<Observation>, progress: Option<Progress>, transition: &Transition) -> Observation {
     match (failure, transition) {
-        (_, Transition::Finished(_)) => Observation::Finished,
+        (_, Transition::Finished(status)) => Observation::Finished {
+            entries: progress.filter(|_| *status != TerminalStatus::Failure).map(|progress| progress.entries),
+        },
         (_, Transition::Gone | Transition::StillGone) => Observation::Gone,
         (Some(failure), _) => failure,
         (None, Transition::Running { changed, .. }) => {

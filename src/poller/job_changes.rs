@@ -51,6 +51,7 @@ impl Poller {
             jitter: self.rng.random(),
             last: last.map(|answered| LastPoll { answered, progress }),
             gone: entry.job.state == JobState::Gone,
+            campaign: entry.job.campaign.clone(),
         };
         self.bots.start_polling(slot, now, start);
     }

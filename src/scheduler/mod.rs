@@ -9,7 +9,9 @@
 //! - `budget`: the call budget, from `window` (never more calls than the limit in any rolling window) and `pacer` (no part
 //!   of a window without calls).
 //! - `circuit_breaker`: blocks calls while the upstream fails or limits the rate; resumes after one successful trial call.
-//! - `forecast`: the expected end of a job, from its progress so far.
+//! - `siblings`: what the jobs of a campaign teach about each other.
+//! - `forecast`: the expected end of a job, from its progress so far and from its siblings.
+//! - `load`: how long intervals are because the bot is busy.
 //! - `poll_interval`: when one job is polled next.
 //! - `queue`: which of the waiting jobs is next; no job starves.
 //! - `scheduler`: [`Scheduler`] combines them.
@@ -34,12 +36,15 @@
 mod budget;
 mod circuit_breaker;
 mod forecast;
+mod load;
 mod observation;
 mod pacer;
 mod poll_interval;
 mod queue;
+mod scheduled_job;
 mod scheduler;
 mod settings;
+mod siblings;
 mod window;
 
 pub use circuit_breaker::{CallPermit, MAX_UNAUTHORIZED_PAUSE};

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::model::Timestamp;
+use crate::model::{LabelValue, Timestamp};
 
 /// The result of a call, as far as it matters for scheduling.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -15,7 +15,10 @@ pub enum Observation {
         changed: bool,
     },
     /// A report of a finished job. The job leaves the scheduler and is never polled again.
-    Finished,
+    Finished {
+        /// Log entries of a job that ran to its end, from which its siblings learn; `None` if it ended otherwise.
+        entries: Option<u64>,
+    },
     /// The upstream does not know the job, for long enough that it is gone. It is polled at a slow, growing interval.
     Gone,
     /// An answer without a report: unknown ID, another 4xx, a body that is not a report or is too large. The job backs off.
@@ -52,8 +55,10 @@ pub struct RateLimitDetails {
 }
 
 /// What is known about a job when it is added.
-#[derive(Debug, Clone, Copy, PartialEq, Default)]
+#[derive(Debug, Clone, PartialEq, Default)]
 pub struct Start {
+    /// The campaign of the job: its other jobs are siblings.
+    pub campaign: Option<LabelValue>,
     /// A number from 0 to 1 that spreads the first polls of jobs that are added at the same moment.
     pub jitter: f64,
     /// The last poll before the job was added, if there was one.

@@ -5,10 +5,13 @@ use std::time::Duration;
 
 use super::budget::{Budget, Urgency};
 use super::circuit_breaker::{CallOutcome, CallPermit, CircuitBreaker};
+use super::load::Load;
 use super::observation::{Observation, Start};
-use super::poll_interval::{NextPoll, PollInterval};
+use super::poll_interval::PollInterval;
 use super::queue::{Lane, Queue};
+use super::scheduled_job::{Call, RateLimited, ScheduledJob};
 use super::settings::{MIN_GAP, Settings};
+use super::siblings::SiblingTable;
 use crate::model::{BudgetWindow, JobSlot, Timestamp};
 
 /// The starvation limit, in percent of the time of a round over all jobs.
@@ -44,6 +47,8 @@ pub struct Scheduler {
     circuit_breaker: CircuitBreaker,
     queue: Queue,
     jobs: HashMap<JobSlot, ScheduledJob>,
+    /// What finished and running jobs have taught about their campaigns.
+    siblings: SiblingTable,
     in_flight: usize,
     /// Jobs that were removed within the last [`MIN_GAP`], and when they may be polled again if they return.
     recently_removed: VecDeque<(Timestamp, JobSlot)>,
@@ -56,33 +61,6 @@ pub struct Scheduler {
     latest: Timestamp,
 }
 
-#[derive(Debug, Clone, Copy)]
-struct ScheduledJob {
-    poll_interval: PollInterval,
-    next: NextPoll,
-    call: Option<Call>,
-    /// When the job was last rate limited.
-    rate_limited: Option<RateLimited>,
-    /// Time of the last answer, for [`MIN_GAP`].
-    answered: Option<Timestamp>,
-}
-
-#[derive(Debug, Clone, Copy)]
-struct RateLimited {
-    at: Timestamp,
-    /// [`Scheduler::accepted_calls`] at that time, plus the job's own accepted calls since: the difference is what other jobs
-    /// were granted.
-    accepted_calls: u64,
-}
-
-#[derive(Debug, Clone, Copy)]
-struct Call {
-    started: Timestamp,
-    permit: CallPermit,
-    /// The job was removed during the call and leaves the scheduler when the call ends.
-    removed: bool,
-}
-
 impl Scheduler {
     /// A scheduler without jobs.
     pub fn new(settings: Settings) -> Self {
@@ -92,6 +70,7 @@ impl Scheduler {
             circuit_breaker: CircuitBreaker::new(),
             queue: Queue::default(),
             jobs: HashMap::new(),
+            siblings: SiblingTable::default(),
             in_flight: 0,
             recently_removed: VecDeque::new(),
             restart_hold: Timestamp::from_millis(i64::MIN),
@@ -126,6 +105,7 @@ impl Scheduler {
     /// Records the result of the call for this job. Ignored if no call for it is in flight.
     pub fn observe(&mut self, slot: JobSlot, now: Timestamp, observation: Observation) {
         let now = self.tick(now);
+        let jobs = self.jobs.len();
         let Some(job) = self.jobs.get_mut(&slot) else { return };
         let Some(call) = job.call.take() else { return };
         self.in_flight = self.in_flight.saturating_sub(1);
@@ -154,11 +134,18 @@ impl Scheduler {
         if self.circuit_breaker.record_outcome(call.permit, call_outcome(observation), now) {
             self.budget.resume_steadily(now);
         }
-        if call.removed || observation == Observation::Finished {
+        if let Observation::Finished { entries: Some(entries) } = observation {
+            self.siblings.learn_size(job.campaign.as_ref(), entries, now);
+        }
+        if call.removed || matches!(observation, Observation::Finished { .. }) {
             self.drop_job(slot, now);
             return;
         }
-        job.next = job.poll_interval.observe(observation, job.next, call.started, now, &self.settings);
+        let load = Load::new(&self.budget, jobs, self.siblings.of(job.campaign.as_ref()));
+        job.next = job.poll_interval.observe(observation, job.next, call.started, now, &self.settings, load);
+        if let (Observation::Progress { .. }, Some(seconds)) = (observation, job.poll_interval.seconds_per_job()) {
+            self.siblings.learn_speed(job.campaign.as_ref(), seconds, now);
+        }
         if matches!(observation, Observation::RateLimited(_)) {
             let until = self.circuit_breaker.paused_until(now).unwrap_or(now);
             job.next = job.poll_interval.rate_limited(job.next, until, now);
@@ -170,11 +157,15 @@ impl Scheduler {
     /// removed during its call is polled again after that call.
     pub fn add(&mut self, slot: JobSlot, now: Timestamp, start: Start) {
         let now = self.tick(now);
+        let load = Load::new(&self.budget, self.jobs.len(), self.siblings.of(start.campaign.as_ref()));
         match self.jobs.get_mut(&slot) {
             Some(job) => match &mut job.call {
                 Some(call) if call.removed => {
                     call.removed = false;
-                    (job.poll_interval, job.next) = PollInterval::start(start, now, &self.settings);
+                    (job.poll_interval, job.next) = PollInterval::start(&start, now, &self.settings, load);
+                    self.siblings.leave(job.campaign.as_ref());
+                    self.siblings.enter(start.campaign.as_ref(), now);
+                    job.campaign = start.campaign;
                 }
                 call if job.poll_interval.is_gone() && !start.gone => {
                     let answered = job.answered.max(start.last.map(|last| last.answered.min(now)));
@@ -188,13 +179,17 @@ impl Scheduler {
                 _ => {}
             },
             None => {
-                let (poll_interval, mut next) = PollInterval::start(start, now, &self.settings);
+                let (poll_interval, mut next) = PollInterval::start(&start, now, &self.settings, load);
                 if let Some(&(allowed, _)) = self.recently_removed.iter().rev().find(|(_, removed)| *removed == slot) {
                     next.due = next.due.max(allowed);
                 }
                 self.queue.insert(slot, &next);
-                self.jobs
-                    .insert(slot, ScheduledJob { poll_interval, next, call: None, rate_limited: None, answered: None });
+                let campaign = start.campaign;
+                self.siblings.enter(campaign.as_ref(), now);
+                self.jobs.insert(
+                    slot,
+                    ScheduledJob { campaign, poll_interval, next, call: None, rate_limited: None, answered: None },
+                );
             }
         }
     }
@@ -321,9 +316,10 @@ impl Scheduler {
     }
 
     /// The number of elements of each collection, by name: none may grow with time.
-    pub fn sizes(&self) -> [(&'static str, usize); 4] {
+    pub fn sizes(&self) -> [(&'static str, usize); 5] {
         [
             ("scheduler.jobs", self.jobs.len()),
+            ("scheduler.siblings", self.siblings.len()),
             ("scheduler.queue", self.queue.len()),
             ("scheduler.recently_removed", self.recently_removed.len()),
             ("scheduler.calls", self.budget.len()),
@@ -350,7 +346,9 @@ impl Scheduler {
     }
 
     fn drop_job(&mut self, slot: JobSlot, now: Timestamp) {
-        if let Some(answered) = self.jobs.remove(&slot).and_then(|job| job.answered)
+        let Some(job) = self.jobs.remove(&slot) else { return };
+        self.siblings.leave(job.campaign.as_ref());
+        if let Some(answered) = job.answered
             && answered.plus(MIN_GAP) > now
         {
             self.recently_removed.push_back((answered.plus(MIN_GAP), slot));
@@ -368,7 +366,7 @@ impl Scheduler {
 
 fn call_outcome(observation: Observation) -> CallOutcome {
     match observation {
-        Observation::Progress { .. } | Observation::Finished | Observation::Gone | Observation::Unusable => {
+        Observation::Progress { .. } | Observation::Finished { .. } | Observation::Gone | Observation::Unusable => {
             CallOutcome::Success
         }
         Observation::Unavailable => CallOutcome::Unavailable,

@@ -84,7 +84,7 @@ fn an_expected_end_is_detected_within_seconds() {
     scheduler.add(slot(1), START, Start::default());
     let calls = run(&mut scheduler, Duration::from_secs(900), |_, now| {
         let done = now.since(START).as_secs_f64() / 100.0;
-        if done >= 1.0 { Observation::Finished } else { progress(done, true) }
+        if done >= 1.0 { Observation::Finished { entries: None } } else { progress(done, true) }
     });
     let last = calls[&slot(1)].last().unwrap();
     assert!((100.0..102.5).contains(last), "polled at {last} s for an end at 100 s");
@@ -110,7 +110,7 @@ fn at_one_call_a_second_three_hundred_jobs_are_each_polled_within_six_minutes() 
     let lasts = |polled: JobSlot| 1200.0 + f64::from(polled.index()) * 10.0;
     let calls = run(&mut scheduler, span, |polled, now| {
         let done = now.since(START).as_secs_f64() / lasts(polled);
-        if done >= 1.0 { Observation::Finished } else { progress(done, true) }
+        if done >= 1.0 { Observation::Finished { entries: None } } else { progress(done, true) }
     });
     assert_eq!(calls.len(), 300);
     for (polled, mut times) in calls {
@@ -224,10 +224,10 @@ fn a_budget_of_zero_allows_no_poll() {
 #[test]
 fn invalid_input_is_ignored() {
     let mut scheduler = Scheduler::new(settings());
-    scheduler.observe(slot(9), START, Observation::Finished);
+    scheduler.observe(slot(9), START, Observation::Finished { entries: None });
     scheduler.remove(slot(9), START);
     scheduler.add(slot(1), START, Start { jitter: f64::NAN, ..Start::default() });
-    scheduler.observe(slot(1), START, Observation::Finished);
+    scheduler.observe(slot(1), START, Observation::Finished { entries: None });
     assert!(matches!(scheduler.next(second(-5.0)), Next::Poll { .. }), "if time goes back, the latest time is used");
     assert_eq!(scheduler.in_flight(), 1);
 }
