@@ -88,6 +88,11 @@ pub struct WebFlags {
     #[arg(id = "web.config.file", long = "web.config.file", value_name = "FILE")]
     pub config_file: Option<PathBuf>,
 
+    /// Maximum number of open connections per client address; 0 for no limit, for example behind a proxy. Beyond it, the
+    /// connection of this client that has been without a request for longest is closed.
+    #[arg(long = "web.max-connections-per-client", value_name = "N", default_value_t = 64)]
+    pub max_connections_per_client: u16,
+
     /// Enable POST /-/reload.
     #[arg(long = "web.enable-lifecycle")]
     pub enable_lifecycle: bool,
@@ -97,8 +102,15 @@ pub struct WebFlags {
     pub enable_job_api: bool,
 
     /// URL under which users reach the exporter when behind a reverse proxy; its path becomes a prefix of all paths.
-    #[arg(long = "web.external-url", value_name = "URL", value_parser = external_path)]
-    pub external_url: Option<ExternalPath>,
+    #[arg(long = "web.external-url", value_name = "URL", value_parser = external_url)]
+    pub external_url: Option<ExternalUrl>,
+}
+
+impl WebFlags {
+    /// `--web.max-connections-per-client`; `None` for no limit.
+    pub fn connections_per_client(&self) -> Option<usize> {
+        Some(self.max_connections_per_client.into()).filter(|limit| *limit > 0)
+    }
 }
 
 /// `--log.*`.
@@ -143,14 +155,22 @@ pub enum DoctorFormat {
     Json,
 }
 
-/// The path of `--web.external-url`: empty, or `/…` without a trailing slash.
+/// `--web.external-url`.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ExternalPath(String);
+pub struct ExternalUrl {
+    path: String,
+    authority: Option<String>,
+}
 
-impl ExternalPath {
-    /// The path.
-    pub fn as_str(&self) -> &str {
-        &self.0
+impl ExternalUrl {
+    /// The path: empty, or `/…` without a trailing slash.
+    pub fn path(&self) -> &str {
+        &self.path
+    }
+
+    /// The host, with the port unless it is the default one; `None` if only a path is given.
+    pub fn authority(&self) -> Option<&str> {
+        self.authority.as_deref()
     }
 }
 
@@ -246,17 +266,20 @@ fn telemetry_path(text: &str) -> Result<String, String> {
     if fits { Ok(text.to_owned()) } else { Err(expected.to_owned()) }
 }
 
-fn external_path(text: &str) -> Result<ExternalPath, String> {
-    let path = match url::Url::parse(text) {
-        Ok(url) if matches!(url.scheme(), "http" | "https") => url.path().to_owned(),
-        _ if text.starts_with('/') => text.to_owned(),
+fn external_url(text: &str) -> Result<ExternalUrl, String> {
+    let (path, authority) = match url::Url::parse(text) {
+        Ok(url) if matches!(url.scheme(), "http" | "https") => {
+            let port = url.port().map_or(String::new(), |port| format!(":{port}"));
+            (url.path().to_owned(), url.host_str().map(|host| format!("{host}{port}")))
+        }
+        _ if text.starts_with('/') => (text.to_owned(), None),
         _ => return Err("expected a URL such as https://monitoring.example.org/koreai/".to_owned()),
     };
-    let path = path.trim_end_matches('/');
+    let path = path.trim_end_matches('/').to_owned();
     let fits =
         path.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '/' | '-' | '_' | '.')) && !path.contains("//");
     if fits {
-        Ok(ExternalPath(path.to_owned()))
+        Ok(ExternalUrl { path, authority })
     } else {
         Err("its path may only contain letters, digits, `-`, `_`, `.` and single `/`".to_owned())
     }
@@ -300,10 +323,14 @@ mod tests {
     }
 
     #[test]
-    fn an_external_url_gives_a_prefix() {
-        let path = |text| external_path(text).map(|path| path.0);
+    fn an_external_url_gives_a_prefix_and_a_host() {
+        let path = |text| external_url(text).map(|url| url.path);
         assert_eq!(path("https://example.org/koreai/"), Ok("/koreai".to_owned()));
         assert_eq!(path("https://example.org"), Ok(String::new()));
         assert!(path("example.org/x").is_err());
+        let authority = |text| external_url(text).unwrap().authority;
+        assert_eq!(authority("https://example.org:443/koreai/").as_deref(), Some("example.org"));
+        assert_eq!(authority("http://[::1]:8080").as_deref(), Some("[::1]:8080"));
+        assert_eq!(authority("/koreai"), None);
     }
 }

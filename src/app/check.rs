@@ -46,7 +46,10 @@ pub(super) fn check(cli: &Cli) -> Result<String, AppError> {
     if let Some(file) = &cli.web.config_file {
         match WebConfig::load(file) {
             Err(error) => errors.push(error.into()),
-            Ok(_) => valid.push_str(&format!("{}: web configuration is valid\n", file.display())),
+            Ok(web) => {
+                valid.push_str(&format!("{}: web configuration is valid\n", file.display()));
+                web.warnings().iter().for_each(|warning| valid.push_str(&format!("warning: {warning}\n")));
+            }
         }
     }
     if errors.is_empty() { Ok(valid + &checked) } else { Err(AppError::Invalid(errors)) }

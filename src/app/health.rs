@@ -87,7 +87,7 @@ fn own_url(web: &WebFlags) -> Result<Url, HealthError> {
         ListenAddress::Named { host, port } => format!("{host}:{port}"),
     };
     let scheme = if tls { "https" } else { "http" };
-    let prefix = web.external_url.as_ref().map_or("", |path| path.as_str());
+    let prefix = web.external_url.as_ref().map_or("", |url| url.path());
     parse_url(&format!("{scheme}://{host_and_port}{prefix}{PATH}"))
 }
 

@@ -48,7 +48,13 @@ fn render(command: &clap::Command, page: &mut Vec<u8>) -> std::io::Result<()> {
         end.control("TP", []).text([bold(path)]).text([roman(what)]);
     }
     end.control("SH", ["EXIT STATUS"]);
-    end.text([roman("0 for success, 1 for a failure, 2 for a command line that cannot be parsed.")]);
+    for (status, meaning) in [
+        ("0", "Success."),
+        ("1", "A failure. For doctor: a mistake on this side, in the configuration, the credential or the ID."),
+        ("2", "A command line that cannot be parsed. For doctor also: the upstream, or the network up to it."),
+    ] {
+        end.control("TP", []).text([bold(status)]).text([roman(meaning)]);
+    }
     end.control("SH", ["SEE ALSO"]);
     end.text([roman("/usr/share/doc/koreai-exporter, https://github.com/koreai-exporter/koreai_exporter")]);
     end.to_writer(page)
@@ -82,6 +88,13 @@ mod tests {
             let script = completions(shell);
             assert!(script.contains("fake-upstream") && script.contains("config.file"), "{shell}");
         }
+    }
+
+    #[test]
+    fn the_manual_has_the_exit_status_of_every_subcommand() {
+        let page = man_page().unwrap();
+        let (_, status) = page.split_once("EXIT STATUS").unwrap();
+        assert!(status.contains("For doctor also: the upstream, or the network up to it."), "{status}");
     }
 
     #[test]

@@ -71,6 +71,7 @@ impl Server {
 /// Whatever prevents the start. Nothing is left running then.
 pub async fn serve(options: Options, config: Config, shutdown: CancellationToken) -> Result<Server, AppError> {
     let web_config = options.web.config_file.as_deref().map(WebConfig::load).transpose()?;
+    web_config.iter().for_each(WebConfig::log_warnings);
     let mut listeners = Vec::new();
     for address in &options.web.listen_addresses {
         listeners.push(web::parse_listen_address(address)?.bind().await?);
@@ -123,9 +124,10 @@ pub async fn serve(options: Options, config: Config, shutdown: CancellationToken
         poller.run(stop).await;
         ("poller", Ok(()))
     });
-    let stop = shutdown.clone();
+    let (stop, per_client) = (shutdown.clone(), options.web.connections_per_client());
     tasks.spawn(async move {
-        ("web", web::serve(listeners, web::router(state), web_config, stop, GRACE).await.map_err(AppError::Web))
+        let served = web::serve(listeners, web::router(state), web_config, per_client, stop, GRACE).await;
+        ("web", served.map_err(AppError::Web))
     });
     let follower = Follower { options, handle, updates, body_budget, shown, shutdown: shutdown.clone() };
     tasks.spawn(async move {

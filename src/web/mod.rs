@@ -10,6 +10,8 @@
 mod campaign_api;
 mod campaign_csv;
 mod connection;
+mod connections;
+mod cross_site;
 mod error;
 #[cfg(any(test, feature = "fuzzing"))]
 pub mod fuzzing;
@@ -31,11 +33,12 @@ mod state;
 pub mod toolkit;
 mod write_timeout;
 
+pub use connections::MAX_CONNECTIONS;
 pub use error::WebError;
 pub use listen::{ListenAddress, parse_listen_address};
 pub use paths::check_paths;
 pub use routes::router;
-pub use serve::{MAX_CONNECTIONS, serve};
+pub use serve::serve;
 pub use state::{AppState, ReloadRequest, Reloads, Shown};
 pub use toolkit::WebConfig;
 

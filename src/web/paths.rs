@@ -42,7 +42,7 @@ pub fn check_paths(flags: &WebFlags) -> Result<(), String> {
             "invalid --web.telemetry-path={telemetry}: this path is already in use; choose another, such as /metrics"
         ));
     }
-    let prefix = flags.external_url.as_ref().map_or("", |path| path.as_str());
+    let prefix = flags.external_url.as_ref().map_or("", |url| url.path());
     if prefix.is_empty() {
         return Ok(());
     }

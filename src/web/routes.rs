@@ -13,14 +13,17 @@
 //! | `GET /api/v1/campaigns` | the campaigns, as JSON or CSV |
 //! | `GET`, `POST`, `DELETE /api/v1/jobs` | the job API (`--web.enable-job-api` for the last two) |
 
+use std::sync::Arc;
+
 use axum::Router;
 use axum::extract::State;
 use axum::http::{StatusCode, header};
+use axum::middleware::from_fn_with_state;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 
 use super::reply::text;
-use super::{AppState, campaign_api, job_api, metrics, pages, paths, probe, state};
+use super::{AppState, campaign_api, cross_site, job_api, metrics, pages, paths, probe, state};
 
 /// All routes, and the same routes under the path of `--web.external-url` if it has one.
 pub fn router(state: AppState) -> Router {
@@ -42,8 +45,9 @@ pub fn router(state: AppState) -> Router {
         .route(paths::REFRESH_SCRIPT, get(pages::refresh_script))
         .route(paths::CAMPAIGNS, get(campaign_api::list))
         .fallback(not_found);
+    let own_hosts = Arc::clone(&state.own_hosts);
     let prefix = state.prefix.clone();
-    let routes = routes.with_state(state.clone());
+    let routes = routes.with_state(state.clone()).layer(from_fn_with_state(own_hosts, cross_site::check));
     if prefix.is_empty() {
         return routes;
     }

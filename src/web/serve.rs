@@ -1,26 +1,23 @@
 //! Accepts connections from listeners, and drains them on shutdown.
 
 use std::io;
-use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use super::connection;
+use super::connection::{self, BoundTo};
+use super::connections::{Connections, Slot};
 use super::{WebConfig, WebError};
 
-/// Concurrent connections over all listeners; more wait in the system's queue. A Prometheus pair, a few browsers and
-/// kubelets need a dozen. The limit saves file descriptors.
-pub const MAX_CONNECTIONS: usize = 512;
 /// The first and the longest pause after a failed accept, for example without free file descriptors.
 const ACCEPT_PAUSE: (Duration, Duration) = (Duration::from_millis(50), Duration::from_secs(1));
 
-/// Serves `router` on every listener until `shutdown`. Then it stops accepting, lets current responses finish within
+/// Serves `router` on every listener until `shutdown`, with at most [`super::MAX_CONNECTIONS`] open connections, and at
+/// most `per_client` of one client address (`None` for no bound). Then it stops accepting, lets current responses finish within
 /// `grace`, and closes the remaining connections.
 ///
 /// # Errors
@@ -29,12 +26,13 @@ pub async fn serve(
     listeners: Vec<TcpListener>,
     router: Router,
     web_config: Option<WebConfig>,
+    per_client: Option<usize>,
     shutdown: CancellationToken,
     grace: Duration,
 ) -> Result<(), WebError> {
-    let connections = TaskTracker::new();
+    let tasks = TaskTracker::new();
     let closing = CancellationToken::new();
-    let free = Arc::new(Semaphore::new(MAX_CONNECTIONS));
+    let connections = Connections::new(per_client);
     // If this future is dropped or a listener fails, all other tasks end too.
     let stop_accepting = shutdown.child_token();
     let _stop = stop_accepting.clone().drop_guard();
@@ -47,19 +45,25 @@ pub async fn serve(
         let tls = web_config.as_ref().is_some_and(WebConfig::serves_tls);
         tracing::info!(%address, tls, "listening");
         let (router, web_config) = (router.clone(), web_config.clone());
-        let (connections, closing, stop) = (connections.clone(), closing.clone(), stop_accepting.clone());
-        let start = move |stream: TcpStream, permit: OwnedSemaphorePermit| {
-            let served = connection::serve(stream, router.clone(), web_config.clone(), stop.clone());
+        let (tasks, closing, stop) = (tasks.clone(), closing.clone(), stop_accepting.clone());
+        let bound_to = match listener.local_addr() {
+            Ok(address) if address.ip().to_canonical().is_loopback() => BoundTo::Loopback,
+            _ => BoundTo::Network,
+        };
+        let start = move |stream: TcpStream, slot: Slot| {
+            let (config, activity) = (web_config.clone(), slot.activity());
+            let served = connection::serve(stream, router.clone(), config, stop.clone(), activity, bound_to);
             let closing = closing.clone();
-            connections.spawn(async move {
+            tasks.spawn(async move {
                 tokio::select! {
                     () = served => {}
+                    () = slot.closed() => {}
                     () = closing.cancelled() => {}
                 }
-                drop(permit);
+                drop(slot);
             });
         };
-        let handle = loops.spawn(accept(listener, Arc::clone(&free), stop_accepting.clone(), start));
+        let handle = loops.spawn(accept(listener, connections.clone(), stop_accepting.clone(), start));
         addresses.push((handle.id(), address));
     }
 
@@ -69,23 +73,20 @@ pub async fn serve(
             return Err(WebError::ListenerEnded { address: address.unwrap_or_default(), source });
         }
     }
-    connections.close();
-    if tokio::time::timeout(grace, connections.wait()).await.is_err() {
-        tracing::warn!(
-            connections = connections.len(),
-            "closing connections that did not finish within the grace period"
-        );
+    tasks.close();
+    if tokio::time::timeout(grace, tasks.wait()).await.is_err() {
+        tracing::warn!(connections = tasks.len(), "closing connections that did not finish within the grace period");
     }
     drop(close);
-    connections.wait().await;
+    tasks.wait().await;
     Ok(())
 }
 
 async fn accept(
     listener: TcpListener,
-    free: Arc<Semaphore>,
+    connections: Connections,
     stop: CancellationToken,
-    start: impl Fn(TcpStream, OwnedSemaphorePermit),
+    start: impl Fn(TcpStream, Slot),
 ) {
     let mut pause = None;
     loop {
@@ -93,24 +94,23 @@ async fn accept(
             if let Some(pause) = pause {
                 tokio::time::sleep(pause).await;
             }
-            // The semaphore is never closed.
-            let permit = Arc::clone(&free).acquire_owned().await.map_err(io::Error::other)?;
-            let (stream, _) = listener.accept().await?;
-            Ok::<_, io::Error>((stream, permit))
+            let (stream, peer) = listener.accept().await?;
+            let slot = connections.admit(peer.ip()).await;
+            Ok::<_, io::Error>((stream, slot))
         };
         let accepted = tokio::select! {
             accepted = next => accepted,
             () = stop.cancelled() => return,
         };
         match accepted {
-            Ok((stream, permit)) => {
+            Ok((stream, slot)) => {
                 pause = None;
                 // Responses are written as a whole, so Nagle's algorithm only delays them. A socket without the option is
                 // about to fail.
                 if let Err(error) = stream.set_nodelay(true) {
                     tracing::debug!(%error, "cannot set TCP_NODELAY");
                 }
-                start(stream, permit);
+                start(stream, slot);
             }
             // Caused by the client.
             Err(error) if is_client_error(&error) => {}

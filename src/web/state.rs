@@ -10,6 +10,7 @@ use crate::clock::Clock;
 use crate::model::{BotName, Shard, Timestamp};
 use crate::poller::{Handle, Published};
 
+use super::cross_site::OwnHosts;
 use super::process::ProcessMetrics;
 
 /// The state that handlers share; cheap to clone.
@@ -20,6 +21,7 @@ pub struct AppState(Arc<Shared>);
 pub struct Shared {
     pub(super) telemetry_path: String,
     pub(super) prefix: String,
+    pub(super) own_hosts: Arc<OwnHosts>,
     pub(super) enable_lifecycle: bool,
     pub(super) enable_job_api: bool,
     pub(super) shard: Shard,
@@ -44,7 +46,8 @@ impl AppState {
     ) -> Self {
         Self(Arc::new(Shared {
             telemetry_path: flags.telemetry_path.clone(),
-            prefix: flags.external_url.as_ref().map(|path| path.as_str().to_owned()).unwrap_or_default(),
+            prefix: flags.external_url.as_ref().map(|url| url.path().to_owned()).unwrap_or_default(),
+            own_hosts: Arc::new(OwnHosts::of(flags)),
             enable_lifecycle: flags.enable_lifecycle,
             enable_job_api: flags.enable_job_api,
             shard,

@@ -35,6 +35,7 @@ pub(crate) struct Decoder<'a> {
     path: Vec<Step>,
     mistakes: Vec<Mistake>,
     unlisted: usize,
+    warnings: Vec<Mistake>,
 }
 
 /// One step of a key path.
@@ -73,6 +74,13 @@ impl<'t> Fields<'t> {
         self
     }
 
+    /// Treats these keys as absent where their text is empty.
+    pub(crate) fn without_empty(mut self, keys: &[&str]) -> Self {
+        let is_empty = |node: &Node| matches!(&node.value, Value::Scalar { text, .. } if text.is_empty());
+        self.entries.retain(|(key, node)| !(keys.contains(&&*key.text) && is_empty(node)));
+        self
+    }
+
     /// The position of a key's value, or of the mapping if the key is absent.
     pub(crate) fn position_of(&self, key: &str) -> Option<Position> {
         self.get(key).map_or(self.at, |node| node.at)
@@ -81,7 +89,7 @@ impl<'t> Fields<'t> {
 
 impl<'a> Decoder<'a> {
     pub(crate) fn new(directory: &'a Path, env: &'a dyn Fn(&str) -> Option<String>) -> Self {
-        Self { directory, env, path: Vec::new(), mistakes: Vec::new(), unlisted: 0 }
+        Self { directory, env, path: Vec::new(), mistakes: Vec::new(), unlisted: 0, warnings: Vec::new() }
     }
 
     /// Returns the value if there was no mistake.
@@ -100,6 +108,19 @@ impl<'a> Decoder<'a> {
         }
         let key = self.key_path();
         self.mistakes.push(Mistake { position: at, key, text: text() });
+    }
+
+    /// Records that the value at the current key is accepted but has no or another effect.
+    pub(crate) fn warning(&mut self, at: Option<Position>, text: impl FnOnce() -> String) {
+        if self.warnings.len() < MAX_LISTED_MISTAKES {
+            let key = self.key_path();
+            self.warnings.push(Mistake { position: at, key, text: text() });
+        }
+    }
+
+    /// The warnings so far, at most [`MAX_LISTED_MISTAKES`].
+    pub(crate) fn take_warnings(&mut self) -> Vec<Mistake> {
+        std::mem::take(&mut self.warnings)
     }
 
     /// Records `invalid NOUN VALUE: WHY`. Only for values that may be shown.

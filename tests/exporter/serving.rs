@@ -278,3 +278,36 @@ async fn every_accepted_external_path_serves() {
         exporter.stop().await;
     }
 }
+
+#[tokio::test]
+async fn pages_of_other_sites_cannot_change_anything() {
+    let (_upstream, configuration) = with_one_job().await;
+    let flags =
+        ["--web.listen-address=127.0.0.1:0", "--web.enable-job-api", "--web.external-url=https://own.example/koreai"];
+    let exporter = Exporter::start_with(&configuration, &flags).await;
+    let form = ("content-type", "application/x-www-form-urlencoded");
+    let refused: [(&[(&str, &str)], &str); 3] = [
+        (
+            &[form, ("sec-fetch-site", "cross-site")],
+            "cross-site request refused: a web page of another site sent this ",
+        ),
+        (&[form, ("origin", "http://evil.example")], "(Origin: \"http://evil.example\")"),
+        (&[form, ("host", "evil.example"), ("sec-fetch-site", "same-origin")], "unknown host name \"evil.example\""),
+    ];
+    for path in ["/api/v1/jobs", "/koreai/api/v1/jobs?bot=support&request_id=ds-1", "/-/reload"] {
+        for method in [Method::POST, Method::DELETE] {
+            for (headers, text) in refused {
+                let got = exporter.request(method.clone(), path, headers).await;
+                assert_eq!(got.status, StatusCode::FORBIDDEN, "{method} {path} {headers:?}");
+                assert!(got.text().contains(text), "{}", got.text());
+                assert_eq!(exporter.request(Method::GET, "/metrics", headers).await.status, StatusCode::OK);
+            }
+        }
+    }
+    // As `curl -d` and the pages of the exporter send it.
+    for headers in [&[form][..], &[("host", "own.example")], &[("sec-fetch-site", "same-origin")]] {
+        let got = exporter.request(Method::POST, "/api/v1/jobs", headers).await;
+        assert_eq!(got.status, StatusCode::BAD_REQUEST, "{headers:?}: {}", got.text());
+    }
+    exporter.stop().await;
+}

@@ -1,8 +1,10 @@
 //! Real sockets, real handshakes.
 
 mod config_file;
+mod connections;
 mod draining;
 mod tls;
+mod toolkit_files;
 
 use std::net::SocketAddr;
 use std::path::Path;
@@ -33,12 +35,22 @@ impl Server {
         Self::start_with(router, config, Duration::from_secs(5)).await
     }
 
+    /// Without a configuration, with a bound on the connections of one client.
+    async fn start_bounded(per_client: Option<usize>) -> Self {
+        let router = Router::new().route("/metrics", get(|| async { "metrics\n" }));
+        Self::spawn(router, None, per_client, Duration::from_secs(5)).await
+    }
+
     async fn start_with(router: Router, config: Option<&Path>, grace: Duration) -> Self {
         let config = config.map(|path| WebConfig::load(path).unwrap());
+        Self::spawn(router, config, None, grace).await
+    }
+
+    async fn spawn(router: Router, config: Option<WebConfig>, per_client: Option<usize>, grace: Duration) -> Self {
         let listener = parse_listen_address("127.0.0.1:0").unwrap().bind().await.unwrap();
         let address = listener.local_addr().unwrap();
         let shutdown = CancellationToken::new();
-        let ended = tokio::spawn(serve(vec![listener], router, config, shutdown.clone(), grace));
+        let ended = tokio::spawn(serve(vec![listener], router, config, per_client, shutdown.clone(), grace));
         Self { address, shutdown, ended }
     }
 

@@ -14,8 +14,8 @@ use x509_parser::prelude::{FromDer, X509Certificate};
 /// Requests and verifies client certificates. A client must always prove that it has the key of its certificate.
 #[derive(Debug)]
 pub(super) struct ClientCertPolicy {
-    /// Verifies the chain; without it any certificate is accepted.
-    authority: Option<Arc<dyn ClientCertVerifier>>,
+    /// Without it any certificate is accepted.
+    authority: Option<Authority>,
     mandatory: bool,
     allowed_sans: Option<Vec<String>>,
     algorithms: WebPkiSupportedAlgorithms,
@@ -23,12 +23,57 @@ pub(super) struct ClientCertPolicy {
 
 impl ClientCertPolicy {
     pub(super) fn new(
-        authority: Option<Arc<dyn ClientCertVerifier>>,
+        authority: Option<Authority>,
         mandatory: bool,
         allowed_sans: Option<Vec<String>>,
         provider: &CryptoProvider,
     ) -> Self {
         Self { authority, mandatory, allowed_sans, algorithms: provider.signature_verification_algorithms }
+    }
+}
+
+/// Verifies that a certificate was issued by a trusted one, or is a trusted one.
+#[derive(Debug)]
+pub(super) struct Authority {
+    /// The certificates of `client_ca_file`.
+    pub(super) trusted: Vec<CertificateDer<'static>>,
+    /// Verifies chains; without it, no issuer is trusted.
+    pub(super) issuers: Option<Arc<dyn ClientCertVerifier>>,
+}
+
+impl Authority {
+    fn verify(
+        &self,
+        end_entity: &CertificateDer<'_>,
+        intermediates: &[CertificateDer<'_>],
+        now: UnixTime,
+    ) -> Result<(), Error> {
+        // As in Go, a self-signed certificate may be its own authority; rustls does not accept authorities as clients.
+        if self.trusted.iter().any(|trusted| trusted == end_entity) {
+            return check_trusted(end_entity, now);
+        }
+        match &self.issuers {
+            Some(issuers) => issuers.verify_client_cert(end_entity, intermediates, now).map(drop),
+            None => Err(CertificateError::UnknownIssuer.into()),
+        }
+    }
+}
+
+/// What a chain of one trusted certificate leaves to check: its validity, and whether it is for clients.
+fn check_trusted(certificate: &CertificateDer<'_>, now: UnixTime) -> Result<(), Error> {
+    let (_, certificate) = X509Certificate::from_der(certificate).map_err(|_| CertificateError::BadEncoding)?;
+    let seconds = i64::try_from(now.as_secs()).unwrap_or(i64::MAX);
+    let validity = certificate.validity();
+    if seconds < validity.not_before.timestamp() {
+        return Err(CertificateError::NotValidYet.into());
+    }
+    if seconds > validity.not_after.timestamp() {
+        return Err(CertificateError::Expired.into());
+    }
+    let usage = certificate.extended_key_usage().map_err(|_| CertificateError::BadEncoding)?;
+    match usage {
+        Some(usage) if !(usage.value.client_auth || usage.value.any) => Err(CertificateError::InvalidPurpose.into()),
+        _ => Ok(()),
     }
 }
 
@@ -38,7 +83,8 @@ impl ClientCertVerifier for ClientCertPolicy {
     }
 
     fn root_hint_subjects(&self) -> &[DistinguishedName] {
-        self.authority.as_ref().map_or(&[], |authority| authority.root_hint_subjects())
+        let issuers = self.authority.as_ref().and_then(|authority| authority.issuers.as_ref());
+        issuers.map_or(&[], |issuers| issuers.root_hint_subjects())
     }
 
     fn verify_client_cert(
@@ -48,7 +94,7 @@ impl ClientCertVerifier for ClientCertPolicy {
         now: UnixTime,
     ) -> Result<ClientCertVerified, Error> {
         if let Some(authority) = &self.authority {
-            authority.verify_client_cert(end_entity, intermediates, now)?;
+            authority.verify(end_entity, intermediates, now)?;
         }
         let Some(allowed) = &self.allowed_sans else { return Ok(ClientCertVerified::assertion()) };
         let names = subject_alternative_names(end_entity).ok_or(CertificateError::BadEncoding)?;

@@ -20,10 +20,12 @@ const MAX_FILE_BYTES: u64 = 1 << 20;
 const BOUNDS: Bounds = Bounds { depth: 16, nodes: 1 << 20 };
 
 /// The content of the files as of the last successful read.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(in crate::web) struct Loaded {
     pub(super) settings: Settings,
     pub(in crate::web) tls: Option<Arc<ServerConfig>>,
+    /// Settings that are accepted but have no or another effect, each with file, line, column and key.
+    pub(super) warnings: Vec<String>,
 }
 
 /// Follows the file. A change that cannot be used is logged once, and the previous configuration stays in use.
@@ -74,6 +76,7 @@ impl WatchedFile {
                 tracing::error!(file = %self.path.display(), "cannot reload web configuration: enabling or disabling TLS needs a restart; keeping the previous one");
             }
             Ok(new) => {
+                log_warnings(&new);
                 self.loaded.store(Arc::new(new));
                 self.failing.store(false, Ordering::Relaxed);
                 tracing::info!(file = %self.path.display(), "web configuration reloaded");
@@ -89,6 +92,12 @@ impl WatchedFile {
     }
 }
 
+pub(super) fn log_warnings(loaded: &Loaded) {
+    for warning in &loaded.warnings {
+        tracing::warn!(warning, "web configuration");
+    }
+}
+
 fn read(path: &Path, files: &mut FileStamps) -> Result<Loaded, WebError> {
     // Recorded before the file is read: a change in between is detected the next time.
     files.record(path);
@@ -100,10 +109,12 @@ fn read(path: &Path, files: &mut FileStamps) -> Result<Loaded, WebError> {
 /// Reads the text of a file, and the certificates that it names.
 pub(super) fn parse(path: &Path, text: &str, files: &mut FileStamps) -> Result<Loaded, WebError> {
     let root = yaml::parse(text, BOUNDS).map_err(|mistake| WebError::Config(ConfigErrors::one(path, mistake)))?;
-    let Some(root) = root else { return Ok(Loaded { settings: Settings::default(), tls: None }) };
+    let Some(root) = root else { return Ok(Loaded::default()) };
     let directory = path.parent().unwrap_or(Path::new(""));
     let mut decoder = Decoder::new(directory, &|_| None);
     let loaded = decode(&mut decoder, &root, files);
+    let warnings = decoder.take_warnings().iter().map(|warning| format!("{}:{warning}", path.display())).collect();
+    let loaded = loaded.map(|loaded| Loaded { warnings, ..loaded });
     decoder.finish(path, loaded).map_err(WebError::Config)
 }
 
@@ -114,5 +125,5 @@ fn decode(d: &mut Decoder<'_>, root: &Node, files: &mut FileStamps) -> Option<Lo
     let settings = Settings::decode(d, &fields);
     let http2 = settings.http2;
     let tls = d.optional(&fields, "tls_server_config", |d, node| tls::decode(d, node, http2, files));
-    Some(Loaded { settings, tls })
+    Some(Loaded { settings, tls, warnings: Vec::new() })
 }

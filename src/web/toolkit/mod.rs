@@ -2,18 +2,20 @@
 //! exporter-toolkit's own format (its `docs/web-configuration.md`), read strictly: an unknown key is an error.
 //!
 //! The file and the certificates that it names are read again when they change. If the changed file is invalid, the
-//! mistakes are logged and the previous configuration stays in use; the toolkit answers 500 instead. Other differences,
-//! each reported as an error: TLS below 1.2, CBC cipher suites and the curve P-521 are not supported; verifying clients
-//! needs a `client_ca_file`; enabling or disabling TLS needs a restart.
+//! mistakes are logged and the previous configuration stays in use; the toolkit answers 500 instead. `docs/REFERENCE.md`
+//! lists all differences.
 
 mod basic_auth;
+mod client_auth;
 mod client_cert;
 mod file;
 #[cfg(any(test, feature = "fuzzing"))]
 pub(super) mod fuzzing;
+mod pem;
 mod rate_limit;
 mod settings;
 mod tls;
+mod tls_names;
 mod web_config;
 
 pub use web_config::WebConfig;

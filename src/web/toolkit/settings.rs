@@ -66,8 +66,8 @@ impl Settings {
 /// `true` or `false`, in the spellings of the toolkit's YAML parser.
 pub(super) fn boolean(d: &mut Decoder<'_>, node: &Node) -> Option<bool> {
     match d.text(node, "true or false")? {
-        "true" | "True" | "TRUE" => Some(true),
-        "false" | "False" | "FALSE" => Some(false),
+        "true" | "True" | "TRUE" | "yes" | "Yes" | "YES" | "on" | "On" | "ON" | "y" | "Y" => Some(true),
+        "false" | "False" | "FALSE" | "no" | "No" | "NO" | "off" | "Off" | "OFF" | "n" | "N" => Some(false),
         _ => {
             d.invalid(node, "boolean", "expected true or false");
             None
@@ -108,7 +108,8 @@ fn users(d: &mut Decoder<'_>, node: &Node) -> Option<BTreeMap<String, SecretStri
         d.mistake(node.at, || format!("too many users: {}, at most {MAX_USERS} are allowed", entries.len()));
     }
     let mut users = BTreeMap::new();
-    for (key, node) in entries.into_iter().filter(|(_, node)| !matches!(node.value, Value::Null)) {
+    // A user without a hash is a mistake: if it were ignored, the only user's file would require no password.
+    for (key, node) in entries {
         d.under_key(key.text.to_string(), |d| {
             let hash = d.text(node, "a bcrypt hash")?;
             // Without the value: it may be a password.
@@ -138,14 +139,21 @@ impl RateLimit {
         if interval.is_zero() {
             return Some(None);
         }
-        let wanted = "the number of requests allowed at once; otherwise every request is rejected";
-        let burst = d.required(&fields, "burst", wanted, |d, node| {
-            let burst = d.text(node, "a whole number")?.parse().ok().filter(|burst| *burst > 0);
+        let burst = d.optional(&fields, "burst", |d, node| {
+            let burst = d.text(node, "a whole number")?.parse::<i64>().ok();
             if burst.is_none() {
-                d.invalid(node, "number", "expected a whole number from 1");
+                d.invalid(node, "number", "expected a whole number");
             }
             burst
-        })?;
+        });
+        let burst = u32::try_from(burst.unwrap_or(0).max(0)).unwrap_or(u32::MAX);
+        if burst == 0 {
+            d.under_key("burst", |d| {
+                d.warning(fields.position_of("burst"), || {
+                    "0 requests are allowed at once: every request except health checks is rejected".to_owned()
+                });
+            });
+        }
         Some(Some(Self { interval, burst }))
     }
 }
@@ -156,6 +164,10 @@ fn go_duration(text: &str) -> Option<Duration> {
         [("ns", 1e-9), ("us", 1e-6), ("µs", 1e-6), ("ms", 1e-3), ("s", 1.0), ("m", 60.0), ("h", 3_600.0)];
     if text == "0" {
         return Some(Duration::ZERO);
+    }
+    // A negative interval disables the limit, as 0 does.
+    if let Some(positive) = text.strip_prefix('-') {
+        return go_duration(positive).filter(|_| !positive.starts_with('-')).map(|_| Duration::ZERO);
     }
     let (mut rest, mut seconds) = (text, 0.0);
     while !rest.is_empty() {
@@ -176,10 +188,11 @@ mod tests {
 
     #[test]
     fn durations_are_parsed_as_go_parses_them() {
-        for (text, millis) in [("1s", 1_000), ("1m30s", 90_000), ("250ms", 250), ("1.5s", 1_500), ("0", 0)] {
+        for (text, millis) in [("1s", 1_000), ("1m30s", 90_000), ("250ms", 250), ("1.5s", 1_500), ("0", 0), ("-1s", 0)]
+        {
             assert_eq!(go_duration(text), Some(Duration::from_millis(millis)), "{text}");
         }
-        for bad in ["", "1", "s", "1d", "-1s", "1s2", "1..2s", "1e3s"] {
+        for bad in ["", "1", "s", "1d", "-1", "--1s", "1s2", "1..2s", "1e3s"] {
             assert_eq!(go_duration(bad), None, "{bad}");
         }
     }

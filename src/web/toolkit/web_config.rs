@@ -13,7 +13,7 @@ use tokio::time::Instant;
 use tower::ServiceExt;
 
 use super::basic_auth::{AuthDecision, BasicAuth};
-use super::file::{Loaded, WatchedFile};
+use super::file::{Loaded, WatchedFile, log_warnings};
 use super::rate_limit::TokenBucket;
 use crate::web::WebError;
 
@@ -39,6 +39,16 @@ impl WebConfig {
         let file = WatchedFile::load(path)?;
         let basic_auth = BasicAuth::new().map_err(|_| WebError::NoRandomness)?;
         Ok(Self(Arc::new(Inner { file, basic_auth, bucket: TokenBucket::default() })))
+    }
+
+    /// Settings that are accepted but have no or another effect, each with file, line, column and key.
+    pub fn warnings(&self) -> Vec<String> {
+        self.0.file.loaded().warnings.clone()
+    }
+
+    /// Logs the warnings. A reload logs those of the new file itself.
+    pub fn log_warnings(&self) {
+        log_warnings(&self.0.file.loaded());
     }
 
     /// Whether HTTPS is served. Does not change while the program runs.
