@@ -1,6 +1,7 @@
 //! Measures a restart in one process, from opening the database to the last byte of the first scrape.
 //!
-//! `cargo run --release --example restart [JOBS]`; 100,000 finished jobs by default.
+//! `cargo run --release --example restart [JOBS [REMEMBERED]]`; by default 100,000 finished jobs with series and 1,000,000
+//! remembered ones without.
 
 #![expect(clippy::unwrap_used, clippy::print_stdout, reason = "a measurement may panic")]
 
@@ -32,16 +33,21 @@ bots:
 #[tokio::main]
 async fn main() {
     let jobs: u32 = std::env::args().nth(1).map_or(100_000, |text| text.parse().unwrap());
+    let remembered: u32 = std::env::args().nth(2).map_or(1_000_000, |text| text.parse().unwrap());
     let folder = tempfile::tempdir().unwrap();
     let filled = Instant::now();
-    let size = fill(folder.path(), jobs).await;
-    println!("{jobs} jobs written in {:.0?}, {:.1} MiB", filled.elapsed(), size as f64 / 1_048_576.0);
+    let size = fill(folder.path(), jobs, remembered).await;
+    println!(
+        "{jobs} jobs and {remembered} remembered ones written in {:.0?}, {:.1} MiB",
+        filled.elapsed(),
+        size as f64 / 1_048_576.0
+    );
     for crashed in [false, true] {
         restart(folder.path(), jobs, crashed).await;
     }
 }
 
-async fn fill(folder: &Path, jobs: u32) -> u64 {
+async fn fill(folder: &Path, jobs: u32, remembered: u32) -> u64 {
     let now = Clock::system().now();
     let (database, _) = Database::open(folder).await.unwrap();
     let mut batch = Batch::new(now);
@@ -50,6 +56,14 @@ async fn fill(folder: &Path, jobs: u32) -> u64 {
         batch.job(job.job.key.clone(), Some(&job)).unwrap();
     }
     database.write(batch).await.unwrap().unwrap();
+    for first in (jobs..jobs + remembered).step_by(100_000) {
+        let mut batch = Batch::new(now);
+        for number in first..(first + 100_000).min(jobs + remembered) {
+            let job = PersistedJob { retired: true, sources: Vec::new(), ..finished(number, now) };
+            batch.job(job.job.key.clone(), Some(&job)).unwrap();
+        }
+        database.write(batch).await.unwrap().unwrap();
+    }
     let size = database.size_bytes();
     database.close().await;
     size

@@ -5,13 +5,20 @@ use std::collections::BTreeMap;
 use super::error::RowError;
 use super::{bot_row, campaign_row, job_row};
 use crate::model::{BotCounters, BotName, Campaign, CampaignKey, JobKey, Timestamp};
-use crate::store::PersistedJob;
+use crate::store::{Digest, Mark, PersistedJob, RememberedMarks};
 
 /// One transaction. Its size is bounded by what changed: all jobs once after the first start, then a few.
 #[derive(Debug, Default)]
 pub struct Batch {
+    /// Bots whose remembered jobs are deleted first.
+    pub(super) removed_bots: Vec<BotName>,
+    /// Remembered jobs that are deleted before jobs are written.
+    pub(super) forgotten: Vec<(BotName, Digest)>,
+    /// Bots whose gone jobs are marked as revived before jobs are written.
+    pub(super) revived_bots: Vec<BotName>,
+    /// Rows, with a mark if the job is remembered without series; `None` deletes.
+    pub(super) jobs: Vec<(JobKey, Option<(Option<Mark>, Vec<u8>)>)>,
     /// Bytes of rows; `None` deletes.
-    pub(super) jobs: Vec<(JobKey, Option<Vec<u8>>)>,
     pub(super) bots: Vec<(BotName, Option<Vec<u8>>)>,
     pub(super) campaigns: Vec<(CampaignKey, Option<Vec<u8>>)>,
     pub(super) calls: Vec<BotCalls>,
@@ -33,8 +40,10 @@ pub struct BotCalls {
 /// All data of an earlier run.
 #[derive(Debug, Default, PartialEq)]
 pub struct Contents {
-    /// Jobs, retired ones among them.
+    /// Tracked jobs; in files of older versions also retired ones.
     pub jobs: Vec<PersistedJob>,
+    /// The marks of remembered jobs.
+    pub remembered: RememberedMarks,
     /// Bots with their counters.
     pub bots: Vec<(BotName, BotCounters)>,
     /// Campaigns.
@@ -56,9 +65,24 @@ impl Batch {
     /// # Errors
     /// A value that cannot be encoded; none is known.
     pub fn job(&mut self, key: JobKey, persisted: Option<&PersistedJob>) -> Result<(), RowError> {
-        let row = persisted.map(job_row::to_bytes).transpose()?;
+        let row = persisted.map(|job| Ok((job.retired.then(|| job.mark()), job_row::to_bytes(job)?))).transpose()?;
         self.jobs.push((key, row));
         Ok(())
+    }
+
+    /// Deletes all remembered jobs of a bot, before anything else is written.
+    pub fn remove_remembered(&mut self, bot: BotName) {
+        self.removed_bots.push(bot);
+    }
+
+    /// Deletes a remembered job, before jobs are written.
+    pub fn forget(&mut self, bot: BotName, digest: Digest) {
+        self.forgotten.push((bot, digest));
+    }
+
+    /// Marks the remembered gone jobs of a bot as revived, before jobs are written.
+    pub fn revive_gone(&mut self, bot: BotName) {
+        self.revived_bots.push(bot);
     }
 
     /// Writes the counters of a bot; `None` deletes it with its calls.

@@ -119,6 +119,23 @@ pub enum RowError {
     Value(&'static str),
 }
 
+/// Why rows were not read.
+#[derive(Debug, thiserror::Error)]
+pub enum ReadError {
+    /// The file.
+    #[error("cannot read from database {}", .file.display())]
+    File {
+        /// The file.
+        file: PathBuf,
+        /// The cause.
+        #[source]
+        source: Box<redb::Error>,
+    },
+    /// The background task has ended.
+    #[error("internal error: the database task ended unexpectedly; please report this with the log")]
+    Ended,
+}
+
 /// Why a batch was not written.
 #[derive(Debug, thiserror::Error)]
 pub enum WriteError {

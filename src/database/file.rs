@@ -10,10 +10,12 @@ use super::campaign_row;
 use super::disk::{Disk, FILE_NAME};
 use super::error::{Damage, DatabaseError, RowError};
 use super::format::{FORMAT, reader};
+use super::remembered_rows::{self, RememberedRows};
 use crate::model::{BotName, CampaignKey, JobKey, LabelValue, RequestId, Timestamp};
+use crate::store::{DigestKey, PersistedJob};
 
 const META: TableDefinition<'_, &str, &str> = TableDefinition::new("meta");
-/// Bot and request ID → row.
+/// Bot and request ID → row of a tracked job.
 const JOBS: TableDefinition<'_, (&str, &str), &[u8]> = TableDefinition::new("jobs");
 /// Bot → row.
 const BOTS: TableDefinition<'_, &str, &[u8]> = TableDefinition::new("bots");
@@ -24,7 +26,7 @@ const FINGERPRINTS: TableDefinition<'_, &str, u64> = TableDefinition::new("finge
 /// Bot and second, in milliseconds since the Unix epoch → calls that started in it.
 const CALLS: TableDefinition<'_, (&str, i64), u32> = TableDefinition::new("calls");
 
-/// Memory for pages. The store has all rows in memory; this is for the pages that a commit visits.
+/// Memory for pages. The store has all tracked jobs in memory; this is for the pages that a commit visits.
 const CACHE_BYTES: usize = 8 << 20;
 
 /// A smaller file is never compacted.
@@ -41,7 +43,11 @@ pub(super) struct File {
     database: Option<redb::Database>,
     /// Size of keys and rows when it was opened.
     row_bytes: u64,
+    digest_key: DigestKey,
 }
+
+/// The row of a remembered job, if there is one that can be decoded.
+pub type RememberedRow = Option<Result<PersistedJob, RowError>>;
 
 impl File {
     /// Opens the file of a directory, checks every page, reads all rows, and upgrades rows of an older format. Creates
@@ -57,23 +63,37 @@ impl File {
         // A page that was changed from outside is found here, not later as a wrong number.
         let mut builder = builder();
         let database = disk.open(builder.set_check_integrity_on_open(true)).map_err(|error| refused(&path, error))?;
-        let (contents, format, row_bytes) = read(&database).map_err(|error| error.at(&path))?;
-        if format < FORMAT {
+        let Opened { contents, format, has_key, row_bytes } = read(&database).map_err(|error| error.at(&path))?;
+        let digest_key = contents.remembered.key;
+        if format < FORMAT || !has_key {
             upgrade(&database, &contents).map_err(|error| error.at(&path))?;
             tracing::info!(from = format, to = FORMAT, "database upgraded");
         }
-        Ok((Self { disk, path, database: Some(database), row_bytes }, contents))
+        Ok((Self { disk, path, database: Some(database), row_bytes, digest_key }, contents))
     }
 
     /// Writes a batch: all of it, or nothing.
     pub(super) fn write(&mut self, batch: &Batch) -> Result<(), redb::Error> {
-        let database = match self.database.take() {
-            Some(database) => database,
-            None => self.disk.open(&builder())?,
-        };
-        write(&database, batch)?;
+        let database = self.take()?;
+        write(&database, batch, self.digest_key)?;
         self.database = Some(database);
         Ok(())
+    }
+
+    /// Reads the rows of remembered jobs.
+    pub(super) fn read(&mut self, jobs: &[JobKey]) -> Result<Vec<RememberedRow>, redb::Error> {
+        let database = self.take()?;
+        let rows = remembered_rows::read_rows(&database.begin_read()?, self.digest_key, jobs)?;
+        self.database = Some(database);
+        Ok(rows)
+    }
+
+    /// The open database; opens it again after a failure.
+    fn take(&mut self) -> Result<redb::Database, redb::Error> {
+        Ok(match self.database.take() {
+            Some(database) => database,
+            None => self.disk.open(&builder())?,
+        })
     }
 
     /// Compacts the file if that is worthwhile; returns whether it became smaller.
@@ -111,16 +131,17 @@ fn builder() -> redb::Builder {
 fn create(disk: &dyn Disk) -> Result<(), redb::Error> {
     let database = disk.create(&builder())?;
     let transaction = database.begin_write()?;
-    write_format(&transaction)?;
-    write_rows(&transaction, &Batch::default())?;
+    let digest_key = DigestKey(rand::random());
+    write_format(&transaction, digest_key)?;
+    write_rows(&transaction, &Batch::default(), digest_key)?;
     transaction.commit()?;
     database.close()?;
     disk.complete().map_err(redb::Error::Io)
 }
 
 /// Rewrites all rows in the current format, in one transaction.
-fn upgrade(database: &redb::Database, contents: &Contents) -> Result<(), ReadError> {
-    let bad_row = |table| move |source| ReadError::Damaged(Damage::Row { table, source });
+fn upgrade(database: &redb::Database, contents: &Contents) -> Result<(), OpenError> {
+    let bad_row = |table| move |source| OpenError::Damaged(Damage::Row { table, source });
     let mut batch = Batch::new(Timestamp::from_millis(i64::MIN));
     for job in &contents.jobs {
         batch.job(job.job.key.clone(), Some(job)).map_err(bad_row("jobs"))?;
@@ -129,31 +150,46 @@ fn upgrade(database: &redb::Database, contents: &Contents) -> Result<(), ReadErr
         batch.bot(name.clone(), Some(counters)).map_err(bad_row("bots"))?;
     }
     let transaction = database.begin_write()?;
-    write_rows(&transaction, &batch)?;
-    write_format(&transaction)?;
+    write_rows(&transaction, &batch, contents.remembered.key)?;
+    write_format(&transaction, contents.remembered.key)?;
     Ok(transaction.commit()?)
 }
 
-fn write(database: &redb::Database, batch: &Batch) -> Result<(), redb::Error> {
+fn write(database: &redb::Database, batch: &Batch, digest_key: DigestKey) -> Result<(), redb::Error> {
     let transaction = database.begin_write()?;
-    write_rows(&transaction, batch)?;
+    write_rows(&transaction, batch, digest_key)?;
     Ok(transaction.commit()?)
 }
 
-fn write_format(transaction: &redb::WriteTransaction) -> Result<(), redb::Error> {
+fn write_format(transaction: &redb::WriteTransaction, digest_key: DigestKey) -> Result<(), redb::Error> {
     let mut meta = transaction.open_table(META)?;
     meta.insert("format", FORMAT.to_string().as_str())?;
     meta.insert("written_by", env!("CARGO_PKG_VERSION"))?;
+    meta.insert("digest_key", format!("{:032x}", u128::from_be_bytes(digest_key.0)).as_str())?;
     Ok(())
 }
 
-fn write_rows(transaction: &redb::WriteTransaction, batch: &Batch) -> Result<(), redb::Error> {
+fn write_rows(transaction: &redb::WriteTransaction, batch: &Batch, digest_key: DigestKey) -> Result<(), redb::Error> {
     let mut jobs = transaction.open_table(JOBS)?;
-    for (key, row) in &batch.jobs {
-        let key = (key.bot.as_str(), key.id.as_str());
+    let mut remembered = RememberedRows::open(transaction, digest_key)?;
+    batch.removed_bots.iter().try_for_each(|bot| remembered.remove_bot(bot))?;
+    batch.forgotten.iter().try_for_each(|(bot, digest)| remembered.forget(bot, *digest))?;
+    batch.revived_bots.iter().try_for_each(|bot| remembered.revive(bot))?;
+    for (job, row) in &batch.jobs {
+        let key = (job.bot.as_str(), job.id.as_str());
         match row {
-            Some(bytes) => drop(jobs.insert(key, bytes.as_slice())?),
-            None => drop(jobs.remove(key)?),
+            Some((Some(mark), bytes)) => {
+                jobs.remove(key)?;
+                remembered.insert(job, *mark, bytes)?;
+            }
+            Some((None, bytes)) => {
+                jobs.insert(key, bytes.as_slice())?;
+                remembered.remove(job)?;
+            }
+            None => {
+                jobs.remove(key)?;
+                remembered.remove(job)?;
+            }
         }
     }
     let mut campaigns = transaction.open_table(CAMPAIGNS)?;
@@ -193,13 +229,13 @@ fn write_rows(transaction: &redb::WriteTransaction, batch: &Batch) -> Result<(),
 }
 
 /// Why the rows of an open file cannot be read.
-enum ReadError {
+enum OpenError {
     Newer { found: u32, written_by: String },
     Damaged(Damage),
     Failed(redb::Error),
 }
 
-impl ReadError {
+impl OpenError {
     fn at(self, path: &Path) -> DatabaseError {
         let file = path.to_owned();
         match self {
@@ -210,27 +246,39 @@ impl ReadError {
     }
 }
 
-impl<E: Into<redb::Error>> From<E> for ReadError {
+impl<E: Into<redb::Error>> From<E> for OpenError {
     fn from(error: E) -> Self {
         Self::Failed(error.into())
     }
 }
 
-/// All rows, their format, and the size of the rows of jobs in bytes; the other rows are few.
-fn read(database: &redb::Database) -> Result<(Contents, u32, u64), ReadError> {
+/// What is read when the file is opened.
+struct Opened {
+    contents: Contents,
+    format: u32,
+    /// Whether the file has the key of the digests.
+    has_key: bool,
+    /// The size of the rows of jobs; the other rows are few.
+    row_bytes: u64,
+}
+
+fn read(database: &redb::Database) -> Result<Opened, OpenError> {
     let transaction = database.begin_read()?;
     let meta = match transaction.open_table(META) {
-        Err(TableError::TableDoesNotExist(_)) => return Err(ReadError::Damaged(Damage::NoFormat)),
+        Err(TableError::TableDoesNotExist(_)) => return Err(OpenError::Damaged(Damage::NoFormat)),
         meta => meta?,
     };
-    let text = |key| -> Result<Option<String>, ReadError> { Ok(meta.get(key)?.map(|value| value.value().to_owned())) };
+    let text = |key| -> Result<Option<String>, OpenError> { Ok(meta.get(key)?.map(|value| value.value().to_owned())) };
     let format = text("format")?.and_then(|format| format.parse::<u32>().ok()).filter(|format| *format > 0);
-    let Some(format) = format else { return Err(ReadError::Damaged(Damage::NoFormat)) };
+    let Some(format) = format else { return Err(OpenError::Damaged(Damage::NoFormat)) };
     let Some(reader) = reader(format) else {
-        return Err(ReadError::Newer { found: format, written_by: text("written_by")?.unwrap_or_default() });
+        return Err(OpenError::Newer { found: format, written_by: text("written_by")?.unwrap_or_default() });
     };
     let mut contents = Contents::default();
-    let bad_row = |table| move |source| ReadError::Damaged(Damage::Row { table, source });
+    // Files of older versions have no key; the first write of the format stores it.
+    let digest_key = text("digest_key")?.and_then(|key| u128::from_str_radix(&key, 16).ok());
+    contents.remembered.key = digest_key.map_or_else(|| DigestKey(rand::random()), |key| DigestKey(key.to_be_bytes()));
+    let bad_row = |table| move |source| OpenError::Damaged(Damage::Row { table, source });
     for row in transaction.open_table(BOTS)?.iter()? {
         let (name, bytes) = row?;
         let counters = bot_name(name.value()).and_then(|name| Ok((name, (reader.bot)(bytes.value())?)));
@@ -238,7 +286,7 @@ fn read(database: &redb::Database) -> Result<(Contents, u32, u64), ReadError> {
     }
     // Rows are sorted by bot: one copy of its name is enough.
     let mut last_bot: Option<BotName> = None;
-    let mut row_bytes = 0;
+    let mut row_bytes = 0_u64;
     for row in transaction.open_table(JOBS)?.iter()? {
         let (key, bytes) = row?;
         let (name, id) = key.value();
@@ -247,10 +295,16 @@ fn read(database: &redb::Database) -> Result<(Contents, u32, u64), ReadError> {
             None => bot_name(name).map_err(bad_row("jobs"))?,
         };
         last_bot = Some(bot.clone());
-        row_bytes += name.len() + id.len() + bytes.value().len();
+        row_bytes += u64::try_from(name.len() + id.len() + bytes.value().len()).unwrap_or(u64::MAX);
         let id = RequestId::parse(id).map_err(|_| RowError::Value("request ID"));
         let job = id.and_then(|id| (reader.job)(JobKey { bot, id }, bytes.value()));
         contents.jobs.push(job.map_err(bad_row("jobs"))?);
+    }
+    if let Some((bots, size)) = remembered_rows::read_marks(&transaction)? {
+        for (bot, marks) in bots {
+            contents.remembered.bots.push((bot_name(&bot).map_err(bad_row("remembered_marks"))?, marks));
+        }
+        row_bytes = row_bytes.saturating_add(size);
     }
     // A file of format 1 gets the table when it is upgraded.
     let campaigns = match transaction.open_table(CAMPAIGNS) {
@@ -287,7 +341,7 @@ fn read(database: &redb::Database) -> Result<(Contents, u32, u64), ReadError> {
             contents.fingerprints.insert(name, fingerprint.value());
         }
     }
-    Ok((contents, format, u64::try_from(row_bytes).unwrap_or(u64::MAX)))
+    Ok(Opened { contents, format, has_key: digest_key.is_some(), row_bytes })
 }
 
 fn campaign_key((bot, name): (&str, &str)) -> Result<CampaignKey, RowError> {

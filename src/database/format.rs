@@ -15,7 +15,9 @@
 //! 4. A new kind of row is a new table in `file.rs`, created with the others; the upgrade creates it in older files.
 //! 5. `tests/rows.rs` pins the bytes of a row. Write the new `.hex` file beside the old ones, which stay: they are the
 //!    test of the older formats. `tests/storage/upgrade.rs` opens a real file of release 0.1.0.
-//! 6. Rows of older formats lack the field: `v1.rs` builds the current rows, so it gives the field its default value.
+//! 6. Rows of remembered jobs (`remembered_rows.rs`) are not rewritten: each has the number of its format, and the reader of
+//!    that format decodes it when the job returns. The readers of older formats therefore stay.
+//! 7. Rows of older formats lack the field: `v1.rs` builds the current rows, so it gives the field its default value.
 
 use super::error::RowError;
 use super::{bot_row, job_row, v1};

@@ -11,17 +11,18 @@ use tokio::task::JoinHandle;
 
 use super::batch::{Batch, Contents};
 use super::disk::{Directory, Disk, FILE_NAME};
-use super::error::{Damage, DatabaseError, WriteError};
-use super::file::File;
+use super::error::{Damage, DatabaseError, ReadError, WriteError};
+use super::file::{File, RememberedRow};
 use super::writer::{Gauges, Request, Writer};
-use crate::model::StorageOperation;
+use crate::model::{JobKey, StorageOperation};
 
-/// Batches in the queue: the next batch is made when the previous one is written. Slow writes make larger batches.
-const QUEUE: usize = 1;
+/// Requests in the queue: one batch, because the next batch is made when the previous one is written, and one read. Slow
+/// writes make larger batches.
+const QUEUE: usize = 2;
 
 /// An open database. Its file is closed soon after this is dropped; [`Self::close`] waits for it.
 pub struct Database {
-    batches: mpsc::Sender<Request>,
+    requests: mpsc::Sender<Request>,
     gauges: Arc<Gauges>,
     task: JoinHandle<()>,
 }
@@ -32,7 +33,7 @@ impl Database {
     /// # Errors
     /// The file is in use by another process, damaged, or written by a later version. It is left unchanged.
     pub async fn open(directory: &Path) -> Result<(Self, Contents), DatabaseError> {
-        let (batches, receiver) = mpsc::channel(QUEUE);
+        let (requests, receiver) = mpsc::channel(QUEUE);
         let (sender, opened) = oneshot::channel();
         let gauges = Arc::new(Gauges::default());
         let (disk, shown) = (Arc::new(Directory::new(directory)), gauges.clone());
@@ -47,7 +48,7 @@ impl Database {
             Err(error) => drop(sender.send(Err(error))),
         });
         match opened.await {
-            Ok(Ok(contents)) => Ok((Self { batches, gauges, task }, contents)),
+            Ok(Ok(contents)) => Ok((Self { requests, gauges, task }, contents)),
             Ok(Err(error)) => Err(error),
             Err(_) => Err(DatabaseError::Damaged { file: directory.join(FILE_NAME), source: Damage::Panicked }),
         }
@@ -62,11 +63,11 @@ impl Database {
         disk: Arc<dyn Disk>,
         pause: impl FnMut() -> Duration + Send + 'static,
     ) -> Result<(Self, Contents), DatabaseError> {
-        let (batches, receiver) = mpsc::channel(QUEUE);
+        let (requests, receiver) = mpsc::channel(QUEUE);
         let gauges = Arc::new(Gauges::default());
         let (file, contents) = File::open(disk)?;
         let task = tokio::spawn(Writer::new(file, gauges.clone()).run_in_place(receiver, pause));
-        Ok((Self { batches, gauges, task }, contents))
+        Ok((Self { requests, gauges, task }, contents))
     }
 
     /// Queues a batch. The receiver resolves when the whole batch is on disk, or when the write failed and nothing of it
@@ -74,8 +75,16 @@ impl Database {
     pub fn write(&self, batch: Batch) -> oneshot::Receiver<Result<(), WriteError>> {
         let (reply, written) = oneshot::channel();
         // If the task has ended or the queue is full, `reply` is dropped and the receiver gets an error.
-        let _refused = self.batches.try_send((batch, reply));
+        let _refused = self.requests.try_send(Request::Write(Box::new(batch), reply));
         written
+    }
+
+    /// Queues a read of the rows of remembered jobs, in the order of the keys. To be called again only when the receiver has
+    /// resolved.
+    pub fn read(&self, jobs: Vec<JobKey>) -> oneshot::Receiver<Result<Vec<RememberedRow>, ReadError>> {
+        let (reply, read) = oneshot::channel();
+        let _refused = self.requests.try_send(Request::Read(jobs, reply));
+        read
     }
 
     /// The size of the file in bytes.
@@ -90,7 +99,7 @@ impl Database {
 
     /// Closes the file after the batch that is being written.
     pub async fn close(self) {
-        drop(self.batches);
+        drop(self.requests);
         if let Err(error) = self.task.await {
             tracing::error!(error = %error, "internal error: the database task ended unexpectedly");
         }

@@ -10,6 +10,7 @@
 //! - [`Disk`]: the storage of the file.
 //! - `format`: the format, its versions, and how a stored field is added.
 //! - [`Batch`], [`Contents`]: what is written and what is read.
+//! - `remembered_rows`: the rows of jobs without series, which are read one by one.
 //! - `job_row`, `bot_row`, `campaign_row`, `v1`: the layout of rows, now and in format 1.
 //! - `codes`, `encoding`: the stored codes of enums, and how rows are encoded.
 
@@ -26,6 +27,7 @@ mod format;
 pub mod fuzzing;
 mod handle;
 mod job_row;
+mod remembered_rows;
 mod v1;
 mod writer;
 
@@ -34,5 +36,6 @@ mod tests;
 
 pub use batch::{Batch, BotCalls, Contents};
 pub use disk::{Directory, Disk, FILE_NAME};
-pub use error::{DatabaseError, RowError, WriteError};
+pub use error::{DatabaseError, ReadError, RowError, WriteError};
+pub use file::RememberedRow;
 pub use handle::Database;

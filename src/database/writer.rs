@@ -8,12 +8,15 @@ use enum_map::EnumMap;
 use tokio::sync::{mpsc, oneshot};
 
 use super::batch::Batch;
-use super::error::WriteError;
-use super::file::File;
-use crate::model::{StorageOperation, error_chain};
+use super::error::{ReadError, WriteError};
+use super::file::{File, RememberedRow};
+use crate::model::{JobKey, StorageOperation, error_chain};
 
-/// A batch, and the sender for its result.
-pub(super) type Request = (Batch, oneshot::Sender<Result<(), WriteError>>);
+/// A request to the background task, with the sender for its result.
+pub(super) enum Request {
+    Write(Box<Batch>, oneshot::Sender<Result<(), WriteError>>),
+    Read(Vec<JobKey>, oneshot::Sender<Result<Vec<RememberedRow>, ReadError>>),
+}
 
 /// What the background task reports about itself.
 #[derive(Debug, Default)]
@@ -36,34 +39,49 @@ impl Writer {
         Self { file, gauges, failures: 0 }
     }
 
-    /// Writes batches until the sender is dropped; then closes the file.
-    pub(super) fn run(mut self, mut batches: mpsc::Receiver<Request>) {
+    /// Handles requests until the sender is dropped; then closes the file.
+    pub(super) fn run(mut self, mut requests: mpsc::Receiver<Request>) {
         self.compact();
-        while let Some(request) = batches.blocking_recv() {
-            self.take(request);
+        while let Some(request) = requests.blocking_recv() {
+            self.handle(request);
         }
         self.close();
     }
 
-    /// As [`Self::run`], but blocks only while it writes; each batch first waits for the time that `pause` returns.
+    /// As [`Self::run`], but blocks only while it reads and writes; each batch first waits for the time that `pause` returns.
     pub(super) async fn run_in_place(
         mut self,
-        mut batches: mpsc::Receiver<Request>,
+        mut requests: mpsc::Receiver<Request>,
         mut pause: impl FnMut() -> Duration,
     ) {
         self.compact();
-        while let Some(request) = batches.recv().await {
-            tokio::time::sleep(pause()).await;
-            self.take(request);
+        while let Some(request) = requests.recv().await {
+            if let Request::Write(..) = request {
+                tokio::time::sleep(pause()).await;
+            }
+            self.handle(request);
         }
         self.close();
     }
 
-    fn take(&mut self, (batch, reply): Request) {
-        let written = self.write(&batch);
-        self.gauges.size_bytes.store(self.file.size_bytes(), Ordering::Relaxed);
-        // The receiver may have been dropped; the batch is written either way.
-        let _gone = reply.send(written);
+    fn handle(&mut self, request: Request) {
+        // The receiver may have been dropped; a batch is written either way.
+        match request {
+            Request::Write(batch, reply) => {
+                let written = self.write(&batch);
+                self.gauges.size_bytes.store(self.file.size_bytes(), Ordering::Relaxed);
+                let _gone = reply.send(written);
+            }
+            Request::Read(jobs, reply) => drop(reply.send(self.read(&jobs))),
+        }
+    }
+
+    fn read(&mut self, jobs: &[JobKey]) -> Result<Vec<RememberedRow>, ReadError> {
+        self.file.read(jobs).map_err(|source| {
+            let error = ReadError::File { file: self.file.path().to_owned(), source: Box::new(source) };
+            self.gauges.errors[StorageOperation::Read].fetch_add(1, Ordering::Relaxed);
+            error
+        })
     }
 
     fn close(self) {

@@ -9,5 +9,7 @@ closed_set! {
         Write = "write",
         /// Compacting the file.
         Compact = "compact",
+        /// Reading the rows of remembered jobs.
+        Read = "read",
     }
 }

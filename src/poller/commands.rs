@@ -60,6 +60,9 @@ impl Poller {
         {
             return send(reply, Ok(Box::new(job.clone())));
         }
+        if self.store.is_over_in_database(&key) {
+            return self.probe_remembered(key, reply);
+        }
         if let Some(cached) = self.probes.cached(&key, now) {
             return send(reply, cached);
         }

@@ -10,7 +10,7 @@ use crate::model::{BotName, SourceId, TargetUpdate, Timestamp};
 impl Poller {
     /// Applies the first configuration and restores the contents of the database.
     pub(super) fn restore(&mut self, setup: Setup, contents: Option<Contents>, now: Timestamp) {
-        let Some(Contents { mut jobs, bots, campaigns, calls, fingerprints }) = contents else {
+        let Some(Contents { mut jobs, remembered, bots, campaigns, calls, fingerprints }) = contents else {
             return self.configure(setup, now);
         };
         let specs: Vec<_> = setup.bots.iter().map(|bot| bot.spec.clone()).collect();
@@ -19,6 +19,7 @@ impl Poller {
             // Another shard polls it now.
             persisted.sources.clear();
         }
+        self.store.restore_remembered(remembered);
         self.store.restore(bots, campaigns, jobs, now);
         for bot in &setup.bots {
             // A file of an older version does not say what the bot was.

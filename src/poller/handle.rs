@@ -105,6 +105,9 @@ pub enum ProbeError {
     /// The budget is exhausted, or the circuit breaker blocks calls.
     #[error("no call can be made now: the budget is spent or calls are paused")]
     NoBudget,
+    /// The job is remembered, and the database cannot be read.
+    #[error("cannot read the job from the database; the log has the cause")]
+    NotReadable,
     /// The call failed.
     #[error("the upstream gave no report: {0}")]
     Failed(String),

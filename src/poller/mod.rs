@@ -27,6 +27,7 @@ mod pages;
 mod persister;
 mod probes;
 mod published;
+mod recalls;
 mod recent_calls;
 mod repeats;
 mod run;

@@ -12,18 +12,18 @@ use std::time::Duration;
 use tokio::sync::{mpsc, oneshot};
 
 use super::pages::RenderedPage;
-use crate::database::{Batch, BotCalls, Database, RowError, WriteError};
+use crate::database::{Batch, BotCalls, Database, ReadError, RememberedRow, RowError, WriteError};
 use crate::exposition::StorageView;
-use crate::model::{BotName, TargetUpdate, Timestamp, error_chain};
+use crate::model::{BotName, JobKey, TargetUpdate, Timestamp, error_chain};
 use crate::scheduler::CALLS_RETENTION;
 use crate::store::{Dirty, RegisterError, Registered, Store};
 
 /// A write that takes longer does not delay pages and replies any further: numbers that a crash could take back are better
 /// than no numbers.
-const MAX_PAGE_DELAY: Duration = Duration::from_secs(1);
+pub(super) const MAX_PAGE_DELAY: Duration = Duration::from_secs(1);
 
 /// The pause after a failed write; meanwhile pages are published at once.
-const RETRY_INTERVAL: Duration = Duration::from_secs(2);
+pub(super) const RETRY_INTERVAL: Duration = Duration::from_secs(2);
 
 /// The time limit of the last writes before the process ends.
 const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(5);
@@ -60,6 +60,17 @@ pub(super) struct Released {
     page: Option<RenderedPage>,
     /// Each with whether its change is persisted.
     replies: Vec<(Reply, bool)>,
+}
+
+/// What happens to the replies that wait for the next batch.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Replies {
+    /// They go with it.
+    Send,
+    /// They wait further: the rows of their jobs are being read.
+    Hold,
+    /// They are negative: the rows of their jobs cannot be read.
+    Refuse,
 }
 
 /// The reply to a command, sent once the change is persisted.
@@ -117,6 +128,12 @@ impl Persister {
         second.plus(Duration::from_secs(1)) > self.calls_persisted_until
     }
 
+    /// Starts reading the rows of remembered jobs; `None` with in-memory storage. To be called again only when the receiver
+    /// has resolved.
+    pub(super) fn read(&self, jobs: Vec<JobKey>) -> Option<oneshot::Receiver<Result<Vec<RememberedRow>, ReadError>>> {
+        Some(self.database.as_ref()?.read(jobs))
+    }
+
     /// Starts writing what has changed, and delays page and replies until that is done. Releases them at once if nothing has
     /// changed, or the database fails or is slow.
     pub(super) fn persist(
@@ -124,6 +141,7 @@ impl Persister {
         store: &mut Store,
         calls: Vec<BotCalls>,
         page: Option<RenderedPage>,
+        replies: Replies,
         now: Timestamp,
     ) -> Released {
         let Some(database) = &mut self.database else {
@@ -136,17 +154,21 @@ impl Persister {
         if self.retry_at.is_some_and(|at| now < at) {
             return Released::new(page, self.replies.drain(..), false);
         }
+        if replies == Replies::Refuse {
+            self.replies.drain(..).for_each(|reply| reply.send(false));
+        }
         let dirty = store.take_dirty();
+        let held = if replies == Replies::Hold { std::mem::take(&mut self.replies) } else { Vec::new() };
         let fingerprints = (self.fingerprints != self.persisted_fingerprints).then(|| self.fingerprints.clone());
         if dirty.is_empty() && fingerprints.is_none() {
-            return Released::new(page, self.replies.drain(..), true);
+            return Released::new(page, std::mem::replace(&mut self.replies, held), true);
         }
         match batch(store, &dirty, calls, now) {
             Ok(mut batch) => {
                 if let Some(fingerprints) = &fingerprints {
                     batch.fingerprints(fingerprints.clone());
                 }
-                let (written, replies) = (database.write(batch), std::mem::take(&mut self.replies));
+                let (written, replies) = (database.write(batch), std::mem::replace(&mut self.replies, held));
                 self.pending = Some(PendingWrite { since: now, written, dirty, page, replies, fingerprints });
                 Released::new(None, [], true)
             }
@@ -156,6 +178,7 @@ impl Persister {
                     "internal error: could not encode a row; please report this"
                 );
                 store.return_dirty(dirty);
+                self.replies.extend(held);
                 self.retry_at = Some(now.plus(RETRY_INTERVAL));
                 Released::new(page, self.replies.drain(..), false)
             }
@@ -189,6 +212,7 @@ impl Persister {
         match written {
             Ok(()) => {
                 self.calls_persisted_until = pending.since;
+                store.changes_written(&pending.dirty);
                 self.retry_at = None;
                 if let Some(fingerprints) = pending.fingerprints {
                     self.persisted_fingerprints = fingerprints;
@@ -215,7 +239,8 @@ impl Persister {
                 self.complete(written, store, now)?.release(drop);
             }
             self.retry_at = None;
-            self.persist(store, calls, None, now).release(drop);
+            let replies = if store.awaits_recalls() { Replies::Refuse } else { Replies::Send };
+            self.persist(store, calls, None, replies, now).release(drop);
             if self.pending.is_some() {
                 let written = self.written().await;
                 self.complete(written, store, now)?.release(drop);
@@ -243,6 +268,9 @@ impl Persister {
 /// The rows of what has changed, in the order of their keys.
 fn batch(store: &Store, dirty: &Dirty, calls: Vec<BotCalls>, now: Timestamp) -> Result<Batch, RowError> {
     let mut batch = Batch::new(now.minus(CALLS_RETENTION));
+    dirty.removed_bots.iter().for_each(|bot| batch.remove_remembered(bot.clone()));
+    dirty.forgotten.iter().for_each(|(bot, digest)| batch.forget(bot.clone(), *digest));
+    dirty.revived_bots.iter().for_each(|bot| batch.revive_gone(bot.clone()));
     let mut jobs: Vec<_> = dirty.jobs.iter().collect();
     jobs.sort_unstable();
     for key in jobs {

@@ -19,6 +19,7 @@ use super::pages::{PagePublisher, RenderedPage};
 use super::persister::{DatabaseEnded, Persister};
 use super::probes::Probes;
 use super::published::Published;
+use super::recalls::{Recalls, Rows};
 use super::recent_calls::RecentCalls;
 use super::setup::Setup;
 use crate::clock::Clock;
@@ -49,6 +50,7 @@ pub struct Poller {
     pub(super) calls: InFlightCalls,
     pub(super) recent_calls: RecentCalls,
     pub(super) probes: Probes,
+    pub(super) recalls: Recalls,
     pub(super) pages: PagePublisher,
     pub(super) persister: Persister,
     pub(super) inbox: Inbox,
@@ -60,6 +62,7 @@ pub struct Poller {
 enum Event {
     Shutdown,
     Written(Result<(), WriteError>),
+    Recalled(Rows),
     CallEnded(Box<EndedCall>),
     Command(Command),
     Update(TargetUpdate),
@@ -86,6 +89,7 @@ impl Poller {
             calls: InFlightCalls::default(),
             recent_calls: RecentCalls::default(),
             probes: Probes::default(),
+            recalls: Recalls::default(),
             pages: PagePublisher::new(exporter, database.is_some(), now),
             persister: Persister::new(database),
             inbox,
@@ -130,6 +134,7 @@ impl Poller {
                         return;
                     }
                 }
+                Event::Recalled(rows) => self.recall_ended(rows),
                 Event::CallEnded(ended) => {
                     self.handle_call_result(*ended);
                     for _ in 0..BATCH {
@@ -167,7 +172,10 @@ impl Poller {
             for kind in (first..first + KINDS).map(|kind| kind % KINDS) {
                 let event = match kind {
                     0 => cancelled.as_mut().poll(context).map(|()| Event::Shutdown),
-                    1 => self.persister.poll_written(context).map(Event::Written),
+                    1 => match self.persister.poll_written(context) {
+                        Poll::Ready(written) => Poll::Ready(Event::Written(written)),
+                        Poll::Pending => self.recalls.poll(context).map(Event::Recalled),
+                    },
                     2 => self.calls.poll_next(context).map(|ended| Event::CallEnded(Box::new(ended))),
                     3 => self.inbox.poll_command(context).map(Event::Command),
                     4 => self.inbox.poll_update(context).map(Event::Update),
@@ -187,7 +195,8 @@ impl Poller {
         self.store.tick(now);
         self.apply_job_changes(now);
         self.bots.retry_changed_secrets(now);
-        let mut wake = self.store.next_tick();
+        self.start_recall(now);
+        let mut wake = [self.store.next_tick(), self.recalls.retry_at()].into_iter().flatten().min();
         let names: Vec<BotName> = self.bots.iter().map(|(name, _)| name.clone()).collect();
         for name in names {
             if let Some(due) = self.start_calls(&name, now) {
@@ -209,7 +218,8 @@ impl Poller {
         }
         let page = self.render(now);
         let calls = self.unpersisted_calls();
-        let released = self.persister.persist(&mut self.store, calls, Some(page), now);
+        let replies = self.replies(now);
+        let released = self.persister.persist(&mut self.store, calls, Some(page), replies, now);
         released.release(|page| self.publish_page(page));
     }
 

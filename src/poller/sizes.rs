@@ -14,6 +14,7 @@ impl Poller {
             .sizes()
             .into_iter()
             .chain(self.probes.sizes())
+            .chain(self.recalls.sizes())
             .chain(self.pages.sizes())
             .chain(self.recent_calls.sizes());
         for (name, size) in schedulers.chain(others) {

@@ -2,6 +2,7 @@
 
 use std::collections::HashSet;
 
+use super::remembered::Digest;
 use crate::model::{BotName, CampaignKey, JobKey};
 
 /// Jobs, bots and campaigns that changed since the last batch. Bounded by those that are tracked and remembered, plus
@@ -14,12 +15,23 @@ pub struct Dirty {
     pub bots: HashSet<BotName>,
     /// Campaigns; one that [`super::Store::campaign`] does not return is to be deleted.
     pub campaigns: HashSet<CampaignKey>,
+    /// Bots that were removed: their remembered jobs are to be deleted, before anything else is written.
+    pub removed_bots: HashSet<BotName>,
+    /// Remembered jobs to be deleted, before jobs are written.
+    pub forgotten: HashSet<(BotName, Digest)>,
+    /// Bots whose gone jobs are to be marked as revived, before jobs are written.
+    pub revived_bots: HashSet<BotName>,
 }
 
 impl Dirty {
     /// Whether nothing changed.
     pub fn is_empty(&self) -> bool {
-        self.jobs.is_empty() && self.bots.is_empty() && self.campaigns.is_empty()
+        self.jobs.is_empty()
+            && self.bots.is_empty()
+            && self.campaigns.is_empty()
+            && self.removed_bots.is_empty()
+            && self.forgotten.is_empty()
+            && self.revived_bots.is_empty()
     }
 
     pub(super) fn mark_job(dirty: &mut Option<Self>, key: &JobKey) {
@@ -27,6 +39,12 @@ impl Dirty {
             && !dirty.jobs.contains(key)
         {
             dirty.jobs.insert(key.clone());
+        }
+    }
+
+    pub(super) fn mark_revived(dirty: &mut Option<Self>, bot: &BotName) {
+        if let Some(dirty) = dirty {
+            dirty.revived_bots.insert(bot.clone());
         }
     }
 

@@ -29,6 +29,9 @@ impl Store {
         for key in revived {
             Dirty::mark_job(&mut self.dirty, &key);
         }
+        if self.remembered.revive_all(bot) {
+            Dirty::mark_revived(&mut self.dirty, bot);
+        }
     }
 
     /// Revives a gone job that is registered through the job API. Its `job_deadline` starts again.
@@ -39,6 +42,8 @@ impl Store {
             entry.revive();
             entry.added = now;
             Dirty::mark_job(&mut self.dirty, key);
+        } else {
+            self.remembered.revive(key);
         }
     }
 

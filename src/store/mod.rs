@@ -11,7 +11,8 @@
 //! - `campaigns`, `campaign_jobs`: count jobs that belong together as one, beyond the life of their series.
 //! - `gauges`: gauges that are computed from jobs and sources.
 //! - `persisted`, `dirty`: what the database stores, and what changed since the last batch.
-//! - `entry`, `bot`, `sources`, `retired`, `campaign_entry`: one job, one bot, the table of sources, jobs whose series have expired.
+//! - `remember`: how jobs without series are remembered: `retired`, `remembered`, `recalls`.
+//! - `entry`, `bot`, `sources`, `campaign_entry`: one job, one bot, the table of sources, one campaign.
 
 mod bot;
 mod campaign_entry;
@@ -24,8 +25,11 @@ mod entry;
 mod gauges;
 mod gone;
 mod persisted;
+mod recalls;
 mod record;
 mod references;
+mod remember;
+mod remembered;
 mod retired;
 mod sizes;
 mod sources;
@@ -39,6 +43,7 @@ pub use dirty::Dirty;
 pub use entry::Entry;
 pub use persisted::PersistedJob;
 pub use record::{NOT_FOUND_LIMIT, NOT_FOUND_MIN_TIME, RecordOutcome, Transition};
+pub use remembered::{Digest, DigestKey, Mark, RememberedMarks};
 pub use sources::{REMOVAL_GRACE, SourceStatus};
 pub use store::{BotSpec, Change, RegisterError, Registered, Settings, Store};
 

@@ -4,6 +4,7 @@ use enum_map::EnumMap;
 
 use super::dirty::Dirty;
 use super::entry::Entry;
+use super::remembered::{Mark, Remembered, RememberedMarks};
 use super::store::Store;
 use crate::model::{
     BotCounters, BotName, Campaign, CampaignShare, ChannelTally, Inconsistency, Job, JobHistory, JobKey, JobState,
@@ -37,6 +38,13 @@ pub struct PersistedJob {
     pub retired: bool,
 }
 
+impl PersistedJob {
+    /// What the index of remembered jobs has of it.
+    pub fn mark(&self) -> Mark {
+        Mark::new(self.job.state, self.ended.or(self.last_poll).unwrap_or(self.added))
+    }
+}
+
 impl Store {
     /// Starts to record changes, for [`Self::take_dirty`].
     pub fn record_changes(&mut self) {
@@ -54,6 +62,9 @@ impl Store {
             dirty.jobs.extend(unwritten.jobs);
             dirty.bots.extend(unwritten.bots);
             dirty.campaigns.extend(unwritten.campaigns);
+            dirty.removed_bots.extend(unwritten.removed_bots);
+            dirty.forgotten.extend(unwritten.forgotten);
+            dirty.revived_bots.extend(unwritten.revived_bots);
         }
     }
 
@@ -81,6 +92,14 @@ impl Store {
     /// The counters of a bot; `None` if its row is to be deleted.
     pub fn persisted_counters(&self, bot: &BotName) -> Option<&BotCounters> {
         self.bots.get(bot).map(|bot| &bot.metrics.counters)
+    }
+
+    /// Starts with the remembered jobs of the database; to be called before [`Self::restore`].
+    pub fn restore_remembered(&mut self, marks: RememberedMarks) {
+        self.record_changes();
+        self.remembered = Remembered::new(marks);
+        let bots = self.bots.keys().cloned().collect::<Vec<_>>();
+        self.retain_remembered(&bots.iter().collect());
     }
 
     /// Starts from the data of an earlier run; to be called once, after [`Self::configure`] and before the first update
@@ -116,10 +135,37 @@ impl Store {
 
     fn restore_job(&mut self, persisted: PersistedJob) {
         let key = persisted.job.key.clone();
-        let Some(api) = self.bots.get(&key.bot).map(|bot| bot.api) else {
-            Dirty::mark_job(&mut self.dirty, &key);
-            return;
-        };
+        if !self.bots.contains_key(&key.bot) {
+            return Dirty::mark_job(&mut self.dirty, &key);
+        }
+        let retired = persisted.retired;
+        let mut entry = self.restored_entry(persisted);
+        let changed = entry.job.last_change.or(entry.ended).unwrap_or(entry.added);
+        let slot = if retired || entry.sources.is_empty() { None } else { self.free_slot() };
+        match slot {
+            Some(slot) => {
+                let now = std::mem::replace(&mut self.now, changed);
+                let is_new = entry.job.campaign.is_some() && entry.campaign_since.is_none();
+                entry.job.campaign = self.enter_campaign(&key.bot, entry.job.campaign.take());
+                self.insert(slot, entry);
+                self.now = now;
+                if is_new {
+                    self.mark_dirty(slot);
+                }
+            }
+            None => {
+                // Its row moves to the remembered ones.
+                Dirty::mark_job(&mut self.dirty, &key);
+                entry.sources = Vec::new();
+                self.settle_retired(&mut entry, changed);
+                self.retire(entry);
+            }
+        }
+    }
+
+    /// A stored job as an entry, with the sources that are configured.
+    pub(super) fn restored_entry(&mut self, persisted: PersistedJob) -> Entry {
+        let api = self.bots.get(&persisted.job.key.bot).map_or(persisted.job.api, |bot| bot.api);
         let mut sources = Vec::new();
         for source in &persisted.sources {
             // The job API is not in the configuration: it becomes a source with its first job.
@@ -147,28 +193,7 @@ impl Store {
         if entry.campaign_since.is_some() && (!persisted.retired || entry.job.state != JobState::Polling) {
             entry.share = CampaignShare::of(&entry.job);
         }
-        let changed = entry.job.last_change.or(entry.ended).unwrap_or(entry.added);
-        let slot = if persisted.retired || entry.sources.is_empty() { None } else { self.free_slot() };
-        match slot {
-            Some(slot) => {
-                let now = std::mem::replace(&mut self.now, changed);
-                let is_new = entry.job.campaign.is_some() && entry.campaign_since.is_none();
-                entry.job.campaign = self.enter_campaign(&key.bot, entry.job.campaign.take());
-                self.insert(slot, entry);
-                self.now = now;
-                if is_new {
-                    self.mark_dirty(slot);
-                }
-            }
-            None => {
-                if !persisted.retired {
-                    Dirty::mark_job(&mut self.dirty, &key);
-                }
-                entry.sources = Vec::new();
-                self.settle_retired(&mut entry, changed);
-                self.retire(entry);
-            }
-        }
+        entry
     }
 }
 

@@ -40,6 +40,9 @@ impl Store {
             for slot in dropped {
                 self.drop_reference(slot, index, now);
             }
+            if update.up {
+                self.retain_recalls(index, &named);
+            }
             let was_waiting: HashSet<RequestId> = self
                 .sources
                 .waiting
@@ -63,9 +66,10 @@ impl Store {
             return Err(RegisterError::UnknownBot);
         }
         let key = JobKey { bot: bot.clone(), id: target.id.clone() };
-        let is_gone = self.retired.get(&key).is_some_and(|entry| entry.job.state == JobState::Gone);
-        let known = self.index.contains_key(&key) || (self.is_retired(&key, now) && !is_gone);
-        if !known && self.index.len() >= self.settings.max_jobs {
+        let is_gone = self.remembered_state(&key) == Some(JobState::Gone);
+        let is_tracked = self.index.contains_key(&key) || self.recalls.contains(&key);
+        let known = is_tracked || (self.is_retired(&key, now) && !is_gone);
+        if !known && !self.has_capacity() {
             self.dropped.add(DropReason::MaxJobs, 1);
             return Err(RegisterError::Full);
         }
@@ -73,6 +77,7 @@ impl Store {
         let source = SourceId { bot: bot.clone(), kind: SourceKind::Api, name: "api".into() };
         if let Some(index) = self.sources.find_or_insert(&source) {
             self.add_reference(index, bot, target, true, now);
+            self.recalls.mark_registered(&key, now);
         }
         Ok(if known { Registered::Known } else { Registered::New })
     }
@@ -81,7 +86,7 @@ impl Store {
     /// counts are remembered, so that a job that is registered again is not counted again. `false`: no such job.
     pub fn forget(&mut self, key: &JobKey, now: Timestamp) -> bool {
         self.now = now;
-        let Some(slot) = self.index.get(key).copied() else { return false };
+        let Some(slot) = self.index.get(key).copied() else { return self.forget_recall(key) };
         let source = SourceId { bot: key.bot.clone(), kind: SourceKind::Api, name: "api".into() };
         let Some(index) = self.sources.find_or_insert(&source) else { return false };
         let Some(entry) = self.entry(slot) else { return false };
@@ -94,13 +99,6 @@ impl Store {
         }
         self.count_sources();
         true
-    }
-
-    /// Whether a job has ended and its series have expired: it is not tracked again.
-    pub(super) fn is_retired(&self, key: &JobKey, now: Timestamp) -> bool {
-        let Settings { retention, job_deadline, .. } = self.settings;
-        let expiry = self.retired.get(key).and_then(|entry| entry.expires_at(retention, job_deadline));
-        expiry.is_some_and(|at| at <= now)
     }
 
     /// A source names a target. `rejection_counted`: a rejection was counted before, or is reported in another way.
@@ -120,7 +118,10 @@ impl Store {
         if self.is_retired(&key, now) {
             return;
         }
-        let Some(slot) = (self.index.len() < self.settings.max_jobs).then(|| self.free_slot()).flatten() else {
+        if self.recalls.contains(&key) || (self.has_capacity() && self.must_recall(&key)) {
+            return self.recalls.add(key, index, target);
+        }
+        let Some(slot) = self.has_capacity().then(|| self.free_slot()).flatten() else {
             if !rejection_counted {
                 self.dropped.add(DropReason::MaxJobs, 1);
             }
@@ -130,7 +131,7 @@ impl Store {
             return;
         };
         let Some(api) = self.bots.get(bot).map(|bot| bot.api) else { return };
-        let mut known = self.retired.take(&key);
+        let mut known = self.take_remembered(&key);
         if let Some(known) = &mut known {
             self.forget_lost_share(known);
         }
@@ -211,13 +212,6 @@ impl Store {
         }
         self.changes.push(Change::Removed(slot));
         self.job_states_changed = true;
-    }
-
-    /// Remembers a job without series.
-    pub(super) fn retire(&mut self, entry: Entry) {
-        for dropped in self.retired.insert(entry) {
-            Dirty::mark_job(&mut self.dirty, &dropped);
-        }
     }
 
     /// Inserts a job into its slot, and schedules its deadline or expiry.

@@ -16,6 +16,8 @@ impl Store {
             ("store.index", self.index.len()),
             ("store.retired", retired),
             ("store.retirements", retirements),
+            ("store.remembered", self.remembered.len()),
+            ("store.recalls", self.recalls.len()),
             ("store.waiting", self.sources.waiting.len()),
             ("store.sources", self.sources.len()),
             ("store.campaigns", campaigns),

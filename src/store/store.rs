@@ -16,6 +16,8 @@ use super::campaigns::Campaigns;
 use super::dirty::Dirty;
 use super::dropped::Dropped;
 use super::entry::Entry;
+use super::recalls::Recalls;
+use super::remembered::Remembered;
 use super::retired::Retired;
 use super::sources::{REMOVAL_GRACE, Source, SourceStatus, Sources};
 
@@ -91,6 +93,8 @@ pub struct Store {
     pub(super) free: Vec<JobSlot>,
     pub(super) index: HashMap<JobKey, JobSlot>,
     pub(super) retired: Retired,
+    pub(super) remembered: Remembered,
+    pub(super) recalls: Recalls,
     pub(super) sources: Sources,
     pub(super) campaigns: Campaigns,
     /// When ended jobs expire; outdated elements are skipped.
@@ -119,6 +123,8 @@ impl Store {
             free: Vec::new(),
             index: HashMap::new(),
             retired: Retired::default(),
+            remembered: Remembered::default(),
+            recalls: Recalls::default(),
             sources: Sources::default(),
             campaigns: Campaigns::default(),
             expiries: BinaryHeap::new(),
@@ -186,9 +192,8 @@ impl Store {
                 self.note(Change::Changed(slot));
             }
         }
-        for key in self.retired.retain(|entry| configured.contains(&entry.job.key.bot)) {
-            Dirty::mark_job(&mut self.dirty, &key);
-        }
+        self.recalls.retain(|source, _| !removed.contains(&source));
+        self.retain_remembered(&configured);
         self.remove_foreign_campaigns();
         self.reschedule();
         self.count_sources();
@@ -227,7 +232,7 @@ impl Store {
         for slot in over {
             self.remove(slot);
         }
-        while self.index.len() < self.settings.max_jobs {
+        while self.has_capacity() {
             let Some((index, target)) = self.sources.waiting.pop_front() else { break };
             let Some(bot) = self.sources.get_mut(index).map(|source| source.id.bot.clone()) else { continue };
             self.add_reference(index, &bot, target, true, now);
@@ -274,7 +279,7 @@ impl Store {
         self.index.get(key).copied()
     }
 
-    /// A job that has ended and whose series have expired.
+    /// A job that has ended and whose series have expired, unless only the database has it.
     pub fn retired_job(&self, key: &JobKey) -> Option<&Job> {
         let entry = self.retired.get(key)?;
         matches!(entry.job.state, JobState::Finished | JobState::Gone).then_some(&entry.job)

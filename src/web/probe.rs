@@ -55,7 +55,7 @@ pub(super) async fn probe(
         Ok(Ok(Err(error))) => {
             let status = match error {
                 ProbeError::UnknownBot => StatusCode::BAD_REQUEST,
-                ProbeError::NoBudget | ProbeError::TooSoon => StatusCode::SERVICE_UNAVAILABLE,
+                ProbeError::NoBudget | ProbeError::TooSoon | ProbeError::NotReadable => StatusCode::SERVICE_UNAVAILABLE,
                 ProbeError::Failed(_) => StatusCode::BAD_GATEWAY,
             };
             return text(status, format!("{error}\n"));

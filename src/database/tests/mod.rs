@@ -7,13 +7,13 @@ mod writing;
 
 use enum_map::{Enum, EnumMap, enum_map};
 
-use crate::database::BotCalls;
+use crate::database::{BotCalls, Contents};
 use crate::model::{
     ApiVersion, BotCounter, BotCounters, BotName, Campaign, CampaignKey, CampaignTotals, Channel, ChannelTally,
     CompletionSum, CreationTimes, EntryStatus, Histogram, Inconsistency, Job, JobKey, JobNumbers, JobState, JobStatus,
     LabelName, LabelValue, REQUEST_DURATION_BOUNDS, Reason, RequestId, SourceId, SourceKind, TerminalStatus, Timestamp,
 };
-use crate::store::PersistedJob;
+use crate::store::{DigestKey, PersistedJob};
 
 fn key(id: &str) -> JobKey {
     JobKey { bot: BotName::parse("support").unwrap(), id: RequestId::parse(id).unwrap() }
@@ -71,6 +71,17 @@ fn full_job(id: &str) -> PersistedJob {
         retired: true,
         campaign_since: Some(at(10)),
     }
+}
+
+/// The same with series.
+fn tracked_job(id: &str) -> PersistedJob {
+    PersistedJob { retired: false, ..full_job(id) }
+}
+
+/// What is read without the random key.
+fn without_key(mut contents: Contents) -> Contents {
+    contents.remembered.key = DigestKey::default();
+    contents
 }
 
 /// Counters with something in every field.

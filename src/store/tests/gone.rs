@@ -181,3 +181,54 @@ fn jobs_that_are_gone_and_return_again_and_again_leave_no_timers_behind() {
     }
     assert!(world.store.deadlines.len() < 100 && world.store.expiries.len() < 100);
 }
+
+/// A gone job without series, of which the store has only the mark; with its row.
+fn gone_in_database() -> (World, PersistedJob) {
+    let mut world = World::new();
+    world.store.record_changes();
+    world.names("a", &["ds-1"], at(0));
+    for second in [100, 150, GONE] {
+        world.failed("ds-1", Outcome::NotFound, at(second));
+    }
+    world.names("a", &[], at(300));
+    world.store.tick(at(400));
+    let row = world.store.persisted_job(&key("ds-1")).unwrap();
+    let written = world.store.take_dirty();
+    world.store.changes_written(&written);
+    assert!(world.store.is_over_in_database(&key("ds-1")));
+    (world, row)
+}
+
+#[test]
+fn a_registration_revives_a_gone_job_that_only_the_database_has() {
+    let (mut world, row) = gone_in_database();
+    let expiry = at(0).plus(LIFE.job_deadline);
+    world.names("a", &["ds-1"], expiry);
+    assert!(!world.store.awaits_recalls(), "a source alone does not revive it");
+    assert_eq!(world.store.register(&bot(), target("ds-1"), expiry), Ok(Registered::New));
+    world.store.recall(&key("ds-1"), Some(row), expiry);
+    assert_eq!(state(&world), JobState::Polling);
+    world.store.tick(expiry.plus(LIFE.job_deadline).minus(HOUR));
+    assert_eq!(state(&world), JobState::Polling, "its deadline starts again");
+}
+
+#[test]
+fn a_changed_bot_revives_gone_jobs_that_only_the_database_has() {
+    let (mut world, row) = gone_in_database();
+    let expiry = at(GONE).plus(LIFE.retention);
+    world.store.revive_gone(&bot(), expiry);
+    assert!(world.store.take_dirty().revived_bots.contains(&bot()));
+    world.names("a", &["ds-1"], expiry);
+    world.store.recall(&key("ds-1"), Some(row.clone()), expiry);
+    assert_eq!(state(&world), JobState::Polling);
+
+    // After its deadline it stays gone.
+    let (mut world, _) = gone_in_database();
+    let deadline = at(0).plus(LIFE.job_deadline);
+    world.store.revive_gone(&bot(), expiry);
+    world.names("a", &["ds-1"], deadline);
+    world.store.recall(&key("ds-1"), Some(row), deadline);
+    assert!(world.job("ds-1").is_none());
+    world.names("a", &["ds-1"], deadline);
+    assert!(!world.store.awaits_recalls(), "it is remembered as gone again");
+}

@@ -4,7 +4,9 @@ use crate::model::{
     ApiVersion, BotCounter, BotCounters, BotName, Campaign, Channel, ChannelTally, EntryStatus, JobKey, JobNumbers,
     JobState, JobStatus, LabelValue, Outcome, Report, RequestId, SourceId, SourceKind, Target, TargetUpdate, Timestamp,
 };
-use crate::store::{BotSpec, Change, Dirty, PersistedJob, Registered, Settings, Store, Transition};
+use crate::store::{
+    BotSpec, Change, Digest, DigestKey, Dirty, PersistedJob, Registered, RememberedMarks, Settings, Store, Transition,
+};
 
 const RETENTION: Duration = Duration::from_secs(600);
 
@@ -63,14 +65,13 @@ fn report(status: JobStatus, success: u64) -> Option<Report> {
     })
 }
 
+fn configured_bots() -> [BotSpec; 1] {
+    [BotSpec { name: bot(), api: ApiVersion::V1, channels: Vec::new() }]
+}
+
 fn configured() -> Store {
     let mut store = Store::new(settings());
-    store.configure(
-        settings(),
-        &[BotSpec { name: bot(), api: ApiVersion::V1, channels: Vec::new() }],
-        &[file()],
-        at(0),
-    );
+    store.configure(settings(), &configured_bots(), &[file()], at(0));
     store
 }
 
@@ -93,24 +94,55 @@ fn lived() -> Store {
 
 /// What a database would have after it has written everything.
 fn persisted(store: &mut Store) -> (Vec<(BotName, BotCounters)>, Vec<Campaign>, Vec<PersistedJob>) {
-    let Dirty { jobs, bots, campaigns } = store.take_dirty();
+    let written = store.take_dirty();
+    let Dirty { jobs, bots, campaigns, .. } = written.clone();
     let bots = bots.into_iter().filter_map(|bot| Some((bot.clone(), store.persisted_counters(&bot)?.clone())));
     let campaigns = campaigns.iter().filter_map(|key| store.campaign(key).cloned()).collect();
-    (bots.collect(), campaigns, jobs.iter().filter_map(|key| store.persisted_job(key)).collect())
+    let rows = (bots.collect(), campaigns, jobs.iter().filter_map(|key| store.persisted_job(key)).collect());
+    store.changes_written(&written);
+    rows
+}
+
+/// The tracked jobs of a database, and the marks of the others.
+fn split(jobs: &[PersistedJob]) -> (Vec<PersistedJob>, RememberedMarks) {
+    let key = DigestKey([7; 16]);
+    let (retired, tracked): (Vec<_>, Vec<_>) = jobs.iter().cloned().partition(|job| job.retired);
+    let mut marks: Vec<_> = retired.iter().map(|job| (Digest::of(key, &job.job.key), job.mark())).collect();
+    marks.sort_by_key(|(digest, _)| *digest);
+    (tracked, RememberedMarks { key, bots: vec![(bot(), marks)] })
+}
+
+/// Recalls what the store asks for.
+fn recall(store: &mut Store, rows: &[PersistedJob], now: Timestamp) {
+    for key in store.recalls(100) {
+        let row = rows.iter().find(|row| row.job.key == key && row.retired);
+        store.recall(&key, row.cloned(), now);
+    }
 }
 
 fn restored(from: &mut Store) -> Store {
-    let (bots, campaigns, jobs) = persisted(from);
+    restored_with_rows(from).0
+}
+
+/// A restored store, and the rows of the database.
+fn restored_with_rows(from: &mut Store) -> (Store, Vec<PersistedJob>) {
+    let (bots, campaigns, rows) = persisted(from);
+    let (jobs, marks) = split(&rows);
     let mut store = configured();
+    store.restore_remembered(marks);
     store.restore(bots, campaigns, jobs, at(50));
-    store
+    (store, rows)
 }
 
 #[test]
 fn a_restored_store_knows_all_that_the_first_one_knew() {
     let mut first = lived();
-    let second = restored(&mut first);
-    for id in ["ds-runs", "ds-ended", "ds-api", "ds-forgotten"] {
+    let forgotten = first.persisted_job(&key("ds-forgotten")).unwrap();
+    assert!(forgotten.retired);
+    let (second, rows) = restored_with_rows(&mut first);
+    assert!(rows.contains(&forgotten));
+    assert!(first.persisted_job(&key("ds-forgotten")).is_none(), "its entry has left memory");
+    for id in ["ds-runs", "ds-ended", "ds-api"] {
         assert_eq!(second.persisted_job(&key(id)), first.persisted_job(&key(id)), "{id}");
         assert!(second.persisted_job(&key(id)).is_some(), "{id}");
     }
@@ -124,7 +156,7 @@ fn a_restored_store_knows_all_that_the_first_one_knew() {
 
 #[test]
 fn nothing_is_counted_again_and_nothing_ended_is_polled() {
-    let mut store = restored(&mut lived());
+    let (mut store, rows) = restored_with_rows(&mut lived());
     let added: Vec<_> = store.take_changes();
     assert_eq!(added.iter().filter(|change| matches!(change, Change::Added(_))).count(), 3);
     let ended = store.find(&key("ds-ended")).unwrap();
@@ -137,6 +169,8 @@ fn nothing_is_counted_again_and_nothing_ended_is_polled() {
     let runs = store.find(&key("ds-runs")).unwrap();
     store.record(runs, Outcome::Ok, report(JobStatus::InProgress, 6), at(50));
     assert_eq!(store.register(&bot(), target("ds-forgotten"), at(50)), Ok(Registered::New));
+    assert_eq!(store.find(&key("ds-forgotten")), None, "its row is needed first");
+    recall(&mut store, &rows, at(50));
     let again = store.find(&key("ds-forgotten")).unwrap();
     store.record(again, Outcome::Ok, report(JobStatus::InProgress, 3), at(60));
     let counted = store.bots().next().unwrap().counters.notifications[&Channel::clean("msteams").unwrap()];
@@ -184,18 +218,71 @@ fn only_what_changed_is_dirty() {
 
 #[test]
 fn what_belongs_to_a_bot_that_is_gone_is_forgotten() {
-    let (bots, campaigns, jobs) = persisted(&mut lived());
+    let (bots, campaigns, rows) = persisted(&mut lived());
+    let (jobs, marks) = split(&rows);
     let mut store = Store::new(settings());
-    store.record_changes();
+    store.restore_remembered(marks);
     store.restore(bots, campaigns, jobs, at(50));
     let dirty = store.take_dirty();
-    assert_eq!((dirty.jobs.len(), dirty.bots.len()), (4, 1));
+    assert_eq!((dirty.jobs.len(), dirty.bots.len(), dirty.removed_bots.len()), (3, 1, 1));
     assert!(dirty.jobs.iter().all(|key| store.persisted_job(key).is_none()));
     assert!(store.persisted_counters(&bot()).is_none());
 
     let mut store = restored(&mut lived());
     store.configure(settings(), &[], &[], at(0));
     let dirty = store.take_dirty();
-    assert_eq!((dirty.jobs.len(), dirty.bots.len()), (4, 1));
+    assert_eq!((dirty.jobs.len(), dirty.bots.len(), dirty.removed_bots.len()), (3, 1, 1));
     assert!(dirty.jobs.iter().all(|key| store.persisted_job(key).is_none()));
+}
+
+#[test]
+fn rows_of_older_files_move_to_the_remembered_ones() {
+    let (bots, campaigns, rows) = persisted(&mut lived());
+    let mut store = configured();
+    store.restore(bots, campaigns, rows, at(50));
+    assert!(store.take_dirty().jobs.contains(&key("ds-forgotten")));
+    assert!(store.persisted_job(&key("ds-forgotten")).unwrap().retired);
+}
+
+#[test]
+fn a_remembered_job_waits_for_its_row_within_max_jobs() {
+    let (mut store, rows) = restored_with_rows(&mut lived());
+    store.apply(update(&["ds-runs", "ds-ended", "ds-forgotten"]), at(50));
+    assert_eq!(store.recalls(100), [key("ds-forgotten")]);
+    assert_eq!(store.register(&bot(), target("ds-forgotten"), at(50)), Ok(Registered::Known));
+    store.configure(Settings { max_jobs: 4, ..settings() }, &configured_bots(), &[file()], at(50));
+    assert!(store.register(&bot(), target("ds-more"), at(50)).is_err(), "the job that waits counts");
+    store.apply(update(&["ds-runs", "ds-ended"]), at(51));
+    assert_eq!(store.recalls(100), [key("ds-forgotten")], "the job API still names it");
+    assert!(store.forget(&key("ds-forgotten"), at(51)));
+    assert!(!store.awaits_recalls());
+    store.apply(update(&["ds-runs", "ds-ended", "ds-forgotten"]), at(52));
+    recall(&mut store, &rows, at(52));
+    assert!(store.find(&key("ds-forgotten")).is_some());
+    store.take_dirty();
+
+    // The same without a row: the digest is that of another job, or the row is damaged.
+    let (mut store, _) = restored_with_rows(&mut lived());
+    store.apply(update(&["ds-forgotten"]), at(50));
+    store.recall(&key("ds-forgotten"), None, at(50));
+    assert!(store.find(&key("ds-forgotten")).is_some());
+    assert!(!store.awaits_recalls());
+}
+
+#[test]
+fn a_job_that_changes_during_a_write_stays_in_memory() {
+    let mut store = lived();
+    let written = store.take_dirty();
+    store.register(&bot(), target("ds-forgotten"), at(50)).unwrap();
+    store.forget(&key("ds-forgotten"), at(51));
+    store.changes_written(&written);
+    assert!(store.persisted_job(&key("ds-forgotten")).unwrap().retired, "the next batch writes it");
+    let written = store.take_dirty();
+    store.changes_written(&written);
+    assert_eq!(store.persisted_job(&key("ds-forgotten")), None);
+    store.tick(at(30).plus(RETENTION));
+    assert!(!store.is_over_in_database(&key("ds-ended")));
+    let written = store.take_dirty();
+    store.changes_written(&written);
+    assert!(store.is_over_in_database(&key("ds-ended")));
 }
