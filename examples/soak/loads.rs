@@ -15,7 +15,7 @@ const REQUEST: u64 = 100;
 const REPORTS: &str = "koreai_upstream_requests_total{bot=\"soak\",outcome=\"ok\"}";
 
 /// All jobs that have finished.
-const FINISHED: &str = "koreai_jobs_finished_total{bot=\"soak\",status=\"PARTIAL_SUCCESS\"}";
+const FINISHED: &str = "koreai_jobs_finished_total{bot=\"soak\",status=\"SUCCESS\"}";
 
 /// Applies a load; returns how much of it was done.
 pub(crate) async fn run(load: Load, course: &mut Course) -> (Exporter, u64) {

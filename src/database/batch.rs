@@ -16,8 +16,8 @@ pub struct Batch {
     pub(super) forgotten: Vec<(BotName, Digest)>,
     /// Bots whose gone jobs are marked as revived before jobs are written.
     pub(super) revived_bots: Vec<BotName>,
-    /// Rows, with a mark if the job is remembered without series; `None` deletes.
-    pub(super) jobs: Vec<(JobKey, Option<(Option<Mark>, Vec<u8>)>)>,
+    /// `None` deletes.
+    pub(super) jobs: Vec<(JobKey, Option<StoredJob>)>,
     /// Bytes of rows; `None` deletes.
     pub(super) bots: Vec<(BotName, Option<Vec<u8>>)>,
     pub(super) campaigns: Vec<(CampaignKey, Option<Vec<u8>>)>,
@@ -26,6 +26,14 @@ pub struct Batch {
     pub(super) fingerprints: Option<BTreeMap<BotName, u64>>,
     /// Calls before this time are deleted.
     pub(super) calls_since: Timestamp,
+}
+
+/// A job to be written.
+#[derive(Debug)]
+pub(super) struct StoredJob {
+    /// Present if the job is remembered without series.
+    pub(super) mark: Option<Mark>,
+    pub(super) row: Vec<u8>,
 }
 
 /// Calls of one bot, by the second in which they started.
@@ -65,7 +73,9 @@ impl Batch {
     /// # Errors
     /// A value that cannot be encoded; none is known.
     pub fn job(&mut self, key: JobKey, persisted: Option<&PersistedJob>) -> Result<(), RowError> {
-        let row = persisted.map(|job| Ok((job.retired.then(|| job.mark()), job_row::to_bytes(job)?))).transpose()?;
+        let stored =
+            |job: &PersistedJob| Ok(StoredJob { mark: job.retired.then(|| job.mark()), row: job_row::to_bytes(job)? });
+        let row = persisted.map(stored).transpose()?;
         self.jobs.push((key, row));
         Ok(())
     }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use redb::{ReadableDatabase, ReadableTable, TableDefinition, TableError};
 
-use super::batch::{Batch, BotCalls, Contents};
+use super::batch::{Batch, BotCalls, Contents, StoredJob};
 use super::campaign_row;
 use super::disk::{Disk, FILE_NAME};
 use super::error::{Damage, DatabaseError, RowError};
@@ -178,12 +178,12 @@ fn write_rows(transaction: &redb::WriteTransaction, batch: &Batch, digest_key: D
     for (job, row) in &batch.jobs {
         let key = (job.bot.as_str(), job.id.as_str());
         match row {
-            Some((Some(mark), bytes)) => {
+            Some(StoredJob { mark: Some(mark), row }) => {
                 jobs.remove(key)?;
-                remembered.insert(job, *mark, bytes)?;
+                remembered.insert(job, *mark, row)?;
             }
-            Some((None, bytes)) => {
-                jobs.insert(key, bytes.as_slice())?;
+            Some(StoredJob { mark: None, row }) => {
+                jobs.insert(key, row.as_slice())?;
                 remembered.remove(job)?;
             }
             None => {
@@ -300,12 +300,11 @@ fn read(database: &redb::Database) -> Result<Opened, OpenError> {
         let job = id.and_then(|id| (reader.job)(JobKey { bot, id }, bytes.value()));
         contents.jobs.push(job.map_err(bad_row("jobs"))?);
     }
-    if let Some((bots, size)) = remembered_rows::read_marks(&transaction)? {
-        for (bot, marks) in bots {
-            contents.remembered.bots.push((bot_name(&bot).map_err(bad_row("remembered_marks"))?, marks));
-        }
-        row_bytes = row_bytes.saturating_add(size);
+    let (marks, remembered_bytes) = remembered_rows::read_marks(&transaction)?;
+    for (bot, marks) in marks {
+        contents.remembered.bots.push((bot_name(&bot).map_err(bad_row("remembered_marks"))?, marks));
     }
+    row_bytes = row_bytes.saturating_add(remembered_bytes);
     // A file of format 1 gets the table when it is upgraded.
     let campaigns = match transaction.open_table(CAMPAIGNS) {
         Err(TableError::TableDoesNotExist(_)) => None,

@@ -77,15 +77,16 @@ impl<'t> RememberedRows<'t> {
     }
 }
 
-/// The marks by bot, and the size of the rows; `None` in a file that has no such table yet.
-pub(super) fn read_marks(
-    transaction: &redb::ReadTransaction,
-) -> Result<Option<(Vec<(String, Vec<(Digest, Mark)>)>, u64)>, redb::Error> {
+/// The marks of a bot.
+type BotMarks = (String, Vec<(Digest, Mark)>);
+
+/// The marks by bot, and the size of the rows. A file of an older version has none.
+pub(super) fn read_marks(transaction: &redb::ReadTransaction) -> Result<(Vec<BotMarks>, u64), redb::Error> {
     let marks = match transaction.open_table(MARKS) {
-        Err(TableError::TableDoesNotExist(_)) => return Ok(None),
+        Err(TableError::TableDoesNotExist(_)) => return Ok((Vec::new(), 0)),
         table => table?,
     };
-    let mut bots: Vec<(String, Vec<(Digest, Mark)>)> = Vec::new();
+    let mut bots: Vec<BotMarks> = Vec::new();
     for entry in marks.iter()? {
         let (key, mark) = entry?;
         let (bot, digest) = key.value();
@@ -95,7 +96,7 @@ pub(super) fn read_marks(
             None => bots.push((bot.to_owned(), vec![mark])),
         }
     }
-    Ok(Some((bots, marks.len()?.saturating_mul(ROW_BYTES))))
+    Ok((bots, marks.len()?.saturating_mul(ROW_BYTES)))
 }
 
 /// The rows of remembered jobs; `None` for a job that has none. A row that cannot be decoded is an error of its own.

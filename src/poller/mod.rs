@@ -6,7 +6,7 @@
 //! - `run`: [`Poller`], the loop. `commands`, `configuration`, `job_changes` and `call_results` are its reactions.
 //! - `inbox`: incoming commands and target updates. `in_flight`: the calls in flight. `bots`: the bots, and which of them
 //!   owns each job. `pages`: when pages are rendered and published, and readiness. `persister`: what is written to the
-//!   database, and what waits for that. `probes`: jobs that are only probed. `recent_calls`: the last calls of all jobs.
+//!   database, and what waits for that. `recall`, `recalls`: rows that are read from it. `probes`: jobs that are only probed. `recent_calls`: the last calls of all jobs.
 //! - [`Setup`]: a configuration as the loop needs it; a reload sends another one.
 //! - [`Handle`]: how other tasks send commands to the loop.
 //! - [`Published`]: what readers share with the loop: the page, readiness, the heartbeat.
@@ -27,6 +27,7 @@ mod pages;
 mod persister;
 mod probes;
 mod published;
+mod recall;
 mod recalls;
 mod recent_calls;
 mod repeats;

@@ -1,21 +1,12 @@
-//! Reads the rows of remembered jobs: of those that a source names again, and of those that are probed.
+//! The rows of remembered jobs that are being read, and the probes that wait for one.
 
 use std::task::{Context, Poll};
 
 use tokio::sync::oneshot;
 
-use super::handle::ProbeError;
-use super::persister::{MAX_PAGE_DELAY, RETRY_INTERVAL, Replies};
 use super::probes::ProbeResult;
-use super::run::Poller;
 use crate::database::{ReadError, RememberedRow};
-use crate::model::{JobKey, Timestamp, error_chain};
-
-/// The most rows that are read at once.
-const MAX_ROWS: usize = 1_000;
-
-/// The most probes that wait for a row; further ones are refused.
-const MAX_WAITING_PROBES: usize = 256;
+use crate::model::{JobKey, Timestamp};
 
 /// The rows of these jobs, in their order.
 pub(super) type Rows = Result<Vec<RememberedRow>, ReadError>;
@@ -23,16 +14,17 @@ pub(super) type Rows = Result<Vec<RememberedRow>, ReadError>;
 /// What is read, and what waits to be read.
 #[derive(Default)]
 pub(super) struct Recalls {
-    in_flight: Option<Read>,
-    probes: Vec<(JobKey, oneshot::Sender<ProbeResult>)>,
+    pub(super) in_flight: Option<Read>,
+    pub(super) probes: Vec<(JobKey, oneshot::Sender<ProbeResult>)>,
     /// Set after a failure.
-    retry_at: Option<Timestamp>,
+    pub(super) retry_at: Option<Timestamp>,
 }
 
-struct Read {
-    since: Timestamp,
-    jobs: Vec<JobKey>,
-    rows: oneshot::Receiver<Rows>,
+/// A read that has not ended.
+pub(super) struct Read {
+    pub(super) since: Timestamp,
+    pub(super) jobs: Vec<JobKey>,
+    pub(super) rows: oneshot::Receiver<Rows>,
 }
 
 impl Recalls {
@@ -54,78 +46,5 @@ impl Recalls {
     /// The number of probes that wait.
     pub(super) fn sizes(&self) -> [(&'static str, usize); 1] {
         [("recalls.probes", self.probes.len())]
-    }
-}
-
-impl Poller {
-    /// Starts reading rows that are needed, if none are being read.
-    pub(super) fn start_recall(&mut self, now: Timestamp) {
-        let recalls = &mut self.recalls;
-        recalls.probes.retain(|(_, reply)| !reply.is_closed());
-        if recalls.in_flight.is_some() || recalls.retry_at.is_some_and(|at| now < at) {
-            return;
-        }
-        recalls.retry_at = None;
-        if recalls.probes.is_empty() && !self.store.awaits_recalls() {
-            return;
-        }
-        let mut jobs = self.store.recalls(MAX_ROWS);
-        jobs.extend(recalls.probes.iter().map(|(key, _)| key.clone()));
-        let rows = self.persister.read(jobs.clone());
-        recalls.in_flight = rows.map(|rows| Read { since: now, jobs, rows });
-    }
-
-    /// Tracks the jobs whose rows have been read, and answers the probes.
-    pub(super) fn recall_ended(&mut self, rows: Rows) {
-        let now = self.clock.now();
-        let Some(read) = self.recalls.in_flight.take() else { return };
-        let rows = match rows {
-            Ok(rows) => rows,
-            Err(error) => {
-                tracing::error!(
-                    error = error_chain(&error),
-                    "failed to read remembered jobs from the database; they are tracked when a read succeeds"
-                );
-                for (_, reply) in self.recalls.probes.drain(..) {
-                    let _gone = reply.send(Err(ProbeError::NotReadable));
-                }
-                self.recalls.retry_at = Some(now.plus(RETRY_INTERVAL));
-                return self.pages.request_now(now);
-            }
-        };
-        for (key, row) in read.jobs.into_iter().zip(rows) {
-            let row = row.and_then(|row| {
-                let failed =
-                    |error| tracing::error!(error = error_chain(&error), "the row of a remembered job is damaged");
-                row.map_err(failed).ok()
-            });
-            for (_, reply) in self.recalls.probes.extract_if(.., |(probed, _)| *probed == key) {
-                // The next probe calls the upstream: the job is not remembered any more.
-                let _gone = reply.send(row.as_ref().map(|row| Box::new(row.job.clone())).ok_or(ProbeError::TooSoon));
-            }
-            self.store.recall(&key, row, now);
-        }
-        self.store.recount();
-        self.apply_job_changes(now);
-        self.pages.request_now(now);
-    }
-
-    /// Answers a probe with the row of a remembered job.
-    pub(super) fn probe_remembered(&mut self, key: JobKey, reply: oneshot::Sender<ProbeResult>) {
-        if self.recalls.probes.len() < MAX_WAITING_PROBES {
-            self.recalls.probes.push((key, reply));
-        } else {
-            let _gone = reply.send(Err(ProbeError::NotReadable));
-        }
-    }
-
-    /// What happens to replies about jobs: they wait for rows that are being read, but not longer than a page.
-    pub(super) fn replies(&self, now: Timestamp) -> Replies {
-        if !self.store.awaits_recalls() {
-            return Replies::Send;
-        }
-        let is_late = |read: &Read| read.since.plus(MAX_PAGE_DELAY) <= now;
-        let failed = self.recalls.retry_at.is_some() || self.recalls.in_flight.as_ref().is_some_and(is_late);
-        if failed { Replies::Refuse } else { Replies::Hold }
     }
 }

@@ -11,12 +11,13 @@ pub(super) struct Recalls {
     pending: BTreeMap<JobKey, Recall>,
 }
 
+/// What waits for a row.
 #[derive(Debug, Default)]
-struct Recall {
-    /// The sources that name it, longest reference first.
-    references: Vec<(SourceIndex, Target)>,
+pub(super) struct Recall {
+    /// The sources that name the job, longest reference first.
+    pub(super) references: Vec<(SourceIndex, Target)>,
     /// When it was registered through the job API, which revives a gone job.
-    registered: Option<Timestamp>,
+    pub(super) registered: Option<Timestamp>,
 }
 
 impl Recalls {
@@ -29,9 +30,8 @@ impl Recalls {
         self.pending.keys().take(limit).cloned().collect()
     }
 
-    /// The references of a job, and when it was registered through the job API.
-    pub(super) fn take(&mut self, key: &JobKey) -> Option<(Vec<(SourceIndex, Target)>, Option<Timestamp>)> {
-        self.pending.remove(key).map(|recall| (recall.references, recall.registered))
+    pub(super) fn take(&mut self, key: &JobKey) -> Option<Recall> {
+        self.pending.remove(key)
     }
 
     pub(super) fn contains(&self, key: &JobKey) -> bool {

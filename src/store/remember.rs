@@ -9,6 +9,7 @@ use std::collections::HashSet;
 use super::dirty::Dirty;
 use super::entry::Entry;
 use super::persisted::PersistedJob;
+use super::recalls::Recall;
 use super::remembered::Mark;
 use super::retired::{MAX_IN_MEMORY, MAX_UNWRITTEN};
 use super::sources::SourceIndex;
@@ -78,7 +79,7 @@ impl Store {
     /// Tracks a job again, with its row. Without a row it is a new job.
     pub fn recall(&mut self, key: &JobKey, row: Option<PersistedJob>, now: Timestamp) {
         self.now = now;
-        let Some((references, registered)) = self.recalls.take(key) else { return };
+        let Some(Recall { references, registered }) = self.recalls.take(key) else { return };
         let revived = self.remembered.get(key).is_some_and(|mark| mark.state() == JobState::Polling);
         self.remembered.remove(key);
         if let Some(persisted) = row {

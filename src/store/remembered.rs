@@ -135,7 +135,8 @@ impl Remembered {
 
     /// Forgets all jobs of the bots for which `keep` is false; returns these bots.
     pub(super) fn retain_bots(&mut self, keep: impl Fn(&BotName) -> bool) -> Vec<BotName> {
-        let removed: Vec<_> = self.bots.extract_if(.., |bot, _| !keep(bot)).map(|(bot, _)| bot).collect();
+        let removed: Vec<_> = self.bots.keys().filter(|bot| !keep(bot)).cloned().collect();
+        removed.iter().for_each(|bot| drop(self.bots.remove(bot)));
         self.len = self.bots.values().map(BTreeMap::len).sum();
         removed
     }
@@ -171,11 +172,13 @@ impl Remembered {
         let newest_forgotten = *newest_forgotten;
         let mut forgotten = Vec::with_capacity(excess);
         for (bot, marks) in &mut self.bots {
-            let old = marks.extract_if(.., |_, mark| mark.at() <= newest_forgotten);
-            forgotten.extend(old.take(excess - forgotten.len()).map(|(digest, _)| (bot.clone(), digest)));
-            if forgotten.len() == excess {
-                break;
-            }
+            marks.retain(|digest, mark| {
+                let keep = mark.at() > newest_forgotten || forgotten.len() == excess;
+                if !keep {
+                    forgotten.push((bot.clone(), *digest));
+                }
+                keep
+            });
         }
         self.len -= forgotten.len();
         forgotten

@@ -151,6 +151,6 @@ pub(crate) fn exporter() -> ExporterView {
         config_last_reload_successful: true,
         config_last_reload_success: Timestamp::from_millis(1_643_057_700_000).plus(Duration::from_millis(250)),
         dropped: EnumMap::from_array([1, 0, 0, 2]),
-        storage: Some(StorageView { size_bytes: 1_589_248, errors: EnumMap::from_array([1, 0]) }),
+        storage: Some(StorageView { size_bytes: 1_589_248, errors: EnumMap::from_array([1, 0, 0]) }),
     }
 }
