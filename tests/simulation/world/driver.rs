@@ -158,7 +158,7 @@ impl Driver {
         self.outside.tell(&format!("life {} begins", self.lives));
         let ((good, healthy, clean, ended), outside) = (self.last_life, self.outside.clone());
         let look = |contents: &koreai_exporter::database::Contents| {
-            outside.ledger().found(&contents.jobs, good, healthy, clean, ended);
+            outside.ledger().found(contents, good, healthy, clean, ended);
         };
         let rng = self.dice.rng();
         match Exporter::start(&self.outside, &configuration, &folder, rng, self.world.pages, look).await {

@@ -3,9 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
 
+use koreai_exporter::database::Contents;
 use koreai_exporter::fake_upstream::Truth;
-use koreai_exporter::model::JobState;
-use koreai_exporter::store::PersistedJob;
+use koreai_exporter::model::{BotName, JobKey, JobState, RequestId};
+use koreai_exporter::store::Digest;
 
 use super::story::Story;
 
@@ -226,24 +227,38 @@ impl Ledger {
     /// What the next life of the program finds: of what was told, all that `program_ended` did not forgive is there.
     pub(crate) fn found(
         &mut self,
-        jobs: &[PersistedJob],
+        contents: &Contents,
         good: Option<Duration>,
         healthy: bool,
         clean: bool,
         now: Duration,
     ) {
-        let finished: BTreeSet<Key> = jobs
+        let finished: BTreeSet<Key> = contents
+            .jobs
             .iter()
             .filter(|kept| kept.job.state == JobState::Finished)
             .map(|kept| (kept.job.key.bot.to_string(), kept.job.key.id.to_string()))
             .collect();
+        // Of jobs without series only the marks are read at the start.
+        let remembered: BTreeSet<Digest> = contents
+            .remembered
+            .bots
+            .iter()
+            .flat_map(|(_, marks)| marks)
+            .filter(|(_, mark)| mark.state() == JobState::Finished)
+            .map(|(digest, _)| *digest)
+            .collect();
+        let is_remembered = |(bot, id): &Key| {
+            let key = BotName::parse(bot).ok().zip(RequestId::parse(id).ok()).map(|(bot, id)| JobKey { bot, id });
+            key.is_some_and(|key| remembered.contains(&Digest::of(contents.remembered.key, &key)))
+        };
         let within = self.kept_within;
         let kept = |at: Duration| match clean && healthy {
             true => at < now,
             false => good.is_some_and(|good| at < good) || (healthy && at.saturating_add(within) < now),
         };
         for (key, told) in &mut self.told {
-            let Some(at) = told.finished.filter(|_| !finished.contains(key)) else { continue };
+            let Some(at) = told.finished.filter(|_| !finished.contains(key) && !is_remembered(key)) else { continue };
             if kept(at) {
                 let what = format!("{} was told to have finished at {at:?}; the database does not know", key.1);
                 self.story.broken(now, "what is kept stays kept", &what);
