@@ -51,6 +51,11 @@ impl JobBlocks {
         Self { moment: Some(Moment { restoring: true, ..Moment::default() }), ..Self::new() }
     }
 
+    /// Does not compress what is rendered from now on: for simulations, which hardly ever take a compressed page.
+    pub fn store_only(&mut self) {
+        self.deflater.store_only();
+    }
+
     /// The counters on the pages so far are those of an earlier run; what appears from now on is new.
     pub fn counters_restored(&mut self) {
         if let Some(moment) = &mut self.moment {

@@ -32,6 +32,7 @@ pub(super) struct Deflater {
     fine: Compress,
     fast: Compress,
     scratch: Vec<u8>,
+    stores: bool,
 }
 
 impl Deflater {
@@ -40,7 +41,13 @@ impl Deflater {
             fine: Compress::new(Effort::Fine.level(), false),
             fast: Compress::new(Effort::Fast.level(), false),
             scratch: Vec::new(),
+            stores: false,
         }
+    }
+
+    /// From now on segments are stored, not compressed.
+    pub(super) fn store_only(&mut self) {
+        self.stores = true;
     }
 
     /// Compresses a text into a segment that refers to nothing before it and ends on a byte boundary, so that it can be
@@ -50,8 +57,11 @@ impl Deflater {
             Effort::Fine => &mut self.fine,
             Effort::Fast => &mut self.fast,
         };
-        compress.reset();
-        if deflate(compress, text, FlushCompress::Sync, &mut self.scratch).is_err() {
+        let compressed = !self.stores && {
+            compress.reset();
+            deflate(compress, text, FlushCompress::Sync, &mut self.scratch).is_ok()
+        };
+        if !compressed {
             store(text, &mut self.scratch);
         }
         Bytes::copy_from_slice(&self.scratch)

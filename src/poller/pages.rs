@@ -58,9 +58,11 @@ impl PagePublisher {
         }
     }
 
-    /// Renders pages at other times than the program does: at least `min_interval` apart, and at least once in `max_age`.
-    pub(super) fn set_intervals(&mut self, min_interval: Duration, max_age: Duration) {
+    /// Renders pages at other times than the program does, and does not compress them: at least `min_interval` apart, and at
+    /// least once in `max_age`.
+    pub(super) fn simulate(&mut self, min_interval: Duration, max_age: Duration) {
         (self.min_interval, self.max_age) = (min_interval, max_age);
+        self.blocks.store_only();
     }
 
     /// A page is rendered at least this often.

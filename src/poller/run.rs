@@ -105,10 +105,11 @@ impl Poller {
         (poller, Parts { handle, published, updates })
     }
 
-    /// Renders pages less often, for simulations: they pay for each page, and hardly any is ever scraped.
+    /// Renders pages less often and does not compress them, for simulations: they pay for each page, and hardly any is ever
+    /// scraped.
     #[must_use]
-    pub fn with_page_intervals(mut self, min_interval: Duration, max_age: Duration) -> Self {
-        self.pages.set_intervals(min_interval, max_age);
+    pub fn simulated(mut self, min_interval: Duration, max_age: Duration) -> Self {
+        self.pages.simulate(min_interval, max_age);
         self
     }
 

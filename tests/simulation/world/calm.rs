@@ -73,7 +73,8 @@ impl Driver {
 
     /// One request ID is always refused while others are answered: the bot goes on most of the time.
     pub(crate) async fn one_refused_id_pauses_nobody(&mut self) {
-        let Some(plan) = self.world.bots.first().cloned() else { return };
+        // Where every ID has a limit of its own, the others are not always answered.
+        let Some(plan) = self.world.bots.iter().find(|bot| bot.per_id_per_minute.is_none()).cloned() else { return };
         let ids: Vec<String> = (0..4).map(|number| format!("ds-refused-{number}")).collect();
         {
             let mut weather = self.outside.weather();
@@ -95,9 +96,9 @@ impl Driver {
             tokio::time::sleep(Duration::from_secs(15)).await;
             let Some(page) = self.scrape().await else { return };
             let now = BEGIN as f64 / 1_000.0 + self.outside.time.now().as_secs_f64();
-            let pauses = page.family_of("koreai_upstream_paused_until_timestamp_seconds");
+            let mut pauses = page.family_of("koreai_upstream_paused_until_timestamp_seconds");
             looks += 1;
-            paused += u32::from(pauses.iter().any(|(labels, at)| labels["bot"] == plan.name && *at > now));
+            paused += u32::from(pauses.any(|(labels, at)| labels.get("bot") == plan.name && at > now));
         }
         if paused * 2 > looks {
             let now = self.outside.time.now();

@@ -158,7 +158,11 @@ impl Driver {
         self.outside.tell(&format!("life {} begins", self.lives));
         let ((good, healthy, clean, ended), outside) = (self.last_life, self.outside.clone());
         let look = |contents: &koreai_exporter::database::Contents| {
-            outside.ledger().found(contents, good, healthy, clean, ended);
+            let mut ledger = outside.ledger();
+            ledger.found(contents, good, healthy, clean, ended);
+            if !outside.time.was_set_back() {
+                ledger.found_calls(&contents.calls, outside.time.now());
+            }
         };
         let rng = self.dice.rng();
         match Exporter::start(&self.outside, &configuration, &folder, rng, self.world.pages, look).await {

@@ -97,7 +97,7 @@ impl Exporter {
         let shown = web::Shown::new(String::new(), bots);
         let state = web::AppState::new(&flags, shard, handle.clone(), published, clock, shown, reloads);
         let stop = CancellationToken::new();
-        let poller = tokio::spawn(poller.with_page_intervals(pages.0, pages.1).run(stop.clone()));
+        let poller = tokio::spawn(poller.simulated(pages.0, pages.1).run(stop.clone()));
         let (discovery, stop_discovery) = discover(sources, &updates, &transport);
         let (outside, folder) = (outside.clone(), folder.to_owned());
         let router = web::router(state);

@@ -132,6 +132,8 @@ impl Driver {
                 outside.tell(&format!("register {id}: {}", answer.status));
                 if answer.status == StatusCode::OK {
                     outside.ledger().registered(bot, id, outside.time.now());
+                } else if answer.status == StatusCode::SERVICE_UNAVAILABLE {
+                    outside.ledger().not_written(bot, id);
                 }
             }
         }

@@ -3,12 +3,13 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
 
-use koreai_exporter::database::Contents;
+use koreai_exporter::database::{BotCalls as PersistedCalls, Contents};
 use koreai_exporter::fake_upstream::Truth;
 use koreai_exporter::model::{BotName, JobKey, JobState, RequestId};
 use koreai_exporter::store::Digest;
 
 use super::story::Story;
+use super::time::BEGIN;
 
 /// Bot and request ID.
 pub(crate) type Key = (String, String);
@@ -20,6 +21,8 @@ pub(crate) type Source = (String, String);
 const LEAST_GAP: Duration = Duration::from_secs(2);
 /// Calls under way at a time, per bot.
 const MAX_IN_FLIGHT: usize = 32;
+/// Statuses with which a job ends.
+pub(crate) const TERMINAL: [&str; 3] = ["SUCCESS", "PARTIAL_SUCCESS", "FAILURE"];
 const MINUTE: Duration = Duration::from_secs(60);
 const HOUR: Duration = Duration::from_secs(3600);
 /// What has happened so long before a kill is in the database, where the disk is well: a page's interval, the batch
@@ -54,6 +57,8 @@ pub(crate) struct Ledger {
     /// What each source named when the program last read it.
     views: BTreeMap<Source, BTreeSet<String>>,
     named_since: BTreeMap<Key, Duration>,
+    /// Jobs that the program may track although it could not write them.
+    unwritten: BTreeSet<Key>,
     pub(crate) calls: u64,
     /// Calls whose end the program may not have counted.
     pub(crate) uncounted: u64,
@@ -76,6 +81,7 @@ impl Ledger {
             told: BTreeMap::new(),
             views: BTreeMap::new(),
             named_since: BTreeMap::new(),
+            unwritten: BTreeSet::new(),
             calls: 0,
             uncounted: 0,
             ended: VecDeque::new(),
@@ -183,6 +189,18 @@ impl Ledger {
         self.view_changed(&source, before, now);
     }
 
+    /// The job API has said that a job could not be written.
+    pub(crate) fn not_written(&mut self, bot: &str, id: &str) {
+        self.unwritten.insert((bot.to_owned(), id.to_owned()));
+    }
+
+    /// Whether the program may know that a job has finished.
+    pub(crate) fn may_know_the_end_of(&self, key: &Key) -> bool {
+        let Some(told) = self.told.get(key) else { return false };
+        let over = |truth: &Truth| TERMINAL.contains(&truth.status.as_str());
+        told.finished.is_some() || (self.unwritten.contains(key) && told.last.as_ref().is_some_and(over))
+    }
+
     /// The job API is told to forget a job.
     pub(crate) fn forgotten(&mut self, bot: &str, id: &str, now: Duration) {
         let source = (bot.to_owned(), "api".to_owned());
@@ -264,6 +282,25 @@ impl Ledger {
                 self.story.broken(now, "what is kept stays kept", &what);
             }
             told.finished = None;
+        }
+    }
+
+    /// Of the calls of the last hour, the next life of the program finds all that `program_ended` did not forgive.
+    pub(crate) fn found_calls(&mut self, persisted: &[PersistedCalls], now: Duration) {
+        let since = now.saturating_sub(HOUR);
+        let begin = i64::try_from(since.as_millis()).unwrap_or(i64::MAX) + BEGIN;
+        for (name, bot) in &self.bots {
+            let made = bot.calls.iter().filter(|at| **at > since).count() as u64;
+            let by_second =
+                persisted.iter().filter(|calls| calls.bot.as_str() == name).flat_map(|calls| &calls.by_second);
+            let found: u64 = by_second
+                .filter(|(second, _)| second.as_millis() + 1_000 > begin)
+                .map(|(_, count)| u64::from(*count))
+                .sum();
+            if found < made {
+                let what = format!("{name}: {made} calls in the hour before, the database has {found} of them");
+                self.story.broken(now, "calls of the last hour are kept", &what);
+            }
         }
     }
 }

@@ -1,13 +1,30 @@
 //! A page of metrics, read strictly.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{HashMap, HashSet};
+use std::ops::Range;
+
+use xxhash_rust::xxh3::xxh3_64;
 
 /// A page, read.
 pub(crate) struct Page {
-    /// Series, as they are spelt, and their values.
-    pub(crate) samples: HashMap<String, f64>,
-    /// Family → type.
-    types: HashMap<String, String>,
+    samples: Vec<Sample>,
+    families: HashMap<String, Family>,
+    /// The hashes of all series.
+    series: HashSet<u64>,
+}
+
+struct Sample {
+    /// The series, as it is spelt in the text format.
+    series: String,
+    /// The length of its name.
+    name: usize,
+    value: f64,
+}
+
+struct Family {
+    grows: bool,
+    /// Where its samples are, once there is one.
+    samples: Option<Range<usize>>,
 }
 
 impl Page {
@@ -16,9 +33,9 @@ impl Page {
     /// # Errors
     /// The line that no Prometheus would take.
     pub(crate) fn parse(text: &str, open_metrics: bool) -> Result<Self, String> {
-        let mut page = Self { samples: HashMap::new(), types: HashMap::new() };
-        let mut current = String::new();
-        let mut closed: BTreeSet<String> = BTreeSet::new();
+        let mut page = Self { samples: Vec::new(), families: HashMap::new(), series: HashSet::new() };
+        // The family of the sample before, and the name of that sample.
+        let mut current = (String::new(), String::new());
         if open_metrics && !text.ends_with("# EOF\n") {
             return Err("the page does not end in # EOF".to_owned());
         }
@@ -30,7 +47,8 @@ impl Page {
                     (Some("EOF"), None, None) => {}
                     (Some("HELP" | "UNIT"), Some(_), _) => {}
                     (Some("TYPE"), Some(name), Some(kind)) => {
-                        if page.types.insert(name.to_owned(), kind.to_owned()).is_some() {
+                        let family = Family { grows: matches!(kind, "counter" | "histogram"), samples: None };
+                        if page.families.insert(name.to_owned(), family).is_some() {
                             return wrong("a second type");
                         }
                     }
@@ -41,85 +59,105 @@ impl Page {
             let Some((series, value)) = line.rsplit_once(' ') else { return wrong("no sample") };
             let Ok(value) = value.parse::<f64>() else { return wrong("no value") };
             let name = series.split('{').next().unwrap_or_default();
-            if !labels_are_good(&series[name.len()..]) {
+            if !labels_are_good(&series.as_bytes()[name.len()..]) {
                 return wrong("bad labels");
             }
-            let Some(family) = page.family(name) else { return wrong("a sample without a type") };
-            if family != current {
-                if !closed.insert(family.clone()) {
-                    return wrong("a family in two places");
+            let place = page.samples.len();
+            if name != current.1 {
+                let Some(family) = page.family(name).map(str::to_owned) else {
+                    return wrong("a sample without a type");
+                };
+                if family != current.0 {
+                    let opened = page.families.get_mut(&family).map(|family| family.samples.replace(place..place));
+                    if !matches!(opened, Some(None)) {
+                        return wrong("a family in two places");
+                    }
                 }
-                current = family;
+                current = (family, name.to_owned());
             }
-            if page.samples.insert(in_one_spelling(series), value).is_some() {
+            if let Some(range) = page.families.get_mut(&current.0).and_then(|family| family.samples.as_mut()) {
+                range.end = place + 1;
+            }
+            let series = in_one_spelling(series);
+            if !page.series.insert(xxh3_64(series.as_bytes())) {
                 return wrong("a series twice");
             }
+            page.samples.push(Sample { series, name: name.len(), value });
         }
         Ok(page)
     }
 
-    fn family(&self, name: &str) -> Option<String> {
+    /// The name of the family of a sample.
+    fn family<'a>(&self, name: &'a str) -> Option<&'a str> {
         let endings = ["", "_total", "_bucket", "_sum", "_count", "_created"];
         let mut families = endings.iter().filter_map(|ending| name.strip_suffix(ending));
-        families.find(|family| self.types.contains_key(*family)).map(str::to_owned)
+        families.find(|family| self.families.contains_key(*family))
+    }
+
+    /// Whether the page has a series.
+    pub(crate) fn has(&self, series: &str) -> bool {
+        self.series.contains(&xxh3_64(series.as_bytes()))
     }
 
     /// Series of a counter or histogram that may only grow, and that a restart keeps.
     pub(crate) fn counters(&self) -> impl Iterator<Item = (&str, f64)> {
-        let grows = |series: &str| {
-            let name = series.split('{').next().unwrap_or_default();
-            let family = self.family(name).unwrap_or_default();
-            matches!(self.types.get(&family).map(String::as_str), Some("counter" | "histogram"))
-                && series.contains("bot=\"")
-                && !name.ends_with("_created")
-        };
-        self.samples.iter().filter(move |(series, _)| grows(series)).map(|(series, value)| (series.as_str(), *value))
+        let growing = self.families.values().filter(|family| family.grows);
+        let samples = growing.filter_map(|family| self.samples.get(family.samples.clone()?)).flatten();
+        let kept =
+            |sample: &&Sample| sample.series.contains("bot=\"") && !sample.series[..sample.name].ends_with("_created");
+        samples.filter(kept).map(|sample| (sample.series.as_str(), sample.value))
     }
 
-    /// The samples of a family by the values of their labels.
-    pub(crate) fn family_of(&self, name: &str) -> Vec<(BTreeMap<String, String>, f64)> {
-        let of_it = self.samples.iter().filter(|(series, _)| {
-            series.strip_prefix(name).is_some_and(|rest| rest.is_empty() || rest.starts_with('{'))
-        });
-        of_it.map(|(series, value)| (labels(series), *value)).collect()
+    /// The samples with a name, and their labels.
+    pub(crate) fn family_of(&self, name: &str) -> impl Iterator<Item = (Labels<'_>, f64)> {
+        let family = self.family(name).and_then(|family| self.families.get(family));
+        let samples = family.and_then(|family| self.samples.get(family.samples.clone()?)).unwrap_or_default();
+        let named = samples.iter().filter(move |sample| sample.series[..sample.name] == *name);
+        named.map(|sample| (Labels(&sample.series[sample.name..]), sample.value))
+    }
+}
+
+/// The labels of a sample, as they are spelt; values here have no escapes.
+pub(crate) struct Labels<'a>(&'a str);
+
+impl<'a> Labels<'a> {
+    /// The value of a label; empty if there is none.
+    pub(crate) fn get(&self, label: &str) -> &'a str {
+        let inner = self.0.trim_start_matches('{').trim_end_matches('}');
+        let mut pairs = inner.split("\",").filter_map(|pair| pair.split_once("=\""));
+        let value = pairs.find(|(name, _)| *name == label).map(|(_, value)| value.trim_end_matches('"'));
+        value.unwrap_or_default()
     }
 }
 
 /// OpenMetrics has `le="1.0"` where the text format has `le="1"`.
 fn in_one_spelling(series: &str) -> String {
-    series.replace(".0\"}", "\"}")
+    match series.strip_suffix(".0\"}") {
+        Some(start) => format!("{start}\"}}"),
+        None => series.to_owned(),
+    }
 }
 
 /// `{a="b",c="d"}`, or nothing.
-fn labels_are_good(text: &str) -> bool {
+fn labels_are_good(text: &[u8]) -> bool {
     if text.is_empty() {
         return true;
     }
-    let Some(inner) = text.strip_prefix('{').and_then(|text| text.strip_suffix('}')) else { return false };
-    let mut rest = inner;
+    let Some(mut rest) = text.strip_prefix(b"{").and_then(|text| text.strip_suffix(b"}")) else { return false };
     loop {
-        let name = rest.chars().take_while(|c| c.is_ascii_alphanumeric() || *c == '_').count();
-        let Some(after) = rest.get(name..).and_then(|after| after.strip_prefix("=\"")) else { return false };
+        let name = rest.iter().take_while(|c| c.is_ascii_alphanumeric() || **c == b'_').count();
+        let Some(after) = rest.get(name..).and_then(|after| after.strip_prefix(b"=\"")) else { return false };
         let mut escaped = false;
-        let end = after.char_indices().find(|(_, c)| {
-            let ends = *c == '"' && !escaped;
-            escaped = *c == '\\' && !escaped;
+        let end = after.iter().position(|c| {
+            let ends = *c == b'"' && !escaped;
+            escaped = *c == b'\\' && !escaped;
             ends
         });
-        let Some((end, _)) = end.filter(|_| name > 0) else { return false };
-        match &after[end + 1..] {
-            "" => return true,
-            more => match more.strip_prefix(',') {
-                Some(more) => rest = more,
-                None => return false,
-            },
+        let Some(end) = end.filter(|_| name > 0) else { return false };
+        match after.get(end + 1..) {
+            None | Some([]) => return true,
+            Some([b',', more @ ..]) => rest = more,
+            Some(_) => return false,
         }
     }
-}
-
-/// The labels of a series; values here have no escapes.
-fn labels(series: &str) -> BTreeMap<String, String> {
-    let Some((_, inner)) = series.split_once('{') else { return BTreeMap::new() };
-    let pairs = inner.trim_end_matches('}').split("\",").filter_map(|pair| pair.split_once("=\""));
-    pairs.map(|(name, value)| (name.to_owned(), value.trim_end_matches('"').to_owned())).collect()
 }

@@ -188,7 +188,7 @@ impl World {
             poll,
             longest_poll: poll * dice.within(1..20),
             timeout: dice.within(2..20),
-            deadline: 60 * (60 + 3 * minutes),
+            deadline: 60 * (180 + 3 * minutes),
             retention: 60 * dice.within(5..6 + minutes),
         };
         let bots = (0..dice.within(1..4)).map(|number| bot(&mut dice, number, &pace, minutes, size, knobs)).collect();
@@ -203,7 +203,7 @@ impl World {
             etags: Dice::new(seed, 5).percent(50) && knobs.etags,
             refuses_one: dice.percent(15) && knobs.per_id,
             scrape_every: Duration::from_secs(dice.within(10..60)),
-            pages: (Duration::from_millis(dice.scaled(250, 4_000)), dice.seconds(1, 30)),
+            pages: (Duration::from_millis(dice.scaled(250, 10_000)), dice.seconds(10, 60)),
             events: Vec::new(),
         };
         super::trouble::draw(&mut world, &mut dice, minutes, knobs);

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use koreai_exporter::fake_upstream::Plan;
 
-use super::ledger::{Key, Ledger};
+use super::ledger::{Key, Ledger, TERMINAL};
 use super::page::Page;
 use super::plan::World;
 
@@ -24,7 +24,9 @@ impl Seen {
     pub(crate) fn look(&mut self, page: &Page, ledger: &mut Ledger, now: Duration) {
         let may_fall = std::mem::take(&mut self.may_fall);
         let mut fallen = Vec::new();
+        let mut shown = 0;
         for (series, value) in page.counters() {
+            shown += 1;
             match self.counters.get_mut(series) {
                 Some(before) => {
                     if value < *before && !may_fall {
@@ -35,24 +37,24 @@ impl Seen {
                 None => drop(self.counters.insert(series.to_owned(), value)),
             }
         }
-        if !may_fall {
-            let gone = self.counters.keys().filter(|series| !page.samples.contains_key(*series));
-            fallen.extend(gone.map(|series| format!("{series} is gone")));
+        if shown < self.counters.len() {
+            let gone = self.counters.extract_if(|series, _| !page.has(series));
+            let gone: Vec<_> = gone.map(|(series, _)| format!("{series} is gone")).collect();
+            fallen.extend(gone.into_iter().filter(|_| !may_fall));
         }
         fallen.sort();
         if let Some(first) = fallen.first() {
             ledger.story.broken(now, "counters never fall", &format!("{first}; {} in all", fallen.len()));
         }
-        self.counters.retain(|series, _| page.samples.contains_key(series));
         self.states(page, ledger, now);
     }
 
     fn states(&mut self, page: &Page, ledger: &mut Ledger, now: Duration) {
-        let mut sums: BTreeMap<Key, (f64, usize)> = BTreeMap::new();
+        let mut sums: BTreeMap<(&str, &str), (f64, usize)> = BTreeMap::new();
         for (labels, value) in page.family_of("koreai_job_status") {
-            let key = (labels["bot"].clone(), labels["request_id"].clone());
-            if value == 1.0 && ["SUCCESS", "PARTIAL_SUCCESS", "FAILURE"].contains(&labels["status"].as_str()) {
-                self.finished.insert(key.clone());
+            let key = (labels.get("bot"), labels.get("request_id"));
+            if value == 1.0 && TERMINAL.contains(&labels.get("status")) {
+                self.finished.insert((key.0.to_owned(), key.1.to_owned()));
             }
             let sum = sums.entry(key).or_default();
             *sum = (sum.0 + value, sum.1 + 1);
@@ -62,8 +64,8 @@ impl Seen {
                 ledger.story.broken(now, "states sum to one", &format!("{}: {count} of them sum to {sum}", key.1));
             }
         }
-        let jobs: f64 = page.family_of("koreai_jobs").iter().map(|(_, value)| value).sum();
-        let infos = page.family_of("koreai_job_info").len();
+        let jobs: f64 = page.family_of("koreai_jobs").map(|(_, value)| value).sum();
+        let infos = page.family_of("koreai_job_info").count();
         if jobs != infos as f64 {
             ledger.story.broken(now, "jobs by state", &format!("koreai_jobs sums to {jobs}, {infos} jobs are shown"));
         }
@@ -76,7 +78,7 @@ impl Seen {
         let slack = Duration::from_secs(1);
         let mut late = Vec::new();
         for (labels, value) in page.family_of("koreai_job_last_change_timestamp_seconds") {
-            let key = (labels["bot"].clone(), labels["request_id"].clone());
+            let key = (labels.get("bot").to_owned(), labels.get("request_id").to_owned());
             let Some(told) = ledger.told.get(&key).filter(|told| told.since != Duration::MAX) else { continue };
             if value - begin > (told.since + slack).as_secs_f64() {
                 late.push(format!(
@@ -101,7 +103,7 @@ pub(crate) fn unfinished(world: &World, seen: &Seen, ledger: &Ledger, now: Durat
         for job in &bot.jobs {
             let key: Key = (bot.name.clone(), job.script.id.clone());
             let Plan::Runs { over } = job.script.plan else { continue };
-            let told = ledger.told.get(&key).is_some_and(|told| told.finished.is_some());
+            let told = ledger.may_know_the_end_of(&key);
             let over_by = job.script.created_at + over;
             // Its series may have expired while no page was looked at.
             let expired = told && now > over_by + Duration::from_secs(world.pace.retention);
@@ -136,10 +138,10 @@ pub(crate) fn counters_are_true(world: &World, page: &Page, ledger: &mut Ledger,
             }
         }
         for (labels, value) in page.family_of("koreai_notifications_total") {
-            if labels["bot"] != bot.name {
+            if labels.get("bot") != bot.name {
                 continue;
             }
-            let series = (labels["channel"].clone(), labels["status"].clone());
+            let series = (labels.get("channel").to_owned(), labels.get("status").to_owned());
             let (least, most) = expected.remove(&series).unwrap_or_default();
             if value < least as f64 || value > most as f64 {
                 let what = format!("{} {series:?}: {value}, upstream knows {least} to {most}", bot.name);
@@ -154,8 +156,7 @@ pub(crate) fn counters_are_true(world: &World, page: &Page, ledger: &mut Ledger,
         }
         let counted: f64 = page
             .family_of("koreai_jobs_finished_total")
-            .iter()
-            .filter(|(labels, _)| labels["bot"] == bot.name)
+            .filter(|(labels, _)| labels.get("bot") == bot.name)
             .map(|(_, value)| value)
             .sum();
         if counted < finished as f64 || counted > most as f64 {
@@ -167,7 +168,7 @@ pub(crate) fn counters_are_true(world: &World, page: &Page, ledger: &mut Ledger,
 
 /// Whether calls on the page are the calls that were made, but for those that a kill has taken.
 pub(crate) fn calls_are_counted(page: &Page, ledger: &mut Ledger, now: Duration) {
-    let counted: f64 = page.family_of("koreai_upstream_requests_total").iter().map(|(_, value)| value).sum();
+    let counted: f64 = page.family_of("koreai_upstream_requests_total").map(|(_, value)| value).sum();
     let (made, lost) = (ledger.calls as f64, ledger.uncounted as f64);
     // What is under way while the page is made is not counted yet.
     if counted > made || counted + lost + 64.0 < made {

@@ -38,6 +38,11 @@ impl Time {
         self.slept.fetch_add(i64::try_from(seconds * 1000).unwrap_or(0), Ordering::Relaxed);
     }
 
+    /// Whether the system's clock says what time it is.
+    pub(crate) fn was_set_back(&self) -> bool {
+        self.skew.load(Ordering::Relaxed) != 0
+    }
+
     /// The system's clock is set back.
     pub(crate) fn set_back(&self, seconds: u64) {
         self.skew.fetch_sub(i64::try_from(seconds * 1000).unwrap_or(0), Ordering::Relaxed);

@@ -140,6 +140,15 @@ pub(crate) fn draw(world: &mut World, dice: &mut Dice, minutes: u64, knobs: Knob
         };
         events.push(Event { at, what });
     });
+    // Restarts in the minute in which the calls from before a long sleep leave the hour.
+    sort(knobs.clock && knobs.restarts, 1, dice, &mut |dice, at, events| {
+        let early = dice.within(2..20);
+        events.push(Event { at, what: What::Sleep { seconds: 3_600 - early } });
+        for round in 0..8 {
+            let what = if dice.percent(50) { What::Restart } else { What::Kill { power: false } };
+            events.push(Event { at: at + dice.seconds(3 * round, 3 * round + 3), what });
+        }
+    });
     events.retain(|event| event.at < length);
     world.events = events;
 }

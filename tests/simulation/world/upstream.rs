@@ -19,7 +19,7 @@ use tokio::time::Sleep;
 
 use super::dice::Dice;
 use super::disk::SimulatedDisk;
-use super::ledger::{Key, Ledger};
+use super::ledger::{Key, Ledger, TERMINAL};
 use super::time::Time;
 
 /// What lies outside of the program.
