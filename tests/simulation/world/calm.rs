@@ -8,6 +8,9 @@ use koreai_exporter::fake_upstream::{Fault, FaultRule, Plan, RateLimitForm, Scri
 use super::driver::Driver;
 use super::time::BEGIN;
 
+/// How long the last probe is refused.
+const REFUSED_FOR: Duration = Duration::from_secs(5);
+
 /// How long one request ID is refused while others are answered.
 const ONE_REFUSED: Duration = Duration::from_secs(20 * 60);
 
@@ -44,11 +47,14 @@ impl Driver {
         }
     }
 
-    /// In the calm every bot answers a probe of a job that nobody names.
+    /// In the calm every bot answers a probe of a job that nobody names, although the first one is refused.
     pub(crate) async fn probes_are_answered(&mut self, bound: Duration) {
         let until = tokio::time::Instant::now() + bound;
         for bot in 0..self.bots.len() {
             let id = self.fresh_job(bot, &format!("ds-last-{bot}"));
+            let refusal = FaultRule::always(Fault::RateLimited(RateLimitForm::default())).for_id(&id);
+            let now = self.outside.time.now();
+            self.outside.weather().upstream.add_fault(refusal.between(now, now + REFUSED_FOR));
             loop {
                 let Some(exporter) = &self.exporter else { return };
                 let path = format!("/probe?bot={}&target={id}", self.world.bots[bot].name);

@@ -140,13 +140,13 @@ pub(crate) fn draw(world: &mut World, dice: &mut Dice, minutes: u64, knobs: Knob
         };
         events.push(Event { at, what });
     });
-    // Restarts in the minute in which the calls from before a long sleep leave the hour.
+    // Restarts in the minutes in which the calls from before a long sleep leave the hour.
     sort(knobs.clock && knobs.restarts, 1, dice, &mut |dice, at, events| {
-        let early = dice.within(2..20);
+        let early = dice.within(10..110);
         events.push(Event { at, what: What::Sleep { seconds: 3_600 - early } });
-        for round in 0..8 {
-            let what = if dice.percent(50) { What::Restart } else { What::Kill { power: false } };
-            events.push(Event { at: at + dice.seconds(3 * round, 3 * round + 3), what });
+        for round in 0..10 {
+            let what = if dice.percent(80) { What::Restart } else { What::Kill { power: false } };
+            events.push(Event { at: at + dice.seconds(12 * round, 12 * round + 12), what });
         }
     });
     events.retain(|event| event.at < length);
