@@ -190,7 +190,10 @@ impl Driver {
 
     /// Kills the program.
     pub(super) async fn kill(&mut self, power: bool) {
-        self.note_end(false);
+        // Where no program runs, the end of the last one stays as it was: the disk may have recovered since.
+        if self.exporter.is_some() || self.outside.disk.is_dead() {
+            self.note_end(false);
+        }
         match self.exporter.take() {
             Some(exporter) => exporter.kill(power).await,
             None => self.outside.disk.crash(power),

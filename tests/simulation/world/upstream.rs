@@ -262,7 +262,7 @@ fn is_report(body: &[u8]) -> bool {
 }
 
 fn is_terminal(truth: &Truth) -> bool {
-    ["SUCCESS", "PARTIAL_SUCCESS", "FAILURE"].contains(&truth.status.as_str())
+    TERMINAL.contains(&truth.status.as_str())
 }
 
 /// The same report with its entries in another order.
