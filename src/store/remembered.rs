@@ -40,7 +40,7 @@ impl Digest {
     }
 }
 
-/// The last state of a remembered job, and when it was reached, in units of [`MARK_UNIT`]. The bits are stored in the
+/// The last state of a remembered job, and when it was reached, in units of 4 s. The bits are stored in the
 /// database: two of state, then the time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Mark(pub u32);
