@@ -43,6 +43,11 @@ pub trait Disk: Debug + Send + Sync + 'static {
 
     /// The size of the file in bytes; 0 if it cannot be determined.
     fn size_bytes(&self) -> u64;
+
+    /// A new key for the digests of remembered jobs: random, except in a simulation, whose pages must be the same in each run.
+    fn new_digest_key(&self) -> [u8; 16] {
+        rand::random()
+    }
 }
 
 /// A directory of the file system.

@@ -63,7 +63,8 @@ impl File {
         // A page that was changed from outside is found here, not later as a wrong number.
         let mut builder = builder();
         let database = disk.open(builder.set_check_integrity_on_open(true)).map_err(|error| refused(&path, error))?;
-        let Opened { contents, format, has_key, row_bytes } = read(&database).map_err(|error| error.at(&path))?;
+        let Opened { contents, format, has_key, row_bytes } =
+            read(&*disk, &database).map_err(|error| error.at(&path))?;
         let digest_key = contents.remembered.key;
         if format < FORMAT || !has_key {
             upgrade(&database, &contents).map_err(|error| error.at(&path))?;
@@ -131,7 +132,7 @@ fn builder() -> redb::Builder {
 fn create(disk: &dyn Disk) -> Result<(), redb::Error> {
     let database = disk.create(&builder())?;
     let transaction = database.begin_write()?;
-    let digest_key = DigestKey(rand::random());
+    let digest_key = DigestKey(disk.new_digest_key());
     write_format(&transaction, digest_key)?;
     write_rows(&transaction, &Batch::default(), digest_key)?;
     transaction.commit()?;
@@ -262,7 +263,7 @@ struct Opened {
     row_bytes: u64,
 }
 
-fn read(database: &redb::Database) -> Result<Opened, OpenError> {
+fn read(disk: &dyn Disk, database: &redb::Database) -> Result<Opened, OpenError> {
     let transaction = database.begin_read()?;
     let meta = match transaction.open_table(META) {
         Err(TableError::TableDoesNotExist(_)) => return Err(OpenError::Damaged(Damage::NoFormat)),
@@ -277,7 +278,8 @@ fn read(database: &redb::Database) -> Result<Opened, OpenError> {
     let mut contents = Contents::default();
     // Files of older versions have no key; the first write of the format stores it.
     let digest_key = text("digest_key")?.and_then(|key| u128::from_str_radix(&key, 16).ok());
-    contents.remembered.key = digest_key.map_or_else(|| DigestKey(rand::random()), |key| DigestKey(key.to_be_bytes()));
+    contents.remembered.key =
+        digest_key.map_or_else(|| DigestKey(disk.new_digest_key()), |key| DigestKey(key.to_be_bytes()));
     let bad_row = |table| move |source| OpenError::Damaged(Damage::Row { table, source });
     for row in transaction.open_table(BOTS)?.iter()? {
         let (name, bytes) = row?;
