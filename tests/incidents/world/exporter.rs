@@ -94,7 +94,7 @@ impl Exporter {
         let discovery = tokio::spawn(async move {
             let _ended = run.await;
         });
-        let poller = tokio::spawn(poller.with_page_intervals(PAGE_INTERVALS.0, PAGE_INTERVALS.1).run(stop.clone()));
+        let poller = tokio::spawn(poller.simulated(PAGE_INTERVALS.0, PAGE_INTERVALS.1).run(stop.clone()));
         Self { started, router: web::router(state), poller, discovery, stop, open }
     }
 

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use axum::http;
 use bytes::Bytes;
-use koreai_exporter::fake_upstream::{DirectReply, DirectUpstream, ScriptedJob, ScriptedResponse};
+use koreai_exporter::fake_upstream::{DirectCall, DirectReply, DirectUpstream, ScriptedJob, ScriptedResponse};
 use koreai_exporter::transport::{SendError, Sending, Transport};
 use reqwest::{Client, Request, Response, ResponseBuilderExt};
 
@@ -75,8 +75,15 @@ impl OutsideState {
             return DirectReply::Answer(ScriptedResponse::json(429, body));
         }
         self.admitted.push_back(now);
-        let auth = request.headers().get("auth").and_then(|value| value.to_str().ok());
-        self.upstream.ask(request.method().as_str(), request.url().path(), auth, now)
+        let header = |name| request.headers().get(name).and_then(|value| value.to_str().ok());
+        let call = DirectCall {
+            method: request.method().as_str(),
+            path: request.url().path(),
+            auth: header("auth"),
+            accept_encoding: header("accept-encoding"),
+            if_none_match: header("if-none-match"),
+        };
+        self.upstream.ask(&call, now)
     }
 
     /// What the source of a bot returns.
