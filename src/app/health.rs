@@ -45,12 +45,14 @@ pub enum HealthError {
         source: reqwest::Error,
     },
     /// An answer other than 200.
-    #[error("{url} answered {status}")]
+    #[error("{url} answered {status}{hint}")]
     Unhealthy {
         /// What was requested.
         url: Url,
         /// The answer.
         status: StatusCode,
+        /// A question that helps, or nothing.
+        hint: &'static str,
     },
 }
 
@@ -107,7 +109,11 @@ async fn request(url: Url) -> Result<String, HealthError> {
     let response = client.get(url.clone()).send().await.map_err(|source| no_answer(&url, source))?;
     match response.status() {
         StatusCode::OK => Ok(format!("{url} is healthy\n")),
-        status => Err(HealthError::Unhealthy { url, status }),
+        // Servers answer so to plain HTTP on a port with TLS, this one included.
+        StatusCode::BAD_REQUEST if url.scheme() == "http" => {
+            Err(HealthError::Unhealthy { url, status: StatusCode::BAD_REQUEST, hint: "; is it https?" })
+        }
+        status => Err(HealthError::Unhealthy { url, status, hint: "" }),
     }
 }
 
